@@ -1,0 +1,253 @@
+"""The random-utility world: who stands where, and how likely a choice is. Numbers only, no texts.
+
+Every parameter stands in `world.yaml`. Nothing here keeps state: the same parameters and the same arguments give
+the same numbers in every process and on every machine.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import cache, lru_cache
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from persona_lib.streams import generator
+
+BIG_FIVE = ("openness", "conscientiousness", "extraversion", "agreeableness", "neuroticism")
+_LEVELS = {"low": -1.2, "average": 0.0, "high": 1.2}
+_TRAIT = re.compile(r"(low|average|high)\s+(openness|conscientiousness|extraversion|agreeableness|neuroticism)")
+_TRAIT_FIRST = re.compile(
+    r"(openness|conscientiousness|extraversion|agreeableness|neuroticism)\s*(?:is|[:=(-])?\s*(low|average|high)"
+)
+
+
+@dataclass(frozen=True)
+class Model:
+    """One simulated model; the fields are described in `world.yaml`."""
+
+    name: str
+    skill: float
+    misreading: float
+    attention: Mapping[str, float]
+    noise: float
+    position_bias: float
+    verbosity_bias: float
+    style: float
+    self_preference: float
+    taste: float
+    wander: float
+    n_sentences: int
+    n_replaced: int
+    critic_error: float
+    drop_factor: float
+    extractor_error: float
+    refusal_rate: float
+    malformed_rate: float
+
+
+class World:
+    """The parameters of one world and its pseudo-random effects.
+
+    Parameters
+    ----------
+    parameters : what `world.yaml` holds; another world is another mapping of the same form
+
+    Raises
+    ------
+    ValueError
+        A model has an unknown or a missing key.
+    """
+
+    def __init__(self, parameters: Mapping) -> None:
+        self.parameters = parameters
+        self.seed = int(parameters["seed"])
+        self.dimensions = tuple(parameters["dimensions"])
+        self.length_cost = float(parameters["length_cost"])
+        share = float(parameters["shared_share"])
+        total = math.sqrt(sum(w * w for w in parameters["weights"].values())) or 1.0
+        self.weights = {name: w / total * math.sqrt(1 - share) for name, w in parameters["weights"].items()}
+        shared = generator(self.seed, "simulator.shared").standard_normal(len(self.dimensions))
+        self.shared = shared / np.sqrt(np.mean(shared**2)) * math.sqrt(share)
+        self.silent = frozenset(parameters["silent"])
+        self.models = _models(parameters["models"])
+        self._effect = lru_cache(maxsize=200_000)(self._effect_uncached)
+        self.habit = {name: self._draw("style", name) * model.style for name, model in self.models.items()}
+
+    def _draw(self, *names: str) -> np.ndarray:
+        return generator(self.seed, "simulator", *names).standard_normal(len(self.dimensions))
+
+    def effect(self, attribute: str, value: str, reader: str = "") -> np.ndarray:
+        """What one value of one attribute does to a position, before its weight; unit variance over values.
+
+        Zero for an unknown attribute and for a value that says nothing. With a reader: the model's own mistaken
+        effect of that value, independent of the true one.
+        """
+        return self._effect(attribute, " ".join(str(value).split()).casefold(), reader)
+
+    def _effect_uncached(self, attribute: str, value: str, reader: str) -> np.ndarray:
+        if attribute not in self.weights or value in self.silent:
+            return np.zeros(len(self.dimensions))
+        if attribute == "big_five" and (levels := big_five_levels(value)):
+            parts = [level * self._draw("slope", reader, trait) for trait, level in levels.items()]
+            return np.sum(parts, axis=0) / math.sqrt(len(BIG_FIVE))
+        order = self.parameters["ordered"].get(attribute)
+        if order is not None and (score := ordered_score(value, **order)) is not None:
+            return score * self._draw("slope", reader, attribute)
+        return self._draw("effect", reader, attribute, value)
+
+    def effects(self, attribute: str, values: Sequence[str]) -> np.ndarray:
+        """`effect` of many values, one row each; every distinct value is looked up once."""
+        distinct, back = np.unique(np.asarray(values, dtype=object).astype(str), return_inverse=True)
+        return np.array([self.effect(attribute, value) for value in distinct])[back]
+
+    def own_part(self, lines: Mapping[str, str], model: Model | None = None) -> np.ndarray:
+        """The weighted sum of the effects of the attributes shown; with a model, as that model reads it."""
+        found = np.zeros(len(self.dimensions))
+        for attribute, value in lines.items():
+            weight = self.weights.get(attribute)
+            if weight is None:
+                continue
+            effect = self.effect(attribute, value)
+            if model is not None:
+                effect = model.skill * effect
+                if model.misreading:
+                    effect = effect + model.misreading * self.effect(attribute, value, model.name)
+            found += weight * effect
+        return found
+
+    def position(self, lines: Mapping[str, str], model: Model | None = None, attention: float = 1.0) -> np.ndarray:
+        """Where a person described by these lines stands: the shared part and, times attention, the own part.
+
+        No line at all is the representative person: the population's mean.
+
+        Examples
+        --------
+        >>> w = load()
+        >>> bool(np.allclose(w.position({}), w.position({"favourite_letter": "K", "age_years": "unknown"})))
+        True
+        """
+        return self.shared + attention * self.own_part(lines, model)
+
+    def positions(self, columns: Mapping[str, Sequence[str]]) -> np.ndarray:
+        """`position` of many persons at once, one row each, from one sequence of values per attribute."""
+        found = 0.0
+        for attribute, values in columns.items():
+            if attribute in self.weights:
+                found = found + self.weights[attribute] * self.effects(attribute, values)
+        return self.shared + found
+
+    def taste(self, model: Model, sample: int, whose: str) -> np.ndarray:
+        """A rater's own taste; zero for a model without. Another sample, or another persona, is another rater."""
+        if not model.taste:
+            return np.zeros(len(self.dimensions))
+        return model.taste * self._draw("taste", model.name, str(sample), whose)
+
+    def utility(self, position: np.ndarray, vector: np.ndarray, n_words: np.ndarray | float) -> np.ndarray:
+        """position . vector - length_cost x words / 100; broadcasts over leading axes."""
+        return np.sum(position * vector, axis=-1) - self.length_cost * np.asarray(n_words) / 100
+
+
+def choice_probability(
+    difference: np.ndarray,
+    *,
+    noise: np.ndarray | float,
+    position_bias: np.ndarray | float,
+    more_words: np.ndarray | float = 0.0,
+    verbosity_bias: np.ndarray | float = 0.0,
+) -> np.ndarray:
+    """Chance that the answer shown first is chosen.
+
+    logistic((difference + verbosity_bias x more_words / 100) / noise + position_bias), where difference is the
+    first answer's utility minus the second's and more_words its words minus the second's. 0.5 where both answers
+    are alike and there is no bias.
+
+    Examples
+    --------
+    >>> float(choice_probability(0.0, noise=0.2, position_bias=0.0))
+    0.5
+    """
+    return logistic((difference + verbosity_bias * more_words / 100) / noise + position_bias)
+
+
+def logistic(x: np.ndarray | float) -> np.ndarray:
+    """1 / (1 + exp(-x)), without overflow."""
+    return 0.5 * (1 + np.tanh(0.5 * np.asarray(x, dtype=float)))
+
+
+def choose(probability: np.ndarray, uniform: np.ndarray) -> np.ndarray:
+    """True where the first answer is taken: a uniform number in [0, 1) falls below the probability."""
+    return np.asarray(uniform) < probability
+
+
+def uniform(digest: bytes, purpose: str) -> float:
+    """A number in [0, 1) that depends on a request's digest and on the purpose, and on nothing else."""
+    return int.from_bytes(hashlib.sha256(digest + purpose.encode()).digest()[:7], "big") / 2**56
+
+
+def ordered_score(
+    value: str,
+    *,
+    center: float = 0.0,
+    scale: float = 1.0,
+    log: bool = False,
+    steps: Sequence[str] = (),
+    order: Sequence[int] = (),
+) -> float | None:
+    """The score of an ordered attribute's value, within -2.5 and 2.5; None where it cannot be read.
+
+    Examples
+    --------
+    >>> ordered_score("65 years", center=47, scale=18)
+    1.0
+    >>> ordered_score("Very well", steps=["not well", "very well", "well"], order=[0, 2, 1])
+    1.5
+    """
+    if steps:
+        for step, rank in zip(steps, order, strict=True):
+            if step in value.casefold():
+                return -1.5 + 3.0 * rank / max(order)
+        return None
+    if (number := re.search(r"-?\d+(?:\.\d+)?", value.replace(",", "").replace("$", ""))) is None:
+        return None
+    amount = float(number.group())
+    if log:
+        amount = math.log(max(amount, 1000.0))
+    return min(2.5, max(-2.5, (amount - center) / scale))
+
+
+def big_five_levels(value: str) -> dict[str, float]:
+    """The score of each of the five traits that the text names; empty where it names none.
+
+    Examples
+    --------
+    >>> big_five_levels("high openness, low neuroticism")["openness"]
+    1.2
+    """
+    text = value.casefold()
+    found = {trait: _LEVELS[level] for level, trait in _TRAIT.findall(text)}
+    return found or {trait: _LEVELS[level] for trait, level in _TRAIT_FIRST.findall(text)}
+
+
+def _models(declared: Mapping) -> dict[str, Model]:
+    wanted = {field.name for field in fields(Model)} - {"name"}
+    models = {}
+    for name, own in declared.items():
+        if name == "default":
+            continue
+        merged = {**declared["default"], **(own or {})}
+        if wrong := wanted ^ set(merged):
+            raise ValueError(f"world: model {name}: key {', '.join(sorted(wrong))} is missing or unknown")
+        models[name] = Model(name=name, **merged)
+    return models
+
+
+@cache
+def load() -> World:
+    """The world of `world.yaml`, read once."""
+    return World(yaml.safe_load(Path(__file__).with_name("world.yaml").read_text("utf-8")))

@@ -1,0 +1,225 @@
+"""The house's own rules: layers, notebooks, rules, reference files, dependencies, secrets of the place."""
+
+import ast
+import hashlib
+import re
+import tomllib
+from pathlib import Path
+
+import nbformat
+import pandas as pd
+import pytest
+import yaml
+from packaging.requirements import Requirement
+
+from persona_lib import schema
+from workflow.notebook import parameter_names
+
+ROOT = Path(__file__).parents[1]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+LAYERS = {
+    "words": {"schema", "streams"},
+    "people": {"census", "codebook", "population", "rules", "traits", "personas"},
+    "asking": {"request", "templates", "ledger", "llm", "prompts", "feedback", "judging", "attempts", "plan"},
+    "measuring": {"resample", "agreement", "validation", "ablation", "benchmark", "pluralism"},
+    "showing": {"figures", "diagrams", "claims"},
+    "cli": {"cli"},
+}
+MAY_IMPORT = {
+    "words": {"words"},
+    "people": {"words", "people"},
+    "asking": {"words", "asking"},
+    "measuring": {"words", "measuring"},
+    "showing": {"words", "showing"},
+    "cli": {"words", "people", "asking", "measuring", "showing", "cli", "simulator"},
+    "simulator": {"words", "simulator"},
+}
+LAYER_OF = {module: layer for layer, modules in LAYERS.items() for module in modules}
+
+
+def imported(path: Path) -> set[str]:
+    """Names of our modules that a file imports, anywhere in it."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module == "persona_lib":
+            names |= {f"persona_lib.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+    return {name.split(".")[1] for name in names if name.startswith("persona_lib.")}
+
+
+def test_every_module_has_a_layer():
+    modules = {path.stem for path in (ROOT / "persona_lib").glob("*.py")} - {"__init__"}
+    assert modules == set(LAYER_OF)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "persona_lib").rglob("*.py")), ids=lambda p: p.name)
+def test_imports_point_one_way(path):
+    layer = "simulator" if path.parent.name == "simulator" else LAYER_OF.get(path.stem)
+    if layer is None:
+        assert path.name == "__init__.py" and not imported(path)
+        return
+    for name in imported(path):
+        target = "simulator" if name == "simulator" else LAYER_OF[name]
+        allowed = MAY_IMPORT[layer] | ({"templates"} if layer == "simulator" else set())
+        assert target in allowed or name in allowed, f"{path.name} ({layer}) imports {name} ({target})"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "persona_lib").rglob("*.py")), ids=lambda p: p.name)
+def test_library_prints_nothing_and_stays_short(path):
+    source = path.read_text("utf-8")
+    assert len(source.splitlines()) <= 400, "more than one subject?"
+    calls = [n.func.id for n in ast.walk(ast.parse(source)) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)]
+    assert "print" not in calls or path.stem in ("cli", "app")
+
+
+def code(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+class TestFormOfNotebook:
+    def test_opens_with_a_contract(self, path):
+        first = nbformat.read(path, as_version=4).cells[0]
+        assert first.cell_type == "markdown"
+        assert re.match(rf"# {path.stem[:2]} · .+", first.source)
+        for word in ("reads", "writes", "one row is"):
+            assert word in first.source.lower(), f"the contract does not say {word!r}"
+
+    def test_cells_are_short_and_define_nothing(self, path):
+        cells = code(nbformat.read(path, as_version=4))
+        assert 8 <= len(cells) <= 22
+        for cell in cells:
+            assert len(cell.source.splitlines()) <= 25
+            kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+            assert not [n for n in ast.walk(ast.parse(cell.source)) if isinstance(n, kinds)], cell.source
+
+    def test_at_least_as_much_prose_as_code(self, path):
+        notebook = nbformat.read(path, as_version=4)
+        prose = sum(len(c.source.split()) for c in notebook.cells if c.cell_type == "markdown")
+        words = sum(len(c.source.split()) for c in code(notebook) if "parameters" not in c.metadata.get("tags", []))
+        assert prose >= words, f"{prose} words of prose, {words} of code"
+
+    def test_outputs_are_kept_and_none_is_an_error(self, path):
+        outputs = [o for cell in code(nbformat.read(path, as_version=4)) for o in cell.outputs]
+        assert outputs, "stripped notebooks make nbval blind"
+        assert not [o for o in outputs if o.output_type in ("error", "stream") and o.get("name") != "stdout"]
+
+    def test_imports_no_simulator_and_no_network(self, path):
+        source = "\n".join(cell.source for cell in code(nbformat.read(path, as_version=4)))
+        for module in ("persona_lib.simulator", "persona_lib.llm", "openai", "requests", "urllib"):
+            assert f"import {module}" not in source and f"from {module}" not in source
+
+    def test_asserts_something(self, path):
+        assert any("assert " in cell.source for cell in code(nbformat.read(path, as_version=4)))
+
+
+def snakefile_rules() -> dict[str, str]:
+    text = (ROOT / "Snakefile").read_text("utf-8")
+    parts = re.split(r"^rule (\w+):$", text, flags=re.M)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def test_each_notebook_has_one_rule_of_its_name():
+    rules = snakefile_rules()
+    for path in NOTEBOOKS:
+        named = [name for name, body in rules.items() if f'notebook="notebooks/{path.name}"' in body]
+        assert named == [path.stem[3:]]
+
+
+def test_a_notebook_reads_only_what_earlier_numbers_wrote():
+    order: list[str] = []
+    for name, body in snakefile_rules().items():
+        for used in re.findall(r"rules\.(\w+)\.output", body.split("output:")[0]):
+            assert used in order, f"rule {name} reads {used}, which stands after it"
+        order.append(name)
+
+
+def test_every_rule_says_what_it_does():
+    for name, body in snakefile_rules().items():
+        assert body.lstrip().startswith('"""'), name
+        assert name == "all" or ("log:" in body and "message:" in body), name
+
+
+def test_each_table_has_one_writer_and_its_rule_declares_it():
+    rules = snakefile_rules()
+    for table in schema.tables().values():
+        shape_only = table.name == "statistics"
+        rule = re.sub(r"^\d\d_", "", table.written_by)
+        assert shape_only or f"{table.name}=f" in rules[rule].split("output:")[1], f"{table.name} is not written by {rule}"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_parameters_default_to_the_expected_demo(path):
+    notebook = nbformat.read(path, as_version=4)
+    names = parameter_names(notebook, path.name)
+    cell = next(c for c in code(notebook) if "parameters" in c.metadata.get("tags", []))
+    values = {n.targets[0].id: ast.literal_eval(n.value) for n in ast.parse(cell.source).body if isinstance(n, ast.Assign)}
+    assert set(values) == names
+    for value in values.values():
+        for item in value if isinstance(value, list) else [value]:
+            if isinstance(item, str) and item.startswith(".."):
+                allowed = ("../data/expected/demo/", "../data/reference/", "../data/prompts/", "../data/runs/notebook/", "../figures/runs/notebook/")
+                assert item.startswith(allowed), item
+
+
+def test_notebook_defaults_are_the_demo_configuration():
+    config = yaml.safe_load((ROOT / "config/demo.yaml").read_text("utf-8"))
+    for path in NOTEBOOKS:
+        cell = next(c for c in code(nbformat.read(path, as_version=4)) if "parameters" in c.metadata.get("tags", []))
+        values = {n.targets[0].id: ast.literal_eval(n.value) for n in ast.parse(cell.source).body if isinstance(n, ast.Assign)}
+        block = snakefile_rules()[path.stem[3:]]
+        for name, keys in re.findall(r'^\s+(\w+)=config((?:\["\w+"\])+),', block, flags=re.M):
+            expected = config
+            for key in re.findall(r'"(\w+)"', keys):
+                expected = expected[key]
+            if "params:" in block and name in values and not str(values[name]).startswith(".."):
+                assert values[name] == expected, f"{path.name}: {name} is {values[name]}, config/demo.yaml says {expected}"
+
+
+REFERENCE = ROOT / "data" / "reference"
+
+
+def test_every_reference_file_has_its_source_row():
+    sources = pd.read_csv(REFERENCE / "sources.csv", dtype=str, keep_default_na=False)
+    assert not sources.file.duplicated().any()
+    files = {p.relative_to(ROOT / "data").as_posix() for folder in ("reference", "prompts") for p in (ROOT / "data" / folder).rglob("*")
+             if p.is_file() and p.suffix in (".csv", ".gz", ".yaml") and p.name != "sources.csv"}
+    assert set(sources.file) == files
+    for row in sources.itertuples():
+        assert hashlib.sha256((ROOT / "data" / row.file).read_bytes()).hexdigest() == row.sha256, row.file
+        assert row.licence and row.title and row.source and row.how_made, row.file
+
+
+def test_environment_and_pyproject_name_the_same_packages():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    ours = {str(Requirement(d)) for d in (*project["dependencies"], *extras["ci"], *extras["dev"])}
+    conda = yaml.safe_load((ROOT / "environment.yml").read_text("utf-8"))["dependencies"]
+    theirs = {str(Requirement(d)) for d in conda if isinstance(d, str)}
+    assert theirs - {"pip", f"python{project['requires-python']}"} == ours
+
+
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-lab.lock"])
+def test_lock_satisfies_pyproject_and_names_no_address(lock):
+    text = (ROOT / lock).read_text("utf-8")
+    assert "://" not in text
+    locked = dict(re.findall(r"^([a-z0-9._-]+)==([^\s;\\]+)", text, flags=re.M))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    wanted = [*project["dependencies"], *project["optional-dependencies"]["ci"]]
+    wanted += project["optional-dependencies"]["dev"] if "lab" in lock else []
+    for requirement in map(Requirement, wanted):
+        assert requirement.specifier.contains(locked[requirement.name.lower()]), requirement
+
+
+def test_every_configuration_key_is_described():
+    def walk(node, where):
+        for key, value in node.get("properties", {}).items():
+            assert value.get("description") or "enum" in value and value.get("description"), f"{where}.{key}"
+            if value.get("type") == "object" and "properties" in value:
+                assert value["additionalProperties"] is False, f"{where}.{key}"
+            walk(value, f"{where}.{key}")
+
+    walk(yaml.safe_load((ROOT / "config/schema.yaml").read_text("utf-8")), "config")

@@ -1,0 +1,68 @@
+"""Which files a notebook or module stands on: an edit of one of them reruns exactly its readers."""
+
+import ast
+import json
+from pathlib import Path
+
+LOCK = "requirements.lock"
+
+
+def library_files(path: str, package: str = "persona_lib") -> list[str]:
+    """The library files that a notebook or module imports, directly or not, and the lock of its packages.
+
+    A module's package data (a .yaml beside it that its source names) belongs to it; so does, for a
+    subpackage, every file of it. Paths are relative to the folder of the Snakefile, sorted.
+
+    Raises
+    ------
+    FileNotFoundError
+        The notebook or an imported module of the package does not exist.
+    SyntaxError
+        A cell or module does not parse.
+    """
+    found: set[Path] = set()
+    waiting = [Path(path)]
+    seen: set[Path] = set()
+    while waiting:
+        current = waiting.pop()
+        if current in seen:
+            continue
+        seen.add(current)
+        source = _source(current)
+        if current.suffix == ".py":
+            found.add(current)
+            found |= {data for data in current.parent.glob("*.yaml") if data.name in source}
+        for module in _imported(source, package, current):
+            waiting.extend(_files_of(module))
+    return [*sorted(file.as_posix() for file in found), LOCK]
+
+
+def _source(path: Path) -> str:
+    text = path.read_text("utf-8")
+    if path.suffix != ".ipynb":
+        return text
+    cells = json.loads(text)["cells"]
+    return "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+
+
+def _imported(source: str, package: str, path: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(source, filename=str(path))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return {name for name in names if name == package or name.startswith(f"{package}.")}
+
+
+def _files_of(module: str) -> list[Path]:
+    """The module's file and the `__init__.py` of each package above it; nothing for a name inside a module."""
+    parts = module.split(".")
+    files = [Path(*parts[:depth], "__init__.py") for depth in range(1, len(parts) + 1)]
+    files.append(Path(*parts).with_suffix(".py"))
+    exists = [file for file in files if file.is_file()]
+    if not any(file in exists for file in files[-2:]) and not Path(*parts[:-1]).with_suffix(".py").is_file() and not (
+        Path(*parts[:-1], "__init__.py").is_file() and len(parts) > 1
+    ):
+        raise FileNotFoundError(f"module {module} is imported, but there is no {files[-1].as_posix()}")
+    return exists

@@ -1,0 +1,61 @@
+"""Make the environment: a virtual environment with exactly the packages of the lock.
+
+Runs on whatever Python there is, so it says in one line what is missing; hence the old syntax.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+
+NEEDED_BYTES = 2 * 1024**3
+
+
+def stop(message):
+    """One clear line, non-zero exit."""
+    sys.exit("set-up: " + message)
+
+
+def run(command, log, what):
+    """Run a command with its output in the log; stop with a hint when it fails."""
+    environment = dict(os.environ, UV_COMPILE_BYTECODE="1", UV_PYTHON_DOWNLOADS="never", PIP_DISABLE_PIP_VERSION_CHECK="1")
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    with open(log, "a") as out:
+        status = subprocess.call(command, stdout=out, stderr=out, env=environment)
+    if status and what:
+        stop(what + "; the full message is at the end of " + log)
+    return status
+
+
+def main(folder, lock):
+    """Create `folder` and install the packages that `lock` names, then the compendium itself."""
+    if sys.version_info < (3, 11):
+        stop("Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; name another: make PYTHON=python3.12 ...")
+    try:
+        import ensurepip  # noqa: F401
+        import venv
+    except ImportError:
+        stop("this Python has no venv module; on Debian or Ubuntu: apt install python3-venv; or make PYTHON=... with another")
+    free = shutil.disk_usage(".").free
+    if free < NEEDED_BYTES:
+        stop("about 2 GB of disk are needed here, %.1f GB are free" % (free / 1024**3))
+    python = os.path.join(folder, "bin", "python")
+    log = folder.rstrip("/") + "-setup.log"
+    open(log, "w").close()
+    if not os.path.exists(python):
+        print("set-up: creating " + folder, flush=True)
+        try:
+            venv.create(folder, with_pip=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            stop("cannot create " + folder + ": " + str(error))
+    print("set-up: installing the packages of " + lock + " (about a minute)", flush=True)
+    hint = "the packages of " + lock + " could not be installed: is there a network and a package index?"
+    requirements = ["--require-hashes", "-r", lock]
+    if run([python, "-m", "pip", "install", "uv"], log, None) or run([python, "-m", "uv", "pip", "install", "--python", python] + requirements, log, None):
+        run([python, "-m", "pip", "install"] + requirements, log, hint)
+    run([python, "-m", "pip", "install", "--no-deps", "--no-build-isolation", "-e", "."], log, "the compendium itself could not be installed")
+    print("set-up: done", flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2])
