@@ -32,8 +32,8 @@ def library_files(path: str, package: str = "persona_lib") -> list[str]:
         if current.suffix == ".py":
             found.add(current)
             found |= {data for data in current.parent.glob("*.yaml") if data.name in source}
-        for module in _imported(source, package, current):
-            waiting.extend(_files_of(module))
+        for module, must_exist in _imported(source, package, current).items():
+            waiting.extend(_files_of(module, must_exist))
     return [*sorted(file.as_posix() for file in found), LOCK]
 
 
@@ -45,24 +45,22 @@ def _source(path: Path) -> str:
     return "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
 
 
-def _imported(source: str, package: str, path: Path) -> set[str]:
-    names: set[str] = set()
+def _imported(source: str, package: str, path: Path) -> dict[str, bool]:
+    """Dotted names of the package that the source imports; true where the name must be a module."""
+    names: dict[str, bool] = {}
     for node in ast.walk(ast.parse(source, filename=str(path))):
         if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
+            names |= {alias.name: True for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
-            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-    return {name for name in names if name == package or name.startswith(f"{package}.")}
+            names |= {f"{node.module}.{alias.name}": False for alias in node.names} | {node.module: True}
+    return {name: must for name, must in names.items() if name.split(".")[0] == package}
 
 
-def _files_of(module: str) -> list[Path]:
+def _files_of(module: str, must_exist: bool) -> list[Path]:
     """The module's file and the `__init__.py` of each package above it; nothing for a name inside a module."""
     parts = module.split(".")
-    files = [Path(*parts[:depth], "__init__.py") for depth in range(1, len(parts) + 1)]
-    files.append(Path(*parts).with_suffix(".py"))
-    exists = [file for file in files if file.is_file()]
-    if not any(file in exists for file in files[-2:]) and not Path(*parts[:-1]).with_suffix(".py").is_file() and not (
-        Path(*parts[:-1], "__init__.py").is_file() and len(parts) > 1
-    ):
-        raise FileNotFoundError(f"module {module} is imported, but there is no {files[-1].as_posix()}")
-    return exists
+    own = [Path(*parts).with_suffix(".py"), Path(*parts, "__init__.py")]
+    if must_exist and not any(file.is_file() for file in own):
+        raise FileNotFoundError(f"module {module} is imported, but there is no {own[0].as_posix()}")
+    above = [Path(*parts[:depth], "__init__.py") for depth in range(1, len(parts))]
+    return [file for file in (*own, *above) if file.is_file()]

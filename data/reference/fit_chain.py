@@ -1,0 +1,301 @@
+"""Fit religion -> ideology -> party to survey cross-tables, offline; what it writes is committed, its source is not.
+
+    python data/reference/fit_chain.py FOLDER [--out data/reference]
+
+FOLDER holds anes2022_{religion,ideology,party}.csv (weighted cross-tables of the ANES 2022 Pilot Study) and
+national_margins_religion_politics.csv (dated national shares). Written:
+
+chain_coefficients.csv  log-odds of three multinomial models, slopes centred so that 0 is the average respondent
+chain_scores.csv        held-out log-loss of each model, of the bare margin, and without each predictor
+chain_margins.csv       two-way margins of the survey with n >= 10, beside the fitted ones
+national_margins.csv    the national shares as summed to the survey's categories
+
+Each model is a ridge-penalised multinomial logit with weights; its penalty is chosen by cross-validation.
+A level that fewer than 10 respondents share gets no slope of its own. Categories such as "Not sure" are kept.
+"""
+
+import argparse
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import minimize
+from scipy.special import logsumexp, softmax
+
+FIELDS = {
+    "religion": ("age_group", "sex", "race_ethnicity", "education"),
+    "ideology": ("religion", "age_group", "sex", "race_ethnicity"),
+    "political_views": ("ideology", "religion", "age_group", "race_ethnicity"),
+}
+FILES = {"religion": "anes2022_religion.csv", "ideology": "anes2022_ideology.csv", "political_views": "anes2022_party.csv"}
+SOURCE = "ANES 2022 Pilot Study, weighted cross-tables"
+PENALTIES = (0.3, 1.0, 3.0, 10.0, 30.0)
+MIN_N = 10
+N_FOLDS = 10
+SEED = 2022
+
+# Survey categories that one published share covers; "rest" is what the publication leaves to 100 %.
+AGGREGATES = {
+    "religion": {
+        "Protestant": ["Protestant"],
+        "Catholic": ["Catholic"],
+        "Other Christian": ["Other Christian"],
+        "Jewish": ["Jewish"],
+        "Atheist or agnostic": ["Atheist or agnostic"],
+        "Nothing in particular": ["Nothing in particular"],
+        "Other faith or not stated": ["Other faith", "Not stated"],
+    },
+    "ideology": {
+        "Conservative or very conservative": ["Conservative", "Very conservative"],
+        "Moderate": ["Moderate"],
+        "Liberal or very liberal": ["Liberal", "Very liberal"],
+        "No opinion": ["Not sure"],
+    },
+    "political_views": {
+        "Republican": ["Strong Republican", "Not very strong Republican"],
+        "Leans Republican": ["Leans Republican"],
+        "Democrat": ["Strong Democrat", "Not very strong Democrat"],
+        "Leans Democrat": ["Leans Democrat"],
+        "Neither": ["Independent", "Not sure"],
+    },
+}
+
+
+def respondents(folder: Path, field: str) -> pd.DataFrame:
+    """One row per respondent of a field's cross-table, weights scaled to a mean of 1."""
+    path = folder / FILES[field]
+    cells = pd.read_csv(path, keep_default_na=False).rename(columns={"party": "political_views"})
+    if missing := {*FIELDS[field], field, "n", "weight"} - set(cells.columns):
+        raise SystemExit(f"{path}: column {', '.join(sorted(missing))} is missing")
+    rows = cells.loc[cells.index.repeat(cells["n"])].reset_index(drop=True)
+    weight = rows["weight"] / rows["n"]
+    return rows[[*FIELDS[field], field]].assign(weight=weight / weight.mean())
+
+
+def design(rows: pd.DataFrame, levels: list[tuple[str, str]]) -> np.ndarray:
+    """One indicator column per (predictor, level)."""
+    columns = [(rows[predictor] == level).to_numpy(float) for predictor, level in levels]
+    return np.column_stack(columns) if columns else np.zeros((len(rows), 0))
+
+
+def common_levels(rows: pd.DataFrame, predictors: tuple[str, ...]) -> list[tuple[str, str]]:
+    """The levels of each predictor that at least MIN_N respondents share, in order."""
+    counts = [(predictor, rows[predictor].value_counts()) for predictor in predictors]
+    return [(predictor, level) for predictor, n in counts for level in sorted(n[n >= MIN_N].index)]
+
+
+def fit(x: np.ndarray, y: np.ndarray, weight: np.ndarray, free: np.ndarray, *, penalty: float) -> np.ndarray:
+    """Maximum penalised likelihood; row 0 holds the intercepts, the others the slopes, one column per outcome.
+
+    `y` holds outcome numbers; outcomes where `free` is False have an intercept and no slopes.
+    """
+    n_outcomes, n_columns = len(free), x.shape[1]
+    full = np.column_stack([np.ones(len(x)), x])
+    mask = np.vstack([np.ones(n_outcomes), np.tile(free.astype(float), (n_columns, 1))])
+    ridge = np.vstack([np.full(n_outcomes, 1e-6), np.full((n_columns, n_outcomes), penalty)])
+    target = np.eye(n_outcomes)[y]
+
+    def loss(flat: np.ndarray) -> tuple[float, np.ndarray]:
+        beta = flat.reshape(n_columns + 1, n_outcomes) * mask
+        logits = full @ beta
+        log_p = logits - logsumexp(logits, axis=1, keepdims=True)
+        value = -(weight * log_p[np.arange(len(y)), y]).sum() + 0.5 * (ridge * beta**2).sum()
+        gradient = full.T @ (weight[:, None] * (np.exp(log_p) - target)) + ridge * beta
+        return value, (gradient * mask).ravel()
+
+    start = np.zeros((n_columns + 1) * n_outcomes)
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 2000, "ftol": 1e-12, "gtol": 1e-7})
+    return found.x.reshape(n_columns + 1, n_outcomes) * mask
+
+
+class Model:
+    """One conditional model: the outcome's categories, the levels with a slope, and the coefficients."""
+
+    def __init__(self, rows: pd.DataFrame, field: str, predictors: tuple[str, ...], *, penalty: float):
+        counts = rows[field].value_counts()
+        self.field, self.outcomes = field, sorted(counts.index)
+        self.levels = common_levels(rows, predictors)
+        free = np.array([counts[outcome] >= MIN_N for outcome in self.outcomes])
+        y = rows[field].map(self.outcomes.index).to_numpy()
+        self.beta = fit(design(rows, self.levels), y, rows["weight"].to_numpy(), free, penalty=penalty)
+        self.shift = np.zeros(len(self.outcomes))
+        share = design(rows, self.levels).T @ (rows["weight"] / rows["weight"].sum()).to_numpy()
+        for predictor in predictors:  # centre: the weighted mean slope of each predictor is 0
+            mine = np.array([name == predictor for name, _ in self.levels], dtype=bool)
+            mean = (share[mine] / share[mine].sum()) @ self.beta[1:][mine]
+            self.beta[1:][mine] -= mean
+            self.beta[0] += mean
+
+    def probabilities(self, rows: pd.DataFrame) -> np.ndarray:
+        """The chance of each outcome (columns) for each row, calibration included."""
+        return softmax(self.beta[0] + self.shift + design(rows, self.levels) @ self.beta[1:], axis=1)
+
+    def calibrate(self, rows: pd.DataFrame, targets: pd.DataFrame) -> None:
+        """Move the intercepts of each aggregate alike until the weighted margin over `rows` meets its target."""
+        group_of = {value: row.category for row in targets.itertuples() for value in row.survey_values.split("|")}
+        groups = [group_of[outcome] for outcome in self.outcomes]
+        weight = (rows["weight"] / rows["weight"].sum()).to_numpy()
+        wanted = targets.set_index("category")["share"]
+        for _ in range(500):
+            now = pd.Series(weight @ self.probabilities(rows)).groupby(groups).sum()
+            step = np.log(wanted / now)
+            self.shift += step.loc[groups].to_numpy()
+            if step.abs().max() < 1e-10:
+                return
+        raise SystemExit(f"{self.field}: calibration did not converge; is a national share 0?")
+
+
+def held_out(rows: pd.DataFrame, field: str, predictors: tuple[str, ...], *, penalty: float | None) -> pd.Series:
+    """Log-loss (bits) of each respondent under a model that has not seen it; `penalty` None chooses it in each fold."""
+    folds = np.random.default_rng(SEED).permutation(len(rows)) % N_FOLDS
+    losses = pd.Series(0.0, index=rows.index)
+    for fold in range(N_FOLDS):
+        seen, unseen = rows[folds != fold].reset_index(drop=True), rows[folds == fold]
+        chosen = best_penalty(seen, field, predictors) if penalty is None else penalty
+        losses[unseen.index] = _losses(Model(seen, field, predictors, penalty=chosen), seen, unseen)
+    return losses
+
+
+def _losses(model: Model, seen: pd.DataFrame, unseen: pd.DataFrame) -> np.ndarray:
+    """Bits per unseen respondent; a category never seen counts as half a respondent's share."""
+    chance = pd.DataFrame(model.probabilities(unseen), columns=model.outcomes)
+    floor = 0.5 / len(seen)
+    return np.array([-np.log2(chance[v].iloc[i] if v in chance else floor) for i, v in enumerate(unseen[model.field])])
+
+
+def best_penalty(rows: pd.DataFrame, field: str, predictors: tuple[str, ...], *, n_folds: int = 5) -> float:
+    """The penalty with the smallest weighted held-out loss over `n_folds` folds."""
+    folds = np.random.default_rng(SEED + 1).permutation(len(rows)) % n_folds
+    total = dict.fromkeys(PENALTIES, 0.0)
+    for fold in range(n_folds):
+        seen, unseen = rows[folds != fold].reset_index(drop=True), rows[folds == fold]
+        for penalty in PENALTIES:
+            model = Model(seen, field, predictors, penalty=penalty)
+            total[penalty] += float((unseen["weight"] * _losses(model, seen, unseen)).sum())
+    return min(total, key=total.get)
+
+
+def score(rows: pd.DataFrame, field: str, *, penalty: float) -> pd.DataFrame:
+    """Held-out log-loss of all predictors, of none, and of all but one, with the paired error of the difference."""
+    predictors, weight = FIELDS[field], rows["weight"] / rows["weight"].sum()
+    arms = {"all": predictors, "none": ()} | {f"without {p}": tuple(q for q in predictors if q != p) for p in predictors}
+    full = held_out(rows, field, predictors, penalty=None)
+    found = []
+    for arm, used in arms.items():
+        losses = full if arm == "all" else held_out(rows, field, used, penalty=penalty)
+        gain = losses - full
+        error = np.sqrt((weight**2 * (gain - (weight * gain).sum()) ** 2).sum())
+        row = {"field": field, "predictors": arm, "n": len(rows), "log_loss_bits": (weight * losses).sum()}
+        found.append({**row, "worse_by_bits": (weight * gain).sum(), "standard_error": error, "penalty": penalty})
+    return pd.DataFrame(found).assign(source=SOURCE)
+
+
+def national(folder: Path) -> pd.DataFrame:
+    """The published shares, summed to the survey's categories; what they leave to 100 % is the last category."""
+    path = folder / "national_margins_religion_politics.csv"
+    published = pd.read_csv(path).set_index(["field", "category"])
+    percent, source = published["percent"], published["source"]
+    rep, dem = percent["party", "Republican"], percent["party", "Democrat"]
+    shares = {
+        "religion": {name: percent["religion", name] for name in list(AGGREGATES["religion"])[:4]}
+        | {"Atheist or agnostic": percent["religion", "Atheist"] + percent["religion", "Agnostic"]}
+        | {"Nothing in particular": percent["religion", "Nothing in particular"]},
+        "ideology": {name: percent["ideology", name] for name in list(AGGREGATES["ideology"])[:3]},
+        "political_views": {
+            "Republican": rep,
+            "Leans Republican": percent["party_lean", "Republican or lean"] - rep,
+            "Democrat": dem,
+            "Leans Democrat": percent["party_lean", "Democrat or lean"] - dem,
+        },
+    }
+    cited = {
+        "religion": source["religion", "Protestant"],
+        "ideology": source["ideology", "Moderate"],
+        "political_views": source["party", "Republican"],
+    }
+    found = []
+    for field, known in shares.items():
+        for category, values in AGGREGATES[field].items():
+            is_rest = category not in known
+            value = 100 - sum(known.values()) if is_rest else known[category]
+            how = "what the published shares leave to 100 %" if is_rest else "published, or a sum or difference of published"
+            row = {"field": field, "category": category, "survey_values": "|".join(values), "share": value / 100}
+            found.append({**row, "source": cited[field], "how": how})
+    return pd.DataFrame(found)
+
+
+def coefficients(models: dict[str, Model], scores: pd.DataFrame) -> pd.DataFrame:
+    """One row per field, value, predictor and level; predictors 'intercept' and 'calibration' have level ''."""
+    found = []
+    for field, model in models.items():
+        of = scores[scores["field"] == field].set_index("predictors")
+        fixed = {"n": int(of.loc["all", "n"]), "held_out_bits": of.loc["all", "log_loss_bits"]}
+        fixed |= {"held_out_bits_margin": of.loc["none", "log_loss_bits"], "source": SOURCE}
+        names = [("intercept", ""), ("calibration", ""), *model.levels]
+        values = np.vstack([model.beta[:1], model.shift[None, :] - model.shift.mean(), model.beta[1:]])
+        for column, outcome in enumerate(model.outcomes):
+            for (predictor, level), value in zip(names, values[:, column], strict=True):
+                row = {"field": field, "value": outcome, "predictor": predictor, "level": level}
+                found.append({**row, "coefficient": round(float(value), 5), **fixed})
+    return pd.DataFrame(found)
+
+
+def margins(tables: dict[str, pd.DataFrame], models: dict[str, Model]) -> pd.DataFrame:
+    """Two-way margins with n >= MIN_N: predictor x predictor and outcome x predictor; fitted before calibration."""
+    found = []
+    for field, rows in tables.items():
+        model, weight = models[field], rows["weight"] / rows["weight"].sum()
+        shift, model.shift = model.shift, np.zeros_like(model.shift)
+        fitted = pd.DataFrame(model.probabilities(rows), columns=model.outcomes).mul(weight, axis=0)
+        model.shift = shift
+        pairs = [*combinations(FIELDS[field], 2), *((field, predictor) for predictor in FIELDS[field])]
+        for a, b in pairs:
+            n = rows.groupby([a, b]).size()
+            share = weight.groupby([rows[a], rows[b]]).sum()
+            for (level_a, level_b), count in n[n >= MIN_N].items():
+                in_b = rows[b] == level_b
+                row = {"table": field, "row": a, "row_value": level_a, "column": b, "column_value": level_b, "n": count}
+                expected = fitted.loc[in_b, level_a].sum() if a == field else np.nan
+                found.append({**row, "share": share[level_a, level_b], "fitted_share": expected})
+    return pd.DataFrame(found).assign(source=SOURCE)
+
+
+def spread(rows: pd.DataFrame, model: Model, keep: tuple[str, ...]) -> pd.DataFrame:
+    """The population of `rows` with the model's field added: weight times chance, summed over what `keep` leaves out."""
+    chance = pd.DataFrame(model.probabilities(rows), columns=model.outcomes).mul(rows["weight"].to_numpy(), axis=0)
+    long = pd.concat([rows.assign(**{model.field: outcome}, weight=chance[outcome].to_numpy()) for outcome in chance])
+    return long.groupby(list(keep), as_index=False)["weight"].sum()
+
+
+def main() -> None:
+    """Fit, score, calibrate, write."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path, help="folder of the source cross-tables")
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent, help="where the four tables are written")
+    options = parser.parse_args()
+    tables = {field: respondents(options.folder, field) for field in FIELDS}
+    targets = national(options.folder)
+    models, scores = {}, []
+    for field, rows in tables.items():
+        penalty = best_penalty(rows, field, FIELDS[field], n_folds=N_FOLDS)
+        models[field] = Model(rows, field, FIELDS[field], penalty=penalty)
+        scores.append(score(rows, field, penalty=penalty))
+    people = tables["religion"]
+    for field, following in (("religion", "ideology"), ("ideology", "political_views"), ("political_views", None)):
+        models[field].calibrate(people, targets[targets["field"] == field])
+        if following:
+            people = spread(people, models[field], FIELDS[following])
+    scores = pd.concat(scores, ignore_index=True)
+    written = {
+        "chain_coefficients": coefficients(models, scores.round(4)),
+        "chain_scores": scores.round(4),
+        "chain_margins": margins(tables, models).round(5),
+        "national_margins": targets.round(4),
+    }
+    for name, table in written.items():
+        table.to_csv(options.out / f"{name}.csv", index=False, lineterminator="\n")
+
+
+if __name__ == "__main__":
+    main()
