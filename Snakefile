@@ -40,6 +40,7 @@ rule overview:
         notebook="notebooks/00_overview.ipynb",
         library=library_files("notebooks/00_overview.ipynb"),
         decisions="data/reference/decisions.csv",
+        bank=config["prompts"]["bank"],
     output:
         plan=f"{RUN}/plan.parquet",
         notebook=f"{RUN}/notebooks/00_overview.ipynb",
@@ -122,6 +123,12 @@ rule collect_personas:
     input:
         census=rules.census.output.census,
         draws=rules.population.output.draws,
+        chain="data/reference/chain_coefficients.csv",
+        norms="data/reference/big_five_norms.csv",
+        quirks="data/reference/traits_quirks.csv",
+        mannerisms="data/reference/traits_mannerisms.csv",
+        lifestyles="data/reference/traits_lifestyle.csv",
+        core_values="data/reference/traits_core_values.csv",
         templates=TEMPLATES,
         library=library_files("persona_lib/personas.py"),
     output:
@@ -136,7 +143,9 @@ rule collect_personas:
     shell:
         "persona collect personas --shard {wildcards.shard} --of {wildcards.of}"
         " --settings {params.settings:q} --templates data/templates"
-        " --read census={input.census} draws={input.draws}"
+        " --read census={input.census} draws={input.draws} chain={input.chain} norms={input.norms}"
+        " quirks={input.quirks} mannerisms={input.mannerisms} lifestyles={input.lifestyles}"
+        " core_values={input.core_values}"
         " --ledger {params.ledger} --sealed {output.sealed} --log {log}"
 
 
@@ -147,6 +156,14 @@ rule personas:
         library=library_files("notebooks/03_personas.ipynb"),
         census=rules.census.output.census,
         draws=rules.population.output.draws,
+        chain="data/reference/chain_coefficients.csv",
+        norms="data/reference/big_five_norms.csv",
+        quirks="data/reference/traits_quirks.csv",
+        mannerisms="data/reference/traits_mannerisms.csv",
+        lifestyles="data/reference/traits_lifestyle.csv",
+        core_values="data/reference/traits_core_values.csv",
+        scores="data/reference/chain_scores.csv",
+        national="data/reference/national_margins.csv",
         ledger=f"{RUN}/sealed/personas.parquet",
     output:
         candidates=f"{RUN}/candidates.parquet",
@@ -160,6 +177,7 @@ rule personas:
         seed=config["seed"],
         n=config["personas"]["n"],
         n_train=config["personas"]["n_train"],
+        n_bootstrap=config["resample"]["n_bootstrap"],
         simulated=SIMULATED,
     message:
         "03 personas with provenance"
@@ -171,6 +189,7 @@ rule collect_prompts:
     """Ask whether each opening prompt is controversial, and what it is about."""
     input:
         bank=config["prompts"]["bank"],
+        topics="data/reference/prism_topics.csv",
         templates=TEMPLATES,
         library=library_files("persona_lib/prompts.py"),
     output:
@@ -185,7 +204,7 @@ rule collect_prompts:
     shell:
         "persona collect prompts --shard {wildcards.shard} --of {wildcards.of}"
         " --settings {params.settings:q} --templates data/templates"
-        " --read bank={input.bank}"
+        " --read bank={input.bank} topics={input.topics}"
         " --ledger {params.ledger} --sealed {output.sealed} --log {log}"
 
 
@@ -195,6 +214,7 @@ rule prompts:
         notebook="notebooks/04_prompts.ipynb",
         library=library_files("notebooks/04_prompts.ipynb"),
         bank=config["prompts"]["bank"],
+        topics="data/reference/prism_topics.csv",
         ledger=f"{RUN}/sealed/prompts.parquet",
     output:
         prompts=f"{RUN}/prompts.parquet",
@@ -377,7 +397,7 @@ rule collect_ablation:
         items=rules.agreement.output.items,
         pool_answers=rules.agreement.output.pool_answers,
         templates=TEMPLATES,
-        library=library_files("persona_lib/judging.py"),
+        library=library_files("persona_lib/leave_one_out.py"),
     output:
         sealed=f"{RUN}/sealed/ablation-{{shard}}-of-{{of}}.parquet",
     log:

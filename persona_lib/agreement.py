@@ -113,7 +113,8 @@ def kappas(judgements: pd.DataFrame, items: pd.DataFrame, *, min_shared: int) ->
 
     Returns
     -------
-    Table `kappas`, one row per pair of raters that share at least one item.
+    Table `kappas`, one row per pair of raters that share at least one item; only personas that both
+    sides judged for.
     """
     if min_shared < 1:
         raise ValueError(f"kappas: min_shared = {min_shared}; give at least 1")
@@ -134,9 +135,10 @@ def kappas(judgements: pd.DataFrame, items: pd.DataFrame, *, min_shared: int) ->
 
 
 def _matrix(personas: list[str], comparison: str, model: str, first: np.ndarray, second: np.ndarray) -> pd.DataFrame:
-    counts = _cross_counts(first, second)
+    panel = ~np.isnan(first).all(axis=1) & ~np.isnan(second).all(axis=1)
+    counts = _cross_counts(first[panel], second[panel])
     found = coefficients(counts)
-    a, b = (grid.ravel() for grid in np.meshgrid(personas, personas, indexing="ij"))
+    a, b = (grid.ravel() for grid in np.meshgrid(*2 * [np.array(personas)[panel]], indexing="ij"))
     rows = pd.DataFrame(
         {
             "comparison": comparison,

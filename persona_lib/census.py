@@ -6,7 +6,7 @@ import pandas as pd
 
 from persona_lib import codebook
 from persona_lib.households import GROUP_QUARTERS, RELATIONS, attach, derive
-from persona_lib.pums import N_REPLICATES, REPLICATES, PumsError
+from persona_lib.pums import REPLICATES, PumsError
 from persona_lib.schema import NOT_IN_UNIVERSE, UNKNOWN
 
 MISSING = "\0"  # the column is not in this row's file
@@ -60,7 +60,7 @@ def _describe_file(rows: pd.DataFrame, households: pd.DataFrame, known: dict[str
     derived = derive(rows.assign(relation=_codes(rows, relation).map(RELATIONS)), in_quarters=in_quarters)
     is_derived = read["household_type"].isna()
     home = {column: read[column].where(~is_derived, derived[column]) for column in derived}
-    household_id = rows["survey_year"].astype("str") + "-" + rows["SERIALNO"]
+    household_id = _household_id(rows)
     return pd.DataFrame(
         {
             "person_id": household_id + "-" + rows["SPORDER"].str.zfill(2),
@@ -106,18 +106,17 @@ def replicate_weights(persons: pd.DataFrame) -> pd.DataFrame:
     Replicate weights may be zero or negative. The variance of an estimate is 4/80 times the sum of the
     squared deviations of its 80 replicate estimates (see `population.replicate_error`).
     """
-    if REPLICATES[0] not in persons:
-        return pd.DataFrame({"person_id": pd.Series(dtype="str"), "replicate": [], "weight_persons": []})
-    rows = persons[persons[REPLICATES[0]].notna()].reset_index(drop=True)
-    person_id = _survey_year(rows).astype("str") + "-" + rows["SERIALNO"] + "-" + rows["SPORDER"].str.zfill(2)
-    weights = pd.DataFrame({number: _whole(rows, name) for number, name in enumerate(REPLICATES, start=1)})
-    return pd.DataFrame(
-        {
-            "person_id": person_id.repeat(N_REPLICATES).reset_index(drop=True),
-            "replicate": pd.Series(list(weights.columns) * len(rows), dtype="int64"),
-            "weight_persons": weights.to_numpy().ravel(),
-        }
-    )
+    present = persons[REPLICATES[0]].notna() if REPLICATES[0] in persons else pd.Series(False, index=persons.index)
+    rows = persons[present].reset_index(drop=True)
+    weights = {
+        f"replicate_{number:02d}": _whole(rows, name) if len(rows) else pd.Series(dtype="int64")
+        for number, name in enumerate(REPLICATES, start=1)
+    }
+    return pd.DataFrame({"person_id": _household_id(rows) + "-" + rows["SPORDER"].str.zfill(2), **weights})
+
+
+def _household_id(rows: pd.DataFrame) -> pd.Series:
+    return _survey_year(rows).astype("str") + "-" + rows["SERIALNO"]
 
 
 def _has(rows: pd.DataFrame, variable: str) -> bool:

@@ -42,7 +42,8 @@ def coefficients(counts: np.ndarray) -> dict[str, np.ndarray]:
         first, second = counts.sum(axis=-1) / n[..., None], counts.sum(axis=-2) / n[..., None]
         mean = (first + second) / 2
         same = (first * second).sum(axis=-1)
-        kappa = np.where(1 - same > 1e-12, (observed - same) / (1 - same), np.nan)
+        above = np.where(np.abs(observed - same) > 1e-12, observed - same, 0)
+        kappa = np.where(1 - same > 1e-12, above / (1 - same), np.nan)
         by_chance = (mean * (1 - mean)).sum(axis=-1) / (counts.shape[-1] - 1)
         mixed = 1 - (mean**2).sum(axis=-1)
         alpha = np.where(mixed > 1e-12, 1 - (1 - observed) * (2 * n - 1) / (2 * n * mixed), np.nan)

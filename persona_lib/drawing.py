@@ -5,15 +5,20 @@ Same tables, same bytes: the font ships with matplotlib, the resolution is fixed
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 import textwrap
+from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 import matplotlib
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 DOTS_PER_INCH = 150
 STAMP = "Simulated respondents"
@@ -56,18 +61,30 @@ STYLE = {
 styled = matplotlib.rc_context(STYLE)
 
 
-def page(title: str, note: str, *, width_in: float, height_in: float, simulated: bool) -> Figure:
+@dataclass(frozen=True)
+class Page:
+    """A figure with its head drawn; what follows is placed below the head, in inches."""
+
+    figure: Figure
+    head_in: float
+
+    def place(self, *, left_in: float, top_in: float, width_in: float, height_in: float) -> Axes:
+        """Axes at a distance from the left edge of the page and from the lower edge of its head."""
+        width, height = self.figure.get_size_inches()
+        bottom = height - self.head_in - top_in - height_in
+        return self.figure.add_axes((left_in / width, bottom / height, width_in / width, height_in / height))
+
+
+def page(title: str, note: str, *, width_in: float, height_in: float, simulated: bool) -> Page:
     """An empty page with its title, a note on what is drawn, and the stamp where answers are simulated.
 
-    `height_in` is the height left for the drawing; the head is added on top. `figure.body` is the
-    share of the page that lies below the head.
+    `height_in` is the height left for the drawing; the head is added on top.
     """
-    characters = int((width_in - 0.3) * 14.2)
+    characters = int((width_in - 0.3) * 15.8)
     lines = [line for part in note.split("\n") for line in textwrap.wrap(part, characters)]
     head_in = 0.62 + 0.165 * len(lines)
-    figure = Figure(figsize=(width_in, height_in + head_in), dpi=100, facecolor="white")
     total = height_in + head_in
-    figure.body = height_in / total
+    figure = Figure(figsize=(width_in, total), dpi=100, facecolor="white")
     figure.text(0.15 / width_in, 1 - 0.17 / total, title, size=12, weight="bold", va="top")
     figure.text(0.15 / width_in, 1 - 0.45 / total, "\n".join(lines), size=8.5, color=SOFT, va="top", linespacing=1.35)
     if simulated:
@@ -82,27 +99,59 @@ def page(title: str, note: str, *, width_in: float, height_in: float, simulated:
             va="top",
             bbox={"boxstyle": "round,pad=0.35", "facecolor": VERMILION, "edgecolor": "none"},
         )
-    return figure
+    return Page(figure, head_in)
 
 
-def place(figure: Figure, left_in: float, top_in: float, width_in: float, height_in: float) -> Axes:
-    """Axes at a place given in inches from the left edge of the page and from the lower edge of its head."""
-    page_width, page_height = figure.get_size_inches()
-    bottom = figure.body - (top_in + height_in) / page_height
-    return figure.add_axes((left_in / page_width, bottom, width_in / page_width, height_in / page_height))
+def save(figure: Figure, path: str | os.PathLike) -> Path:
+    """Write the figure as PNG, whole or not at all, with its title and stamp also as text inside the file.
 
-
-def save(figure: Figure, path: str | os.PathLike) -> Figure:
-    """Write the figure as PNG, whole or not at all, and return it, so that a notebook shows what it saved."""
+    The file holds at most 256 colours, which makes it a third as large and looks the same.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    drawn = BytesIO()
+    figure.savefig(drawn, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None}, facecolor="white")
+    image = Image.open(drawn).convert("RGB")
+    image = image.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    about = PngInfo()
+    about.add_text("Title", figure.texts[0].get_text().encode("latin-1", "replace"))
+    about.add_text("Comment", STAMP if STAMP in [text.get_text() for text in figure.texts] else "")
     half = path.with_name(f".{path.name}.{os.getpid()}.half")
     try:
-        figure.savefig(half, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None}, facecolor="white")
+        image.save(half, format="PNG", optimize=True, dpi=(DOTS_PER_INCH, DOTS_PER_INCH), pnginfo=about)
         os.replace(half, path)
     finally:
         half.unlink(missing_ok=True)
-    return figure
+    return path
+
+
+def catalogue(paths: list[str | os.PathLike]) -> pd.DataFrame:
+    """What the saved figures say of themselves: one row per file, as table `figures` wants it.
+
+    Raises
+    ------
+    ValueError
+        A file is missing, or was not written by `save`.
+    """
+    rows = []
+    for path in map(Path, paths):
+        if not path.is_file():
+            raise ValueError(f"{path}: no such figure; save it first")
+        with Image.open(path) as image:
+            about = dict(image.info)
+        number = re.match(r"Figure (\d+) · (.+)", about.get("Title", ""))
+        if not number:
+            raise ValueError(f"{path}: names no figure in its title; write it with drawing.save")
+        rows.append(
+            {
+                "figure": f"{int(number[1]):02d}",
+                "file": path.name,
+                "title": number[2],
+                "is_simulated": about.get("Comment") == STAMP,
+                "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+            }
+        )
+    return pd.DataFrame(rows)
 
 
 def pick(statistics: pd.DataFrame, statistic: str, *parts: str) -> pd.DataFrame:
@@ -142,11 +191,6 @@ def markers(names: list[str]) -> dict[str, str]:
     return {name: MARKERS[i % len(MARKERS)] for i, name in enumerate(names)}
 
 
-def whiskers(table: pd.DataFrame) -> np.ndarray:
-    """Distances of low and high from the estimate, as matplotlib's error bars want them; NaN draws none."""
-    return np.vstack([table["estimate"] - table["low"], table["high"] - table["estimate"]]).clip(min=0)
-
-
 def shorten(text: str, n_characters: int) -> str:
     """The text, cut with an ellipsis where it is longer.
 
@@ -154,6 +198,15 @@ def shorten(text: str, n_characters: int) -> str:
     'Management,…'
     """
     return text if len(text) <= n_characters else text[: n_characters - 1].rstrip() + "…"
+
+
+def percent(share: float) -> str:
+    """A share as a percentage, with a decimal below ten.
+
+    >>> percent(0.0333), percent(0.5)
+    ('3.3 %', '50 %')
+    """
+    return f"{share * 100:.1f} %" if share < 0.0995 else f"{share * 100:.0f} %"
 
 
 def words(name: str) -> str:

@@ -194,7 +194,8 @@ def clustered_rate(table: pd.DataFrame, *, value: str, clusters: Sequence[str]) 
     low = high = float("nan")
     if mean.n and mean.df >= 1:
         spread = mean.estimate * (1 - mean.estimate)
-        n_effective = min(mean.n, spread / mean.standard_error**2) if spread else mean.df + 1
+        variance = max(mean.standard_error**2, spread / mean.n)
+        n_effective = spread / variance if spread else mean.df + 1
         critical = float(stats.t.ppf(0.5 + LEVEL / 2, mean.df))
         low, high = wilson(mean.estimate * n_effective, n_effective, critical=critical)
     return Estimate(mean.estimate, low, high, mean.n, mean.n_excluded, method, mean.standard_error, mean.df)
@@ -328,3 +329,19 @@ def adjusted_p_values(p_values: pd.Series, *, method: str) -> pd.Series:
         return p_values.astype("float64")
     adjusted = multipletests(p_values.fillna(1.0), method=method)[1]
     return pd.Series(adjusted, index=p_values.index).where(p_values.notna())
+
+
+def in_words(statistics: pd.DataFrame) -> pd.Series:
+    """Every estimate with its interval as text for a sentence, by (statistic, group).
+
+    Examples
+    --------
+    >>> row = schema.statistic("win_rate", "all", 0.51234, low=0.4, high=0.625, n=10, method="share")
+    >>> in_words(pd.DataFrame([row]))["win_rate", "all"]
+    '0.5123 (95 % 0.4 to 0.625)'
+    """
+    values = [statistics[name].map("{:.4g}".format) for name in ("estimate", "low", "high")]
+    text = values[0] + " (95 % " + values[1] + " to " + values[2] + ")"
+    text = text.mask(statistics["low"].isna(), values[0] + " (no interval)")
+    text = text.mask(statistics["estimate"].isna(), "an undefined share")
+    return text.set_axis(pd.MultiIndex.from_frame(statistics[["statistic", "group"]]))

@@ -20,7 +20,7 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 LAYERS = {
     "words": {"schema", "streams"},
     "people": {"census", "codebook", "pums", "population", "rules", "traits", "personas"},
-    "asking": {"request", "templates", "ledger", "llm", "prompts", "feedback", "judging", "attempts", "plan"},
+    "asking": {"request", "templates", "sealed", "ledger", "llm", "prompts", "feedback", "judging", "attempts", "plan"},
     "measuring": {"resample", "agreement", "validation", "ablation", "benchmark", "pluralism"},
     "showing": {"figures", "diagrams", "claims"},
     "cli": {"cli"},

@@ -28,8 +28,9 @@ FIELDS = {
     "ideology": ("religion", "age_group", "sex", "race_ethnicity"),
     "political_views": ("ideology", "religion", "age_group", "race_ethnicity"),
 }
-FILES = {"religion": "anes2022_religion.csv", "ideology": "anes2022_ideology.csv", "political_views": "anes2022_party.csv"}
+FILES = {"religion": "religion", "ideology": "ideology", "political_views": "party"}  # anes2022_*.csv
 SOURCE = "ANES 2022 Pilot Study, weighted cross-tables"
+TARGETS = "national_margins.csv"
 PENALTIES = (0.3, 1.0, 3.0, 10.0, 30.0)
 MIN_N = 10
 N_FOLDS = 10
@@ -64,7 +65,7 @@ AGGREGATES = {
 
 def respondents(folder: Path, field: str) -> pd.DataFrame:
     """One row per respondent of a field's cross-table, weights scaled to a mean of 1."""
-    path = folder / FILES[field]
+    path = folder / f"anes2022_{FILES[field]}.csv"
     cells = pd.read_csv(path, keep_default_na=False).rename(columns={"party": "political_views"})
     if missing := {*FIELDS[field], field, "n", "weight"} - set(cells.columns):
         raise SystemExit(f"{path}: column {', '.join(sorted(missing))} is missing")
@@ -179,7 +180,8 @@ def best_penalty(rows: pd.DataFrame, field: str, predictors: tuple[str, ...], *,
 def score(rows: pd.DataFrame, field: str, *, penalty: float) -> pd.DataFrame:
     """Held-out log-loss of all predictors, of none, and of all but one, with the paired error of the difference."""
     predictors, weight = FIELDS[field], rows["weight"] / rows["weight"].sum()
-    arms = {"all": predictors, "none": ()} | {f"without {p}": tuple(q for q in predictors if q != p) for p in predictors}
+    arms = {"all": predictors, "none": ()}
+    arms |= {f"without {p}": tuple(q for q in predictors if q != p) for p in predictors}
     full = held_out(rows, field, predictors, penalty=None)
     found = []
     for arm, used in arms.items():
@@ -211,7 +213,7 @@ def national(folder: Path) -> pd.DataFrame:
     }
     cited = {
         "religion": source["religion", "Protestant"],
-        "ideology": source["ideology", "Moderate"],
+        "ideology": source["ideology", "Conservative or very conservative"],
         "political_views": source["party", "Republican"],
     }
     found = []
@@ -219,7 +221,7 @@ def national(folder: Path) -> pd.DataFrame:
         for category, values in AGGREGATES[field].items():
             is_rest = category not in known
             value = 100 - sum(known.values()) if is_rest else known[category]
-            how = "what the published shares leave to 100 %" if is_rest else "published, or a sum or difference of published"
+            how = "what the published shares leave to 100 %" if is_rest else "published, or a sum or difference"
             row = {"field": field, "category": category, "survey_values": "|".join(values), "share": value / 100}
             found.append({**row, "source": cited[field], "how": how})
     return pd.DataFrame(found)
@@ -231,13 +233,14 @@ def coefficients(models: dict[str, Model], scores: pd.DataFrame) -> pd.DataFrame
     for field, model in models.items():
         of = scores[scores["field"] == field].set_index("predictors")
         fixed = {"n": int(of.loc["all", "n"]), "held_out_bits": of.loc["all", "log_loss_bits"]}
-        fixed |= {"held_out_bits_margin": of.loc["none", "log_loss_bits"], "source": SOURCE}
+        fixed |= {"held_out_bits_margin": of.loc["none", "log_loss_bits"]}
         names = [("intercept", ""), ("calibration", ""), *model.levels]
         values = np.vstack([model.beta[:1], model.shift[None, :] - model.shift.mean(), model.beta[1:]])
         for column, outcome in enumerate(model.outcomes):
             for (predictor, level), value in zip(names, values[:, column], strict=True):
                 row = {"field": field, "value": outcome, "predictor": predictor, "level": level}
-                found.append({**row, "coefficient": round(float(value), 5), **fixed})
+                origin = {"source": TARGETS if predictor == "calibration" else SOURCE}
+                found.append({**row, "coefficient": round(float(value), 5), **fixed, **origin})
     return pd.DataFrame(found)
 
 
@@ -262,7 +265,7 @@ def margins(tables: dict[str, pd.DataFrame], models: dict[str, Model]) -> pd.Dat
 
 
 def spread(rows: pd.DataFrame, model: Model, keep: tuple[str, ...]) -> pd.DataFrame:
-    """The population of `rows` with the model's field added: weight times chance, summed over what `keep` leaves out."""
+    """The population of `rows` with the model's field added, weight times chance, summed to the columns `keep`."""
     chance = pd.DataFrame(model.probabilities(rows), columns=model.outcomes).mul(rows["weight"].to_numpy(), axis=0)
     long = pd.concat([rows.assign(**{model.field: outcome}, weight=chance[outcome].to_numpy()) for outcome in chance])
     return long.groupby(list(keep), as_index=False)["weight"].sum()

@@ -2,11 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
+from pathlib import Path
 from types import MappingProxyType
 
 from persona_lib.schema import attributes
+from persona_lib.templates import Template, invert, load
+
+TEMPLATES = Path(__file__).resolve().parents[2] / "data" / "templates"
+
+
+class Forms:
+    """The templates of one folder, ready to be recognised in requests.
+
+    Raises
+    ------
+    TemplateError
+        The folder holds no template, or one that is not as it must be.
+    """
+
+    def __init__(self, folder: str | Path = TEMPLATES) -> None:
+        self._by_system: dict[str, list[Template]] = {}
+        for template in load(folder).values():
+            self._by_system.setdefault(template.system, []).append(template)
+
+    def recognise(self, messages: Sequence[Mapping]) -> tuple[str, dict[str, str]] | None:
+        """The template's name and its slots; None for a request that no template made.
+
+        A slot is the shortest text that lets the rest fit, first slots first: nothing that is written in a later
+        slot changes what is read from an earlier one.
+        """
+        if [message["role"] for message in messages] != ["system", "user"]:
+            return None
+        system, user = (message["content"] for message in messages)
+        for template in self._by_system.get(system, ()):
+            if (slots := invert(template, user)) is not None:
+                return template.name, slots
+        return None
 
 
 @cache

@@ -19,6 +19,7 @@ from persona_lib.streams import generator
 
 KINDS = ("opening", "body", "closing")
 SLOT = "{topic}"
+SHORT = ("the matter", "this question")
 _SPLIT = re.compile(r"(?<=[.!?])\s+")
 
 
@@ -97,8 +98,25 @@ class Bank:
         return float(self.world.utility(position, self.vectors[chosen].mean(axis=0), self.n_words[chosen].sum()))
 
     def fill(self, chosen: Sequence[int], topic: str) -> str:
-        """The sentences with the topic in their slots, as one paragraph."""
-        return " ".join(self.say[j].replace(SLOT, topic) for j in chosen)
+        """The sentences as one paragraph: the topic in the first slot, then by turns a shorter name for it."""
+        said, n_named = [], 0
+        for j in chosen:
+            said.append(self.say[j].replace(SLOT, mention(topic, n_named)))
+            n_named += SLOT in self.say[j]
+        return " ".join(said)
+
+
+def mention(topic: str, n_named: int) -> str:
+    """What to call a topic that was named so many times before: a long one is given in full once only.
+
+    Examples
+    --------
+    >>> [mention("gun control", n) for n in range(4)]
+    ['gun control', 'the matter', 'gun control', 'this question']
+    """
+    if n_named == 0 or (n_named % 2 == 0 and len(topic.split()) <= 3):
+        return topic
+    return SHORT[n_named // 2 % len(SHORT)] if n_named % 2 else "the subject"
 
 
 def split(text: str) -> list[str]:

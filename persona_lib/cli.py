@@ -1,0 +1,278 @@
+"""The console script `persona`: collect answers, seal ledgers, serve the simulator, write its truth, check ledgers.
+
+Whatever the user can put right ends with one line on stderr and status 1; Ctrl-C ends with status
+130 and can be continued by the same command.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from persona_lib import ledger as ledgers
+from persona_lib import llm, schema, sealed
+from persona_lib import request as words
+from persona_lib import templates as forms
+
+# stage: the function that asks for one shard of it, imported when it is needed
+STAGES = {
+    "personas": "persona_lib.personas:collect_personas",
+    "prompts": "persona_lib.prompts:collect_prompts",
+    "feedback": "persona_lib.feedback:collect_feedback",
+    "validation": "persona_lib.judging:collect_validation",
+    "pool": "persona_lib.judging:collect_pool",
+    "ablation": "persona_lib.leave_one_out:collect_ablation",
+    "benchmark": "persona_lib.attempts:collect_benchmark",
+    "pass_at_k": "persona_lib.attempts:collect_pass_at_k",
+}
+# inputs that have a reader of their own
+READERS = {"bank": "persona_lib.prompts:read_bank", "topics": "persona_lib.prompts:read_topics"}
+SETTINGS = ("seed", "mode", "roles", "endpoints")
+_log = logging.getLogger(__name__)
+
+
+class UsageError(ValueError):
+    """An argument or a setting that cannot be used; names it."""
+
+
+OURS = (
+    UsageError,
+    schema.SchemaError,
+    forms.TemplateError,
+    words.RequestError,
+    ledgers.LedgerError,
+    llm.AskError,
+    OSError,
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return the exit status."""
+    chosen = _parser().parse_args(arguments)
+    _start_log(getattr(chosen, "log", None))
+    try:
+        chosen.run(chosen)
+    except KeyboardInterrupt:
+        return _end("interrupted; what was answered is kept, the same command goes on", status=130)
+    except OURS as error:
+        return _end(" ".join(str(error).split()) or type(error).__name__, status=1)
+    except Exception:
+        _log.exception("a fault of the program")
+        raise
+    return 0
+
+
+def _end(line: str, *, status: int) -> int:
+    _log.error(line)
+    print(f"persona: {line}", file=sys.stderr)
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="persona", description=__doc__)
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    collect = commands.add_parser("collect", help="ask models for one shard of a stage; keeps and seals a ledger")
+    collect.add_argument("stage", help=f"one of {', '.join(STAGES)}")
+    collect.add_argument("--shard", type=int, default=0, help="which shard, from 0")
+    collect.add_argument("--of", type=int, default=1, help="into how many shards the stage is cut")
+    collect.add_argument("--templates", required=True, metavar="DIR", help="folder of the templates")
+    collect.add_argument("--ledger", required=True, metavar="DIR", help="folder of the live ledgers")
+    collect.add_argument("--sealed", required=True, metavar="FILE", help="the sealed ledger to write")
+    collect.add_argument("--log", metavar="FILE", help="where the log goes")
+    collect.add_argument("--quiet", action="store_true", help="no progress bar")
+    collect.set_defaults(run=_collect)
+
+    truth = commands.add_parser("truth", help="write what the simulated world would answer on average")
+    truth.add_argument("--out", required=True, metavar="FILE", help="the table truth to write")
+    truth.set_defaults(run=_truth)
+    for command in (collect, truth):
+        command.add_argument("--settings", required=True, metavar="JSON|FILE", help="settings as JSON, or a file of it")
+        command.add_argument("--read", nargs="+", default=[], metavar="NAME=FILE", help="input tables by name")
+
+    seal = commands.add_parser("seal", help="gather the sealed shards of a stage into one file")
+    seal.add_argument("shards", nargs="+", metavar="FILE", help="sealed shards")
+    seal.add_argument("--out", required=True, metavar="FILE", help="the sealed ledger of the stage")
+    seal.set_defaults(run=_seal)
+
+    simulate = commands.add_parser("simulate", help="serve the simulated models on this machine until stdin closes")
+    simulate.add_argument("--port", type=int, default=0, help="0: any free port, printed as the only line")
+    simulate.add_argument("--templates", default="data/templates", metavar="DIR", help="folder of the templates")
+    simulate.set_defaults(run=_simulate)
+
+    check = commands.add_parser("check-ledger", help="count what ledgers hold; stop at the first fault")
+    check.add_argument("files", nargs="+", metavar="FILE", help="live (.jsonl) or sealed (.parquet) ledgers")
+    check.set_defaults(run=_check)
+    return parser
+
+
+def _start_log(path: str | None) -> None:
+    if path is not None:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        form = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+        logging.basicConfig(filename=path, filemode="w", level=logging.INFO, format=form, force=True)
+    for name in ("openai", "httpx", "httpx2", "httpcore", "httpcore2"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _collect(chosen: argparse.Namespace) -> None:
+    if chosen.stage not in STAGES:
+        raise UsageError(f"no stage {chosen.stage!r}; stages are {', '.join(STAGES)}")
+    settings = read_settings(chosen.settings)
+    templates = forms.load(chosen.templates)
+    endpoints = words.endpoints(settings["endpoints"])
+    mode, simulated = settings["mode"], [e for e in endpoints.values() if e.base_url == llm.SIMULATOR]
+    if mode == "simulate" and len(simulated) < len(endpoints):
+        alias = next(e.alias for e in endpoints.values() if e not in simulated)
+        raise UsageError(f"mode is simulate, but endpoint {alias} is not the simulator; set mode: live to ask it")
+    if simulated:
+        version = _world(settings)
+        endpoints |= {e.alias: replace(e, model=f"{e.model}@{version}") for e in simulated}
+    collect, tables = _found(STAGES[chosen.stage]), read_tables(chosen.read)
+    with (
+        ledgers.Ledger(chosen.ledger, chosen.stage, shard=chosen.shard, of=chosen.of) as ledger,
+        _serving(chosen.templates) if simulated and mode != "replay" else nullcontext() as address,
+        llm.Asker(
+            endpoints, settings["roles"], templates, ledger, mode=mode, simulator=address, quiet=chosen.quiet
+        ) as ask,
+    ):
+        if ledger.n_cut_bytes:
+            _log.warning("%s: cut %d bytes of an answer that a crash tore", ledger.path, ledger.n_cut_bytes)
+        collect(tables, settings, shard=chosen.shard, of=chosen.of, ask=ask)
+        count = ledger.seal(chosen.sealed, ask.asked, facts=ask.facts)
+    _log.info("sealed %s: %s", chosen.sealed, count)
+    if count["failed"]:
+        said = f"{chosen.stage} {chosen.shard} of {chosen.of}: {count['failed']} of {sum(count.values())} calls failed"
+        print(f"persona: {said}; delete {chosen.sealed} and run again to ask them again", file=sys.stderr)
+
+
+def _truth(chosen: argparse.Namespace) -> None:
+    settings, tables = read_settings(chosen.settings), read_tables(chosen.read)
+    truth = _found("persona_lib.simulator.truth:truth")(tables, settings)
+    schema.write(truth, chosen.out, "truth")
+
+
+def _seal(chosen: argparse.Namespace) -> None:
+    count = sealed.gather(chosen.shards, chosen.out)
+    print(f"{chosen.out}: {count} requests of {len(chosen.shards)} shards")
+
+
+def _simulate(chosen: argparse.Namespace) -> None:
+    _found("persona_lib.simulator.app:serve")(chosen.port, templates=chosen.templates)
+
+
+def _check(chosen: argparse.Namespace) -> None:
+    live = [path for path in chosen.files if path.endswith(".jsonl")]
+    if live:
+        print(f"{len(live)} live: {_counted(ledgers.check(live))}")
+    for path in chosen.files:
+        if path not in live:
+            print(f"{path}: {_counted(sealed.check(path))}")
+
+
+def _counted(count: dict) -> str:
+    return ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in count.items())
+
+
+def read_settings(text: str) -> dict:
+    """The settings from JSON, or from a file of JSON.
+
+    Raises
+    ------
+    UsageError
+        Not JSON, or a key that every stage needs is missing.
+    """
+    where = "--settings" if text.lstrip().startswith("{") else text
+    if where == text:
+        if not Path(text).is_file():
+            raise UsageError(f"--settings: {text}: no such file, and not JSON")
+        text = Path(text).read_text("utf-8")
+    try:
+        settings = json.loads(text)
+    except ValueError as error:
+        raise UsageError(f"{where}: not JSON: {error}") from error
+    if not isinstance(settings, dict) or (missing := [key for key in SETTINGS if key not in settings]):
+        raise UsageError(f"{where}: key {', '.join(missing if isinstance(settings, dict) else SETTINGS)} is missing")
+    return settings
+
+
+def read_tables(named: Sequence[str]) -> dict[str, pd.DataFrame]:
+    """The tables of `NAME=FILE` arguments: .parquet by their declaration, .csv as text, bank and topics by theirs.
+
+    Raises
+    ------
+    UsageError, SchemaError
+        An argument without a name, a name given twice, another kind of file; a table that is not as declared.
+    """
+    tables: dict[str, pd.DataFrame] = {}
+    for argument in named:
+        name, sign, path = argument.partition("=")
+        if not (name and sign and path):
+            raise UsageError(f"--read {argument}: must be NAME=FILE")
+        if name in tables:
+            raise UsageError(f"--read {name}: given twice")
+        tables[name] = _table(name, path)
+    return tables
+
+
+def _table(name: str, path: str) -> pd.DataFrame:
+    if name in READERS:
+        return _found(READERS[name])(path)
+    if path.endswith(".parquet"):
+        return schema.read(path, name)
+    if not Path(path).is_file():
+        raise UsageError(f"--read {name}: {path}: no such file")
+    try:
+        if path.endswith((".csv", ".csv.gz")):
+            return pd.read_csv(path, dtype=str, keep_default_na=False)
+        if path.endswith(".jsonl"):
+            return pd.read_json(path, lines=True)
+    except ValueError as error:
+        raise UsageError(f"--read {name}: {path}: {error}") from error
+    raise UsageError(f"--read {name}: {path}: must be .parquet, .csv, .csv.gz or .jsonl")
+
+
+def _found(name: str) -> Callable[..., Any]:
+    module, _, function = name.partition(":")
+    return getattr(import_module(module), function)
+
+
+def _world(settings: dict) -> str:
+    version = import_module("persona_lib.simulator").VERSION
+    if settings.get("world", version) != version:
+        raise UsageError(f"settings are for world {settings['world']}, but the simulator is {version}; start again")
+    return version
+
+
+@contextmanager
+def _serving(templates: str) -> Iterator[str]:
+    """A simulator of our own on a free loopback port, by its address; it ends when this process does, however."""
+    command = [sys.executable, "-m", "persona_lib.cli", "simulate", "--port", "0", "--templates", templates]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, start_new_session=True) as server:
+        try:
+            port = server.stdout.readline().strip()
+            if not port.isdigit():
+                raise UsageError("the simulator did not start; its own message stands above")
+            yield f"http://127.0.0.1:{port}/v1"
+        finally:
+            server.stdin.close()
+            try:
+                server.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                server.kill()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,243 @@
+"""What is asked and what comes back, as small values; and their two tables.
+
+A request's hash covers everything that can change the answer: endpoint alias, model with its
+version, messages, parameters, sample index, response schema.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from typing import Any
+
+import jsonschema
+import pandas as pd
+
+from persona_lib.templates import Template, TemplateError, render
+
+STATUSES = ("ok", "refused", "unparsed", "failed")
+COLUMNS = ("endpoint", "template", "slots")
+
+
+class RequestError(ValueError):
+    """A row that no request can be built from; names the row and what is wrong with it."""
+
+
+class ReplyError(ValueError):
+    """A body that is no chat completion; shows its beginning."""
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One model that can be asked, as the configuration names it; `config/schema.yaml` describes each field."""
+
+    alias: str
+    model: str
+    base_url: str = ""
+    key_variable: str | None = None
+    concurrency: int = 1
+    timeout_s: float = 60
+    retries: int = 0
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    def recorded(self) -> dict:
+        """What a sealed ledger says of an endpoint: what can change an answer, and nothing of keys and speed."""
+        return {"base_url": self.base_url, "model": self.model, "parameters": dict(self.parameters)}
+
+
+@dataclass(frozen=True)
+class Request:
+    """One question to one model; `sample` tells repetitions of the same question apart."""
+
+    endpoint: str
+    model: str
+    messages: tuple[Mapping[str, str], ...]
+    parameters: Mapping[str, Any]
+    sample: int = 0
+    response_schema: Mapping | None = None
+
+    def to_dict(self) -> dict:
+        """The request as plain values, in the order of its fields."""
+        return {
+            "endpoint": self.endpoint,
+            "model": self.model,
+            "messages": [dict(message) for message in self.messages],
+            "parameters": self.parameters,
+            "sample": self.sample,
+            "response_schema": self.response_schema,
+        }
+
+    @staticmethod
+    def from_dict(values: Mapping) -> Request:
+        """The inverse of `to_dict`."""
+        return Request(**{**values, "messages": tuple(values["messages"])})
+
+    @cached_property
+    def hash(self) -> str:
+        """SHA-256 over the request as canonical JSON: keys sorted, no spaces, ASCII.
+
+        Examples
+        --------
+        >>> one = Request("large", "m", ({"role": "user", "content": "Why?"},), {"a": 1, "b": 2})
+        >>> two = Request("large", "m", ({"content": "Why?", "role": "user"},), {"b": 2, "a": 1})
+        >>> one.hash == two.hash, one.hash == Request("large", "m", one.messages, one.parameters, sample=1).hash
+        (True, False)
+        """
+        return hashlib.sha256(canonical(self.to_dict()).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What became of a request: `text` is '' unless `status` is ok; `detail` says why it is not."""
+
+    status: str
+    text: str = ""
+    detail: str = ""
+    model: str = ""
+    finish_reason: str = ""
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+
+    def to_dict(self) -> dict:
+        """The reply as plain values."""
+        return dict(self.__dict__)
+
+
+def canonical(value: Any) -> str:
+    """JSON of one form only: equal values give equal text."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+def endpoints(settings: Mapping[str, Mapping]) -> dict[str, Endpoint]:
+    """The endpoints of a configuration, by alias.
+
+    Raises
+    ------
+    RequestError
+        A parameter that the engine sets itself, or an address that holds a user, a password or a query.
+    """
+    found = {alias: Endpoint(alias=alias, **values) for alias, values in settings.items()}
+    for alias, endpoint in found.items():
+        if own := sorted({"model", "messages", "seed", "n", "stream", "response_format"} & set(endpoint.parameters)):
+            raise RequestError(f"endpoints.{alias}.parameters: {', '.join(own)} is set by the engine; remove it")
+        if any(sign in endpoint.base_url for sign in "@?"):
+            raise RequestError(f"endpoints.{alias}.base_url: no user, password or query in it; name a key_variable")
+    return found
+
+
+def build(rows: pd.DataFrame, *, endpoints: Mapping[str, Endpoint], templates: Mapping[str, Template]) -> list[Request]:
+    """One request per row; columns endpoint (alias), template (name), slots (dict of texts), sample (0 if absent).
+
+    Raises
+    ------
+    RequestError
+        A missing column, an unknown endpoint or template, slots that do not fit; names the row.
+    """
+    if missing := [name for name in COLUMNS if name not in rows]:
+        raise RequestError(f"requests: column {', '.join(missing)} is missing")
+    samples = rows["sample"] if "sample" in rows else [0] * len(rows)
+    built = []
+    columns = (rows.index, rows["endpoint"], rows["template"], rows["slots"], samples)
+    for row, alias, name, slots, sample in zip(*columns, strict=True):
+        if alias not in endpoints:
+            raise RequestError(f"requests: row {row}: no endpoint {alias!r}; there are {', '.join(endpoints)}")
+        if name not in templates:
+            raise RequestError(f"requests: row {row}: no template {name!r}; there are {', '.join(templates)}")
+        if sample != int(sample) or sample < 0:
+            raise RequestError(f"requests: row {row}: sample is {sample!r}, not 0, 1, 2, ...")
+        try:
+            messages = render(templates[name], slots)
+        except TemplateError as error:
+            raise RequestError(f"requests: row {row}: {error}") from error
+        endpoint = endpoints[alias]
+        schema = templates[name].response_schema
+        built.append(Request(alias, endpoint.model, messages, endpoint.parameters, int(sample), schema))
+    return built
+
+
+def table(requests: Sequence[Request], replies: Sequence[Reply], *, index: pd.Index) -> pd.DataFrame:
+    """The replies on the requests' index: text, data, status, detail, request_hash, tokens_in, tokens_out.
+
+    `data` is the parsed reply of a request with a response schema, None otherwise and unless
+    status is ok. Tokens are missing where the endpoint did not count them.
+    """
+    data = [
+        json.loads(reply.text) if request.response_schema is not None and reply.status == "ok" else None
+        for request, reply in zip(requests, replies, strict=True)
+    ]
+    return pd.DataFrame(
+        {
+            "text": pd.Series([r.text for r in replies], index=index, dtype="str"),
+            "data": pd.Series(data, index=index, dtype=object),
+            "status": pd.Series([r.status for r in replies], index=index, dtype="str"),
+            "detail": pd.Series([r.detail for r in replies], index=index, dtype="str"),
+            "request_hash": pd.Series([r.hash for r in requests], index=index, dtype="str"),
+            "tokens_in": pd.Series([r.tokens_in for r in replies], index=index, dtype="Int64"),
+            "tokens_out": pd.Series([r.tokens_out for r in replies], index=index, dtype="Int64"),
+        },
+        index=index,
+    )
+
+
+def read(request: Request, body: str) -> Reply:
+    """The reply in the body of a chat completion.
+
+    A refusal or a content filter gives `refused`; no text, or one that is not the JSON asked for,
+    `unparsed`, with the text in `detail`. Half characters (lone surrogates) become U+FFFD.
+
+    Raises
+    ------
+    ReplyError
+        The body is no chat completion.
+
+    Examples
+    --------
+    >>> asked = Request("large", "m", (), {}, 0, {"type": "object"})
+    >>> read(asked, '{"choices": [{"message": {"content": "Yes."}}]}').status
+    'unparsed'
+    """
+    try:
+        found = json.loads(body)
+        choice, usage = found["choices"][0], found.get("usage") or {}
+        message, finish = choice["message"], choice.get("finish_reason") or ""
+        text, refusal = message.get("content") or "", message.get("refusal") or ""
+        counted = [usage.get(name) for name in ("prompt_tokens", "completion_tokens")]
+        facts = {
+            "model": str(found.get("model") or ""),
+            "finish_reason": str(finish),
+            "tokens_in": counted[0] if isinstance(counted[0], int) else None,
+            "tokens_out": counted[1] if isinstance(counted[1], int) else None,
+        }
+        text, refusal = re.sub("[\ud800-\udfff]", "\ufffd", text), re.sub("[\ud800-\udfff]", "\ufffd", refusal)
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise ReplyError(f"no chat completion came back, but {body[:80]!r}") from error
+    if refusal or finish == "content_filter":
+        return Reply("refused", detail=refusal or "content filter", **facts)
+    if not text:
+        return Reply("unparsed", detail="empty reply", **facts)
+    if request.response_schema is not None and (wrong := _wrong(text, canonical(request.response_schema))):
+        return Reply("unparsed", detail=f"{wrong}: {text}", **facts)
+    return Reply("ok", text=text, **facts)
+
+
+def _wrong(text: str, schema: str) -> str:
+    """What keeps a text from being JSON of a schema, '' if nothing."""
+    try:
+        data = json.loads(text, parse_constant=_no_constant)
+    except ValueError as error:
+        return f"not JSON ({error})"
+    error = jsonschema.exceptions.best_match(_validator(schema).iter_errors(data))
+    return "" if error is None else f"not the JSON asked for ({error.json_path}: {error.message[:200]})"
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON value")
+
+
+@cache
+def _validator(schema: str) -> jsonschema.Draft202012Validator:
+    return jsonschema.Draft202012Validator(json.loads(schema))

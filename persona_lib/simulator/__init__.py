@@ -1,0 +1,29 @@
+"""The simulated respondents: a random-utility world with known truth behind the OpenAI chat protocol.
+
+`world` holds the numbers (all parameters in `world.yaml`), `sentences` the texts (`bank.yaml`), `minds` what a
+model perceives and how likely it is to choose, `roles` one handler per template, `app` the protocol, `truth` what
+a statistic is worth on average. Only `cli` starts it; nothing else of the library imports it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from pathlib import Path
+
+
+@cache
+def version() -> str:
+    """A short hash of everything in this package that can change a reply: its code, its world, its sentences."""
+    found = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.iterdir()):
+        if path.suffix in {".py", ".yaml"}:
+            text = path.read_bytes().replace(b"\r\n", b"\n")
+            found.update(path.name.encode() + b"\0" + text + b"\0")
+    return found.hexdigest()[:12]
+
+
+def __getattr__(name: str) -> str:
+    if name == "VERSION":
+        return version()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

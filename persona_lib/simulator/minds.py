@@ -1,0 +1,100 @@
+"""What a simulated model perceives and how likely it is to choose, accept or refuse: texts in, numbers out.
+
+`roles` and `truth` both stand on these functions, so a choice and its declared chance cannot drift apart.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+
+import numpy as np
+
+from persona_lib.simulator.forms import parse_description
+from persona_lib.simulator.sentences import load_bank
+from persona_lib.simulator.world import Model, choice_probability, load, logistic
+
+MOST_SENTENCES = 6  # of an answer: what the critic's best reachable answer is made of
+
+
+def model(name: str) -> Model:
+    """The model of a wire name such as `sim-large@1a2b3c` or `sim-large`.
+
+    Raises
+    ------
+    KeyError
+        No such model; the message lists those there are.
+    """
+    short = name.partition("@")[0]
+    if short not in load().models:
+        raise KeyError(f"no simulated model {short!r}; there are {', '.join(load().models)}")
+    return load().models[short]
+
+
+@lru_cache(maxsize=20_000)
+def own_part(description: str, name: str) -> np.ndarray:
+    """The own part of the person of a description as one model reads it."""
+    found = load().own_part(parse_description(description), load().models[name])
+    found.flags.writeable = False
+    return found
+
+
+def stand(description: str, who: Model, *, sample: int = 0) -> np.ndarray:
+    """Where the person of a description stands in the eyes of one model (or rater: one sample of a model)."""
+    return load().shared + own_part(description, who.name) + load().taste(who, sample, description)
+
+
+def prefer_first(description: str, first: str, second: str, who: Model, *, sample: int = 0) -> float:
+    """Chance that a model, in the place of a described person, chooses the text shown first.
+
+    No description is the representative person. 0.5 where the two texts are the same and the model has no bias.
+    """
+    world = load()
+    vectors, words = zip(*(load_bank().vector(text) for text in (first, second)), strict=True)
+    position = stand(description, who, sample=sample)
+    difference = world.utility(position, vectors[0], words[0]) - world.utility(position, vectors[1], words[1])
+    difference += who.self_preference * float(world.habit[who.name] @ (vectors[0] - vectors[1]))
+    return float(
+        choice_probability(
+            difference,
+            noise=who.noise,
+            position_bias=who.position_bias,
+            more_words=words[0] - words[1],
+            verbosity_bias=who.verbosity_bias,
+        )
+    )
+
+
+def quality(description: str, answer: str, who: Model) -> float:
+    """An answer's utility for a described person over the best that the bank can reach.
+
+    1 is the best, 0 means nothing to this person, below 0 is disliked.
+    """
+    position = stand(description, who)
+    vector, n_words = load_bank().vector(answer)
+    return float(load().utility(position, vector, n_words)) / _best(description, who.name)
+
+
+@lru_cache(maxsize=20_000)
+def _best(description: str, name: str) -> float:
+    return max(1e-9, load_bank().best(stand(description, load().models[name]), MOST_SENTENCES))
+
+
+def accept(description: str, answer: str, who: Model) -> float:
+    """Chance that the critic finds nothing to revise in an answer."""
+    critic = load().parameters["critic"]
+    chance = float(logistic((quality(description, answer, who) - critic["threshold"]) / critic["noise"]))
+    return who.critic_error + (1 - 2 * who.critic_error) * chance
+
+
+def losses(description: str, answer: str, who: Model) -> list[tuple[int, float]]:
+    """(dimension, direction) in which an answer loses utility, the greatest loss first.
+
+    The loss on a dimension is |position| - position x vector: what the answer lacks there of the utility that the
+    far end of the dimension would give. The direction, -1 or 1, is where the person stands.
+    """
+    position = stand(description, who)
+    vector, _ = load_bank().vector(answer)
+    loss = np.abs(position) - position * vector
+    order = np.argsort(-loss, kind="stable")[: load().parameters["writing"]["named"]]
+    return [(int(d), math.copysign(1.0, position[d])) for d in order]

@@ -1,0 +1,220 @@
+"""One handler per template: what a simulated model replies to a request.
+
+A reply depends on the model, the messages and the seed of the request, and on nothing else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from persona_lib.simulator import minds, portraits, topics, writing
+from persona_lib.simulator.forms import Forms, parse_description
+from persona_lib.simulator.sentences import phrases
+from persona_lib.simulator.world import Model, choose, load, uniform
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request as a handler sees it."""
+
+    slots: Mapping[str, str]
+    who: Model
+    digest: bytes
+    sample: int
+
+    def uniform(self, purpose: str) -> float:
+        """A number in [0, 1) of this request and this purpose."""
+        return uniform(self.digest, purpose)
+
+    def persona_uniform(self, purpose: str) -> float:
+        """A number in [0, 1) of the description alone: whoever asks, the same."""
+        return uniform(hashlib.sha256(self.slots["persona"].encode()).digest(), purpose)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What goes back: a text, or a refusal."""
+
+    text: str
+    refused: bool = False
+
+
+def digest(model: str, messages: list, sample: int) -> bytes:
+    """The hash of all that a reply depends on; the world's version in the model's name does not count."""
+    said = json.dumps([model.partition("@")[0], messages, sample], ensure_ascii=False, sort_keys=True)
+    return hashlib.sha256(said.encode("utf-8", "surrogatepass")).digest()
+
+
+def write_traits(call: Call) -> str:
+    lists = phrases()["free_time"]
+
+    def draw(kind: str, purpose: str) -> str:
+        return lists[kind][int(call.uniform(purpose) * len(lists[kind]))]
+
+    first, second = draw("activities", "first"), draw("activities", "second")
+    also = f", and {draw('at_times', 'at times')} they {second}" if second != first else ""
+    return json.dumps({"personal_time": f"{draw('often', 'often')} they {first}{also}."}, ensure_ascii=False)
+
+
+def check_consistency(call: Call) -> str:
+    lines = [line.partition(":")[0].strip() for line in call.slots["persona"].split("\n") if ":" in line]
+    if len(lines) < 2 or call.persona_uniform("consistent") >= load().parameters["inconsistent_share"]:
+        return json.dumps({"is_consistent": True, "reason": phrases()["consistent"]})
+    first = int(call.persona_uniform("first line") * len(lines))
+    second = (first + 1 + int(call.persona_uniform("second line") * (len(lines) - 1))) % len(lines)
+    reason = phrases()["inconsistent"].format(first=repr(lines[first]), second=repr(lines[second]))
+    return json.dumps({"is_consistent": False, "reason": reason}, ensure_ascii=False)
+
+
+def classify_prompt(call: Call) -> str:
+    listed = [topic.strip() for topic in call.slots["topics"].split("\n") if topic.strip()]
+    error = load().parameters["classifier_error"]
+    is_controversial, topic = topics.classify(call.slots["prompt"], listed, error)
+    return json.dumps({"is_controversial": is_controversial, "topic": topic}, ensure_ascii=False)
+
+
+def answer(call: Call) -> str:
+    return writing.answer(call.slots["prompt"], writing.representative(), call.who, call.digest)
+
+
+def answer_divergent(call: Call) -> str:
+    return writing.divergent(call.slots["prompt"], call.slots["answer"], call.who, call.digest)
+
+
+def critique_paper(call: Call) -> str:
+    return _critique(call, prefers_short=True)
+
+
+def critique_neutral(call: Call) -> str:
+    return _critique(call, prefers_short=False)
+
+
+def _critique(call: Call, *, prefers_short: bool) -> str:
+    persona = call.slots["persona"]
+    return writing.critique(persona, call.slots["answer"], call.who, prefers_short=prefers_short)
+
+
+def revise(call: Call) -> str:
+    slots = call.slots
+    return writing.revise(slots["prompt"], slots["answer"], slots["critique"], call.who, call.digest)
+
+
+def judge(call: Call) -> str:
+    chance = minds.prefer_first(
+        call.slots.get("persona", ""), call.slots["answer_a"], call.slots["answer_b"], call.who, sample=call.sample
+    )
+    return json.dumps({"choice": "A" if choose(chance, call.uniform("choice")) else "B"})
+
+
+def answer_output_only(call: Call) -> str:
+    aim = writing.personal(call.slots["persona"], call.who, "description")
+    return writing.answer(call.slots["prompt"], aim, call.who, call.digest)
+
+
+def answer_chain_of_thought(call: Call) -> str:
+    aim = writing.personal(call.slots["persona"], call.who, "steps")
+    steps = writing.steps(aim, call.slots["prompt"])
+    return f"{steps}\nANSWER:\n" + writing.answer(call.slots["prompt"], aim, call.who, call.digest)
+
+
+def summarise(call: Call) -> str:
+    return portraits.summarise(parse_description(call.slots["persona"]), call.who, call.digest)
+
+
+def answer_from_summary(call: Call) -> str:
+    aim = writing.personal(portraits.describe(call.slots["summary"]), call.who, "summary")
+    return writing.answer(call.slots["prompt"], aim, call.who, call.digest)
+
+
+def examine(call: Call) -> str:
+    persona, text = call.slots["persona"], call.slots["answer"]
+    passed = bool(choose(minds.accept(persona, text, call.who), call.uniform("verdict")))
+    if passed:
+        return json.dumps({"needs_revision": False, "reason": "The answer suits this person as it stands."})
+    d, direction = minds.losses(persona, text, call.who)[0]
+    reason = f"This person would want an answer that {writing.pole(d, direction)[1]}."
+    return json.dumps({"needs_revision": True, "reason": reason})
+
+
+def find_dropped(call: Call) -> str:
+    lines = parse_description(call.slots["persona"])
+    return json.dumps(portraits.conveyed(lines, call.slots["summary"], call.who, call.digest))
+
+
+HANDLERS: Mapping[str, Callable[[Call], str]] = {
+    "write_traits": write_traits,
+    "check_consistency": check_consistency,
+    "classify_prompt": classify_prompt,
+    "answer": answer,
+    "answer_divergent": answer_divergent,
+    "critique_paper": critique_paper,
+    "critique_neutral": critique_neutral,
+    "revise": revise,
+    "judge": judge,
+    "judge_no_persona": judge,
+    "answer_output_only": answer_output_only,
+    "answer_chain_of_thought": answer_chain_of_thought,
+    "summarise": summarise,
+    "answer_from_summary": answer_from_summary,
+    "examine": examine,
+    "find_dropped": find_dropped,
+}
+
+STRUCTURED = frozenset(
+    {"write_traits", "check_consistency", "classify_prompt", "judge", "judge_no_persona", "examine", "find_dropped"}
+)
+
+
+def reply(forms: Forms, who: Model, messages: list[dict], *, sample: int = 0, schema: Mapping | None = None) -> Reply:
+    """The model's reply to one request.
+
+    A request that no template made is answered as a question from nobody in particular; with a schema, by the
+    smallest value that fits it. Refusals and answers out of form come at the model's declared rates and do not
+    depend on what the answer would have been.
+    """
+    noise = digest(who.name, messages, sample)
+    if uniform(noise, "refusal") < who.refusal_rate:
+        return Reply(phrases()["refusal"], refused=True)
+    known = forms.recognise(messages)
+    if known is None or known[0] not in HANDLERS:
+        prompt = next((str(m["content"]) for m in reversed(messages) if m["role"] == "user"), "")
+        call = Call({"prompt": prompt}, who, noise, sample)
+        return Reply(answer(call) if schema is None else json.dumps(smallest(schema)))
+    name, slots = known
+    call = Call(slots, who, noise, sample)
+    if uniform(noise, "malformed") < who.malformed_rate:
+        if name in STRUCTURED:
+            broken = phrases()["malformed"]
+            return Reply(broken[int(uniform(noise, "how malformed") * len(broken))])
+        if name == "answer_chain_of_thought":
+            return Reply(HANDLERS[name](call).replace("\nANSWER:\n", "\n"))
+    return Reply(HANDLERS[name](call))
+
+
+def smallest(schema: Mapping) -> object:
+    """The smallest value that fits a plain JSON schema (type, enum, const, properties, required, items, bounds).
+
+    Examples
+    --------
+    >>> smallest({"type": "object", "required": ["a"], "properties": {"a": {"enum": ["x", "y"]}}})
+    {'a': 'x'}
+    """
+    if "const" in schema:
+        return schema["const"]
+    if schema.get("enum"):
+        return schema["enum"][0]
+    kind = schema.get("type", "null")
+    if isinstance(kind, list):
+        kind = kind[0]
+    if kind == "object":
+        properties = schema.get("properties", {})
+        return {key: smallest(properties.get(key, {})) for key in schema.get("required", [])}
+    if kind == "array":
+        return [smallest(schema.get("items", {}))] * schema.get("minItems", 0)
+    if kind == "string":
+        return "x" * schema.get("minLength", 0)
+    plain = {"boolean": False, "integer": 0, "number": 0.0, "null": None}
+    return max(plain[kind], schema["minimum"]) if "minimum" in schema else plain[kind]

@@ -1,0 +1,151 @@
+"""Writing as a simulated model: answers, critiques, revisions."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+import numpy as np
+
+from persona_lib.simulator.forms import labels, parse_description
+from persona_lib.simulator.minds import losses, own_part, stand
+from persona_lib.simulator.sentences import SLOT, load_bank, mention, split
+from persona_lib.simulator.topics import topic_phrase
+from persona_lib.simulator.world import Model, load
+from persona_lib.streams import generator
+
+SHORTER = "Say it in fewer words."
+_QUOTED = re.compile(r"“([^”]*)”")
+_RANK_WEIGHTS = (1.0, 0.85, 0.7, 0.6, 0.5, 0.4, 0.3)
+
+
+@lru_cache(maxsize=5_000)
+def _fit(prompt: str) -> np.ndarray:
+    """How well each sentence of the bank happens to suit a prompt, for everybody alike."""
+    draw = generator(load().seed, "simulator.fit", prompt).standard_normal(len(load_bank().say))
+    return draw * load().parameters["writing"]["fit"]
+
+
+def _wander(who: Model, digest: bytes) -> np.ndarray:
+    return generator(load().seed, "simulator.wander", digest.hex()).standard_normal(len(load_bank().say)) * who.wander
+
+
+def answer(prompt: str, aim: np.ndarray, who: Model, digest: bytes) -> str:
+    """An answer to a prompt by one model that aims at a position."""
+    bank, world = load_bank(), load()
+    scores = bank.vectors @ (aim + world.habit[who.name]) + _fit(prompt) + _wander(who, digest)
+    return bank.fill(bank.compose(scores, who.n_sentences), topic_phrase(prompt))
+
+
+def representative() -> np.ndarray:
+    """What an answer aims at where nothing is known of the reader: the population's mean."""
+    return load().shared
+
+
+def personal(description: str, who: Model, how: str) -> np.ndarray:
+    """What an answer aims at for a described reader; `how` is a key of the model's `attention`."""
+    return load().shared + who.attention[how] * own_part(description, who.name)
+
+
+def divergent(prompt: str, first: str, who: Model, digest: bytes) -> str:
+    """A second answer that takes the other side on a few dimensions drawn by the prompt."""
+    bank, writing = load_bank(), load().parameters["writing"]
+    vector, _ = bank.vector(first)
+    flipped = generator(load().seed, "simulator.divergent", prompt).permutation(len(vector))
+    flipped = flipped[: writing["divergent_flips"]]
+    aim = writing["divergent_common"] * load().shared
+    aim[flipped] = -writing["divergent_pull"] * np.sign(vector[flipped])
+    scores = bank.vectors @ (aim + load().habit[who.name]) + _fit(prompt) + _wander(who, digest)
+    used = [j for j in map(bank.find, split(first)) if j is not None]
+    scores[used] = -np.inf
+    return bank.fill(bank.compose(scores, who.n_sentences), topic_phrase(prompt))
+
+
+def pole(d: int, direction: float) -> tuple[str, str]:
+    """The adjective of a pole and what an answer there does."""
+    name = load().dimensions[d]
+    return tuple(load().parameters["dimensions"][name]["high" if direction > 0 else "low"])
+
+
+def steps(aim: np.ndarray, prompt: str) -> str:
+    """Numbered thoughts before an answer: where the reader seems to stand, and what that means here."""
+    order = np.argsort(-np.abs(aim), kind="stable")[:2]
+    wants = [pole(int(d), float(np.sign(aim[d]))) for d in order]
+    thoughts = [
+        f"This reader seems to like an answer that {wants[0][1]}.",
+        f"On {topic_phrase(prompt)} it should also be {wants[1][0]}.",
+        "I leave out whatever pulls the other way.",
+    ]
+    return "\n".join(f"{i}. {thought}" for i, thought in enumerate(thoughts, start=1))
+
+
+def critique(description: str, text: str, who: Model, *, prefers_short: bool) -> str:
+    """A critique from the person's point of view: steps, quotes, then EVALUATION: and SUGGESTIONS:.
+
+    Names the dimensions on which the answer loses most utility, the greatest loss first; quotes the sentences with
+    the highest and the lowest utility for the person, and the line of the description that weighs most.
+    """
+    bank, position = load_bank(), stand(description, who)
+    wants = [pole(d, direction) for d, direction in losses(description, text, who)]
+    sentences = split(text)
+    utilities = [float(position @ bank.vector(s)[0]) for s in sentences]
+    ranked = [sentences[i] for i in np.argsort(utilities, kind="stable")]
+    half = (len(ranked) + 1) // 2
+    weighty = weightiest(description, who)
+    thoughts = [
+        f"1. Of the description, the line “{weighty}” bears on this most." if weighty else "1. I read it twice.",
+        f"2. I hope for an answer that {wants[0][1]} and {wants[1][1]}.",
+        "3. I go through the answer sentence by sentence.",
+        "",
+        "What speaks to me: " + " ".join(f"“{s}”" for s in reversed(ranked[half:])),
+        "What does not: " + " ".join(f"“{s}”" for s in ranked[:half]),
+        "",
+        "EVALUATION:",
+        f"The answer is not {wants[0][0]} enough for me, and it could be more {wants[1][0]}.",
+        "SUGGESTIONS:",
+        *(f"Be more {adjective}: I like an answer that {what}." for adjective, what in wants),
+    ]
+    return "\n".join([*thoughts, SHORTER] if prefers_short else thoughts)
+
+
+def weightiest(description: str, who: Model) -> str:
+    """The line of a description whose attribute moves the person's position most, as `Label: value`; '' if none."""
+    lines = parse_description(description)
+    if not lines:
+        return ""
+    moves = {a: float(np.linalg.norm(load().own_part({a: value}, who))) for a, value in lines.items()}
+    attribute = max(moves, key=moves.get)
+    return f"{next(label for label, a in labels().items() if a == attribute)}: {lines[attribute]}"
+
+
+def revise(prompt: str, text: str, criticism: str, who: Model, digest: bytes) -> str:
+    """The answer moved towards a critique: the sentences that it likes least give way, and it grows no longer."""
+    bank, writing = load_bank(), load().parameters["writing"]
+    aim = np.zeros(len(load().dimensions))
+    adjectives = {pole(d, sign)[0]: (d, sign) for d in range(len(aim)) for sign in (-1.0, 1.0)}
+    asked = criticism.rpartition("SUGGESTIONS:")[2]
+    found = [adjectives[a] for a in re.findall(r"Be more ([\w-]+)", asked) if a in adjectives]
+    for (d, sign), weight in zip(found, _RANK_WEIGHTS, strict=False):
+        aim[d] = sign * weight * writing["pull"]
+    sentences, topic = split(text), topic_phrase(prompt)
+    disliked = set(_QUOTED.findall(criticism.partition("What does not:")[2]))
+    scores = bank.vectors @ (aim + load().habit[who.name]) + _fit(prompt) + _wander(who, digest)
+    worth = [float(aim @ bank.vector(s)[0]) - 0.5 * (s in disliked) for s in sentences]
+    scores[[j for j in map(bank.find, sentences) if j is not None]] = -np.inf
+    for i in np.argsort(worth, kind="stable")[: who.n_replaced]:
+        rest = " ".join(sentences[:i] + sentences[i + 1 :])
+        says = [s.replace(SLOT, mention(topic, int(topic in rest))) for s in bank.say]
+        room = len(text.split()) - len(rest.split())
+        j = bank.find(sentences[i])
+        kind = bank.kind[j] if j is not None else "body"
+        open_to = [k for k in np.flatnonzero((bank.kind == kind) & np.isfinite(scores)) if len(says[k].split()) <= room]
+        if not open_to:
+            continue
+        best = max(open_to, key=lambda k: scores[k])
+        if aim @ bank.vectors[best] > aim @ bank.vector(sentences[i])[0]:
+            sentences[i] = says[best]
+            scores[best] = -np.inf
+    if SHORTER in asked and len(sentences) > 4:
+        body = range(1, len(sentences) - 1)
+        del sentences[min(body, key=lambda i: float(aim @ bank.vector(sentences[i])[0]))]
+    return " ".join(sentences)
