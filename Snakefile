@@ -366,7 +366,7 @@ rule agreement:
         prompts=rules.prompts.output.prompts,
         ledger=f"{RUN}/sealed/pool.parquet",
     output:
-        items=f"{RUN}/items.parquet",
+        pool_items=f"{RUN}/pool_items.parquet",
         pool_answers=f"{RUN}/pool_answers.parquet",
         pool_judgements=f"{RUN}/pool_judgements.parquet",
         kappas=f"{RUN}/kappas.parquet",
@@ -394,7 +394,7 @@ rule collect_ablation:
     input:
         personas=rules.personas.output.personas,
         prompts=rules.prompts.output.prompts,
-        items=rules.agreement.output.items,
+        pool_items=rules.agreement.output.pool_items,
         pool_answers=rules.agreement.output.pool_answers,
         templates=TEMPLATES,
         library=library_files("persona_lib/leave_one_out.py"),
@@ -410,7 +410,7 @@ rule collect_ablation:
     shell:
         "persona collect ablation --shard {wildcards.shard} --of {wildcards.of}"
         " --settings {params.settings:q} --templates data/templates"
-        " --read personas={input.personas} prompts={input.prompts} items={input.items} pool_answers={input.pool_answers}"
+        " --read personas={input.personas} prompts={input.prompts} pool_items={input.pool_items} pool_answers={input.pool_answers}"
         " --ledger {params.ledger} --sealed {output.sealed} --log {log}"
 
 
@@ -421,7 +421,7 @@ rule ablation:
         library=library_files("notebooks/08_ablation.ipynb"),
         personas=rules.personas.output.personas,
         prompts=rules.prompts.output.prompts,
-        items=rules.agreement.output.items,
+        pool_items=rules.agreement.output.pool_items,
         pool_answers=rules.agreement.output.pool_answers,
         ledger=f"{RUN}/sealed/ablation.parquet",
     output:
@@ -548,7 +548,7 @@ rule pluralism:
         library=library_files("notebooks/11_pluralism.ipynb"),
         personas=rules.personas.output.personas,
         prompts=rules.prompts.output.prompts,
-        items=rules.agreement.output.items,
+        pool_items=rules.agreement.output.pool_items,
         pool_judgements=rules.agreement.output.pool_judgements,
         attempts=rules.benchmark.output.attempts,
     output:
@@ -614,7 +614,7 @@ rule truth:
         pairs=rules.feedback.output.pairs,
         answers=rules.feedback.output.answers,
         judgements=rules.validation.output.judgements,
-        items=rules.agreement.output.items,
+        pool_items=rules.agreement.output.pool_items,
         pool_answers=rules.agreement.output.pool_answers,
         ablation_judgements=rules.ablation.output.ablation_judgements,
         library=library_files("persona_lib/simulator/truth.py"),
@@ -628,7 +628,7 @@ rule truth:
         "truth of the simulated world"
     shell:
         "persona truth --settings {params.settings:q} --read personas={input.personas} prompts={input.prompts}"
-        " pairs={input.pairs} answers={input.answers} judgements={input.judgements} items={input.items}"
+        " pairs={input.pairs} answers={input.answers} judgements={input.judgements} pool_items={input.pool_items}"
         " pool_answers={input.pool_answers} ablation_judgements={input.ablation_judgements}"
         " --out {output.truth} > {log}"
 

@@ -24,7 +24,7 @@ def flips(judgements: pd.DataFrame, items: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     judgements : table `ablation_judgements`
-    items : table `items`, which names answer a and answer b
+    items : table `pool_items`, which names answer a and answer b
 
     Returns
     -------

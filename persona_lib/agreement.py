@@ -233,13 +233,15 @@ def _rows(
 ) -> list[dict]:
     """Coefficients averaged over the compared sides; a side is a rater, or several by their majority."""
     asked = [np.logical_and.reduce([coded.asked[rater] == 1 for rater in (*one, *other)]) for one, other in sides]
-    personas, items = _draws(np.logical_or.reduce(asked), n_bootstrap=n_bootstrap, seed=seed)
+    panel = np.logical_or.reduce(asked).any(axis=1)
+    personas, items = _draws(np.logical_or.reduce(asked)[panel], n_bootstrap=n_bootstrap, seed=seed)
     n_asked = sum(each.sum() for each in asked)
     average = ", mean over raters" if len(sides) > 1 else ""
     rows = []
     for coding, grids in (("content", coded.content), ("position", coded.position)):
         wanted = {key: name for key, name in names.items() if key.startswith("position") == (coding == "position")}
-        counts = [_own_counts(_side(grids, one), _side(grids, other), personas, items) for one, other in sides]
+        both = [(_side(grids, one)[panel], _side(grids, other)[panel]) for one, other in sides]
+        counts = [_own_counts(first, second, personas, items) for first, second in both]
         n = sum(each[0].sum() for each in counts)
         for key, statistic in wanted.items():
             values = _mean([coefficients(each)[key.removeprefix("position ")] for each in counts])
@@ -261,10 +263,14 @@ def _mean(values: Sequence[np.ndarray]) -> np.ndarray:
 
 def _matrix_rows(coded: Choices, model: str, *, min_shared: int, n_bootstrap: int, seed: int) -> list[dict]:
     """What the persona x persona matrix says: own cells against the others, pooled and cell by cell."""
-    first, second = coded.content[model], _headline(coded.content, coded.raters)
-    panel = ~np.isnan(second).all(axis=1)
-    first, second = first[panel], second[panel]
-    personas, items = _draws(~np.isnan(first) & ~np.isnan(second), n_bootstrap=n_bootstrap, seed=seed)
+    is_asked = coded.asked[model] == 1
+    is_judged = np.logical_and.reduce([coded.asked[rater] == 1 for rater in coded.raters[:N_MAJORITY]])
+    panel = is_judged.any(axis=1)
+    is_asked, is_judged = is_asked[panel], is_judged[panel]
+    first, second = coded.content[model][panel], _headline(coded.content, coded.raters)[panel]
+    personas, items = _draws(is_asked & is_judged, n_bootstrap=n_bootstrap, seed=seed)
+    n_own = int((is_asked & is_judged).sum())
+    n_other = int((is_asked.sum(axis=0) * is_judged.sum(axis=0)).sum()) - n_own
     own = _own_counts(first, second, personas, items)
     other = _other_counts(first, second, personas, items)
     kappa_own, kappa_other = coefficients(own)["kappa"], coefficients(other)["kappa"]
@@ -273,10 +279,10 @@ def _matrix_rows(coded: Choices, model: str, *, min_shared: int, n_bootstrap: in
     cells[:, _cross_counts(first, second).sum(axis=(-1, -2)) < min_shared] = np.nan
     weights = personas[:, :, None] * personas[:, None, :]
     diagonal = np.eye(len(first), dtype=bool)
-    rows = [
-        _row("kappa_other", model, kappa_other, other[0].sum(), 0, "model as one persona, raters of others, pooled"),
-        _row("persona_gain", model, kappa_own - kappa_other, own[0].sum(), 0, "kappa_content minus kappa_other"),
-    ]
+    n, what = other[0].sum(), "model as one persona, raters of others, pooled"
+    rows = [_row("kappa_other", model, kappa_other, n, n_other - n, what)]
+    n, what = own[0].sum(), "kappa_content minus kappa_other"
+    rows.append(_row("persona_gain", model, kappa_own - kappa_other, n, n_own - n, what))
     for statistic, where in (("mean_kappa", diagonal), ("mean_kappa_other", ~diagonal)):
         use = np.where(where & ~np.isnan(cells), weights, 0)
         total = use.sum(axis=(1, 2))
@@ -296,8 +302,9 @@ def _rater_rows(coded: Choices, *, n_bootstrap: int, seed: int) -> list[dict]:
     stacked = np.stack([coded.content[rater] for rater in raters])
     terms = alpha_terms(np.stack([(stacked == code).sum(axis=0) for code in (0, 1)], axis=-1))
     asked = np.stack([coded.asked[rater] == 1 for rater in raters])
-    personas, items = _draws(asked.any(axis=0), n_bootstrap=n_bootstrap, seed=seed)
-    values = alpha_of_sums(np.einsum("bp,pif,bi->bf", personas, terms, items, optimize=True))
+    panel = asked.any(axis=(0, 2))
+    personas, items = _draws(asked.any(axis=0)[panel], n_bootstrap=n_bootstrap, seed=seed)
+    values = alpha_of_sums(np.einsum("bp,pif,bi->bf", personas, terms[panel], items, optimize=True))
     n = int(terms[..., :-1].sum())
     rows.append(_row("alpha", "rater_rater", values, n, int(asked.sum()) - n, "all raters, coded by content"))
     if len(raters) > N_MAJORITY:

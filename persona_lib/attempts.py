@@ -24,9 +24,10 @@ TEMPLATES = {
     "summary": "answer_from_summary",
 }
 MARKER = re.compile(r"^[ \t*#]*ANSWER:[ \t*]*", re.MULTILINE)
-EMPTY_WORDS = set(
-    "and the for not yes with from that this other none who has have are was she her hers him his they them their "
-    "often alway sometime usually like".split()
+EMPTY_WORDS = frozenset(
+    ("and", "are", "for", "from", "has", "have", "not", "other", "none", "that", "the", "this", "was", "who", "with")
+    + ("yes", "her", "hers", "him", "his", "she", "their", "them", "they")
+    + ("alway", "like", "often", "sometime", "usually")
 )
 
 
@@ -155,7 +156,8 @@ def _summaries(rows: pd.DataFrame, *, ask: steps.Ask) -> pd.DataFrame:
 
 def _answers(rows: pd.DataFrame, summary: pd.DataFrame, *, ask: steps.Ask) -> pd.DataFrame:
     wanted = []
-    for mode, asked in rows.groupby("mode"):
+    for mode in MODES:
+        asked = rows[rows["mode"] == mode]
         slots = {"prompt": asked["prompt"]}
         if mode == "summary":
             slots["summary"] = summary.loc[asked.index, "text"]

@@ -154,7 +154,8 @@ def _whole(rows: pd.DataFrame, variable: str) -> pd.Series:
 
 
 def _survey_year(rows: pd.DataFrame) -> pd.Series:
-    _refuse(rows, "SERIALNO", ~rows["SERIALNO"].str.fullmatch(r"20\d\d(GQ|HU|\d\d)\d+"), "no serial number of 2017 or later")
+    is_serial = rows["SERIALNO"].str.fullmatch(r"20\d\d(GQ|HU|\d\d)\d+")
+    _refuse(rows, "SERIALNO", ~is_serial, "no serial number of 2017 or later")
     return rows["SERIALNO"].str[:4].astype("int64")
 
 

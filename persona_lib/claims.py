@@ -1,7 +1,8 @@
 """The register of the paper's claims, set beside what a run found.
 
 A live run is compared with the paper. A simulated run never is: its numbers describe a made-up world, so they
-are compared with that world's known truth. Only sizes that the configuration fixes may be compared in both.
+are compared with that world's known truth. Only what rests on the configuration and its files, and on no answer,
+may be compared in both.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ import pandas as pd
 from persona_lib import schema
 
 VERDICTS = {
-    "holds": "live run, or a configured size: ours agrees with the paper by the row's rule",
-    "differs": "live run, or a configured size: ours contradicts the paper by the row's rule",
-    "undecided": "live run: our interval allows both",
+    "holds": "live run, or a claim that rests on no answer: ours agrees with the paper by the row's rule",
+    "differs": "live run, or a claim that rests on no answer: ours contradicts the paper by the row's rule",
+    "undecided": "live run, or a claim that rests on no answer: our interval allows both",
     "recovered": "simulated run: the known truth lies in our interval",
     "not recovered": "simulated run: the known truth lies outside our interval",
     "no truth": "simulated run: computed, but the simulated world states no truth or the statistic no interval",
@@ -31,7 +32,8 @@ VERDICTS = {
 FIXED = ("reconstructed", "internally inconsistent", "not testable offline")
 KINDS = ("quantitative", "qualitative", *FIXED)
 RULES = ("none", "exact", "within", "greater", "less", "ordering")
-TEXTS = ("claim_id", "section", "claim", "paper", "statistic", "group", "table", "rule", "kind", "note")
+TEXTS = ("claim_id", "section", "claim", "paper", "statistic", "group", "table", "rule", "kind", "rests_on", "note")
+ANSWERS, CONFIGURATION = "answers", "configuration"
 NUMBERS = ("paper_low", "paper_high")
 
 
@@ -45,7 +47,8 @@ def read_register(path: str | os.PathLike) -> pd.DataFrame:
     `rule` says how ours is compared: exact (equals paper_low; a configured size), within (the estimate lies in
     [paper_low, paper_high]), greater (than paper_low), less (than paper_high), ordering (`group` is
     "a, b > *": each before the sign above each after it), none. `group` may hold `*`; then the group that
-    is worst for the claim decides.
+    is worst for the claim decides. `rests_on` says whether the statistic rests on answers of models, or on the
+    configuration and its files alone.
 
     Raises
     ------
@@ -82,6 +85,8 @@ def _problem(row) -> str:
         return "rule ordering needs a group of the form 'a, b > *'"
     if bare := [name for name in needs.get(row.rule, ()) if np.isnan(getattr(row, name))]:
         return f"rule {row.rule} needs {bare[0]}"
+    if bool(row.statistic) != (row.rests_on in (ANSWERS, CONFIGURATION)):
+        return f"rests_on {row.rests_on!r} is neither {ANSWERS} nor {CONFIGURATION}, or there is no statistic"
     if row.kind not in FIXED and row.rule == "none":
         return f"kind {row.kind} needs a rule"
     if bool(row.statistic) != bool(row.table):
@@ -163,7 +168,7 @@ def compare(
     statistics : tables of shape `statistics` by name; `register.table` refers to these names
     truth : table `truth`, or None on live runs
     simulated : whether answers came from the simulator; then no number of ours is set beside the paper's,
-        and only rule "exact" may say that a claim holds or differs
+        unless the claim rests on the configuration alone
 
     Raises
     ------
@@ -178,7 +183,7 @@ def compare(
         found = _find(claim, statistics)
         true = known.get((claim["statistic"], found.get("group")), np.nan) if simulated else np.nan
         verdict = _verdict(claim, found, true, simulated)
-        beside = simulated and claim["rule"] != "exact" and not np.isnan(found.get("estimate", np.nan))
+        beside = simulated and claim["rests_on"] == ANSWERS and not np.isnan(found.get("estimate", np.nan))
         rows.append(
             {
                 **{name: claim[name] for name in ("claim_id", "section", "claim", "kind", "statistic", "note")},
@@ -250,7 +255,7 @@ def _verdict(claim: dict, found: dict, true: float, simulated: bool) -> str:
         if np.isclose(estimate, claim["paper_low"], rtol=1e-12):
             return "holds"
         return "not at this scale" if estimate < claim["paper_low"] / 2 else "differs"
-    if simulated:
+    if simulated and claim["rests_on"] == ANSWERS:
         if np.isnan(true) or np.isnan(low) or np.isnan(high):
             return "no truth"
         return "recovered" if low <= true <= high else "not recovered"

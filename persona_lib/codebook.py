@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import io
 import os
 import re
 from pathlib import Path
@@ -152,9 +153,12 @@ def read_dictionary(path: str | os.PathLike) -> pd.DataFrame:
     path = Path(path)
     if not path.is_file():
         raise PumsError(f"{path.name}: no such file; give the shipped labels or an official PUMS data dictionary (CSV)")
-    opened = gzip.open(path, "rt", encoding="utf-8-sig", newline="") if path.suffix == ".gz" else None
-    with opened or path.open(encoding="utf-8-sig", newline="") as file:
-        rows = list(csv.reader(file))
+    try:
+        content = path.read_bytes()
+        text = (gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content).decode("utf-8-sig")
+    except (EOFError, OSError, UnicodeDecodeError) as error:
+        raise PumsError(f"{path.name}: a damaged file ({error}); copy or download it again") from error
+    rows = list(csv.reader(io.StringIO(text, newline="")))
     if rows and rows[0][:2] == ["dictionary_year", "variable"]:
         found = [dict(zip(rows[0], row, strict=True)) for row in rows[1:]]
         kept = [(int(r["dictionary_year"]), r["variable"], r["code_from"], r["code_to"], r["label"]) for r in found]
@@ -214,13 +218,15 @@ def split_prefix(labels: dict[str, str]) -> dict[str, tuple[str, str]]:
 
 
 def sentence_case(text: str) -> str:
-    """Title Case to sentence case; abbreviations stay.
+    """Title Case to sentence case; abbreviations, and names that begin with one, stay.
 
     Examples
     --------
-    >>> sentence_case("Chief Executives And Legislators"), sentence_case("U.S. Postal Service")
-    ('Chief executives and legislators', 'U.S. postal service')
+    >>> sentence_case("Chief Executives And Legislators"), sentence_case("U.S. Air Force")
+    ('Chief executives and legislators', 'U.S. Air Force')
     """
+    if text.startswith("U.S. ") or text.startswith("U. S. "):
+        return text
     words = re.sub(r"\s+", " ", text).strip().split(" ")
     lower = [w if re.match(r"^\W*([A-Z]\.|[A-Z]{2,}|N\.E\.C)", w) else w.lower() for w in words]
     joined = " ".join(lower)

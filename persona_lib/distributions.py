@@ -15,14 +15,27 @@ from persona_lib.drawing import BLUE, GREEN, INK, NOTHING, ORANGE, PALE, PURPLE,
 ORIGIN_COLOURS = {"observed": BLUE, "imputed": ORANGE, "listed": GREEN, "written": PURPLE}
 TRAITS = ("openness", "conscientiousness", "extraversion", "agreeableness", "neuroticism")
 N_SHOWN, N_SHOWN_OF_MANY, MANY = 8, 4, 20
+BESIDE = {
+    "draws": ("|", VERMILION, "draws"),
+    "file": ("o", SOFT, "census file, persons of the published table"),
+    "published": ("D", INK, "published ACS table"),
+}
 NOTHINGS = (schema.NOT_IN_UNIVERSE, schema.UNKNOWN)
 COLUMN_IN, LABEL_IN, BAR_IN, ROW_IN, GAP_IN, N_COLUMNS = 3.5, 1.72, 1.12, 0.152, 0.37, 3
 Z_95 = 1.959964
 
-AGE_BANDS = [-1, 17, 24, 34, 44, 54, 64, 74, 84, 200]
-AGE_LABELS = ["under 18", "18-24", "25-34", "35-44", "45-54", "55-64", "65-74", "75-84", "85 and over"]
-INCOME_BANDS = [-np.inf, -1e-9, 1e-9, 25e3, 50e3, 75e3, 100e3, 150e3, np.inf]
-INCOME_LABELS = ["a loss", "none", "up to 25,000", "to 50,000", "to 75,000", "to 100,000", "to 150,000", "over 150,000"]
+# The bands of the published ACS tables, so that Figures 2 and 13 can be laid side by side.
+AGE_STARTS = [0, 5, 10, 15, 20, 25, 35, 45, 55, 60, 65, 75, 85]
+AGE_LABELS = [
+    "Under 5",
+    *(f"{a} to {b - 1}" for a, b in zip(AGE_STARTS[1:], AGE_STARTS[2:], strict=False)),
+    "85 and over",
+]
+INCOME_STARTS = [10_000, 25_000, 50_000, 75_000, 100_000, 150_000]
+INCOME_LABELS = ["Loss", "None", "Under $10,000"]
+INCOME_LABELS += [f"${a:,} to ${b - 1:,}" for a, b in zip(INCOME_STARTS, INCOME_STARTS[1:], strict=False)]
+INCOME_LABELS += ["$150,000 and over"]
+BANDED = ("age_years", "income_usd")
 
 
 def shares(personas: pd.DataFrame) -> pd.DataFrame:
@@ -53,9 +66,11 @@ def shares(personas: pd.DataFrame) -> pd.DataFrame:
 
 def _categories(values: pd.Series, attribute: str) -> tuple[pd.Series, list[str] | None]:
     if attribute == "age_years":
-        return pd.cut(values, AGE_BANDS, labels=AGE_LABELS).astype(str), AGE_LABELS
+        bands = pd.cut(values, [*AGE_STARTS, np.inf], labels=AGE_LABELS, right=False)
+        return bands.astype(str), AGE_LABELS
     if attribute == "income_usd":
-        bands = pd.cut(values, INCOME_BANDS, labels=INCOME_LABELS).astype(object)
+        edges = [-np.inf, 0, np.nextafter(0, 1), *INCOME_STARTS, np.inf]
+        bands = pd.cut(values, edges, labels=INCOME_LABELS, right=False).astype(object)
         return bands.fillna(schema.NOT_IN_UNIVERSE).astype(str), INCOME_LABELS
     return values, None
 
@@ -103,42 +118,40 @@ def census_demographics(margins: pd.DataFrame, *, simulated: bool = False) -> Fi
         low=(census["share"] - Z_95 * census["standard_error"]).clip(lower=0),
         high=(census["share"] + Z_95 * census["standard_error"]).clip(upper=1),
     )
-    order = _margin_order(census)
-    named = {**dict(zip(known["attribute"], known["label"], strict=True))}
-    n_records = int(census.groupby("attribute")["n"].sum().max()) if census["n"].notna().any() else 0
+    labels = dict(zip(known["attribute"], known["label"], strict=True))
+    shown = _margin_order(census)
+    labels = {name: labels.get(name, drawing.words(name).capitalize()) for name in shown["attribute"].unique()}
+    n_records = int(census.groupby("attribute")["n"].sum().max())
     note = (
-        f"Bars: weighted share of persons in the census file ({n_records:,} records), with 95 % intervals from the "
-        "replicate weights; all bars on one scale from 0 to 100 %. Markers: the weighted draws that personas are made "
-        "from, and the published ACS table where it has the same category."
+        f"Bars: weighted share of the {n_records:,} census records that may be drawn, with 95 % intervals from the "
+        "replicate weights; strokes: the draws from them. All bars on one scale from 0 to 100 %. Published tables "
+        "count other persons, minors for one: compare diamonds with rings, the file's records of just these persons."
     )
-    others = {"draws": ("|", VERMILION, "draws"), "published": ("D", INK, "published ACS table")}
+    beside = {source: margins[margins["source"] == source] for source in BESIDE}
     handles = [Patch(color=BLUE, label="census file")]
     handles += [
-        Line2D([], [], linestyle="", marker=mark, color=colour, label=label, markersize=6)
-        for source, (mark, colour, label) in others.items()
-        if (margins["source"] == source).any()
+        Line2D([], [], linestyle="", marker=mark, markersize=5.5, color="none" if mark == "o" else colour, label=label)
+        for mark, colour, label in (BESIDE[source] for source, rows in beside.items() if len(rows))
     ]
+    for handle in handles[1:]:
+        handle.set_markeredgecolor(SOFT if handle.get_marker() == "o" else handle.get_color())
     return _panels(
-        order,
+        shown,
         title="Figure 13 · Demographics of the census",
         note=note,
-        labels={name: named.get(name, drawing.words(name).capitalize()) for name in order["attribute"].unique()},
-        tinted=dict.fromkeys(order["attribute"].unique(), BLUE),
+        labels=labels,
+        tinted=dict.fromkeys(labels, BLUE),
         handles=handles,
-        beside=margins[margins["source"].isin(others)].assign(
-            marker=lambda t: t["source"].map(lambda s: others[s][0]),
-            colour=lambda t: t["source"].map(lambda s: others[s][1]),
-        ),
+        beside=beside,
         simulated=simulated,
     )
 
 
 def _margin_order(census: pd.DataFrame) -> pd.DataFrame:
     """Bands in their own order, other categories by share, the kinds of nothing last."""
-    banded = {"age_years", "income_usd", "age_group"}
     first = census["category"].str.extract(r"(\d[\d,]*)")[0].str.replace(",", "").astype(float)
-    lowest = census["category"].str.contains(r"^(?:under|less|none|a loss|up to)", case=False, regex=True)
-    size = np.where(census["attribute"].isin(banded), first.where(~lowest, -1), -census["share"])
+    lowest = census["category"].str.contains(r"^(?:under|none|loss)", case=False, regex=True)
+    size = np.where(census["attribute"].isin(BANDED), first.where(~lowest, -1), -census["share"])
     ordered = census.assign(nothing=census["category"].isin(NOTHINGS), size=size)
     ranks = {name: i for i, name in enumerate(schema.attributes()["attribute"])}
     ordered = ordered.assign(rank=ordered["attribute"].map(ranks).fillna(len(ranks)))
@@ -155,7 +168,7 @@ def _panels(
     tinted: dict[str, str],
     handles: list,
     scores: pd.DataFrame | None = None,
-    beside: pd.DataFrame | None = None,
+    beside: dict[str, pd.DataFrame] | None = None,
     simulated: bool,
 ) -> Figure:
     """One panel of bars per attribute, laid into columns from the top, each into the shortest column."""
@@ -177,8 +190,8 @@ def _panels(
             _draw_scores(axes, scores, tinted[name])
         else:
             _draw_bars(axes, drawn[name], tinted[name])
-            if beside is not None:
-                _draw_beside(axes, drawn[name], beside[beside["attribute"] == name])
+            for source, rows in (beside or {}).items():
+                _draw_beside(axes, drawn[name], rows[rows["attribute"] == name], source)
         axes.set_title(labels[name], x=-LABEL_IN / BAR_IN, pad=3)
     page.figure.legend(
         handles=handles,
@@ -203,6 +216,7 @@ def _top(rows: pd.DataFrame) -> pd.DataFrame:
     nothing = rows["category"].isin(NOTHINGS)
     named = rows[~nothing].sort_values("position")
     keep = N_SHOWN if len(named) <= MANY else N_SHOWN_OF_MANY
+    keep = len(named) if rows["attribute"].isin(BANDED).all() else keep
     rest = named.iloc[0:0]
     if len(named) > keep + 1:
         rest = named.iloc[keep:]
@@ -229,19 +243,20 @@ def _draw_bars(axes: Axes, rows: pd.DataFrame, colour: str) -> None:
     axes.spines["bottom"].set_visible(False)
 
 
-def _draw_beside(axes: Axes, rows: pd.DataFrame, beside: pd.DataFrame) -> None:
+def _draw_beside(axes: Axes, rows: pd.DataFrame, beside: pd.DataFrame, source: str) -> None:
     places = {category: i for i, category in enumerate(rows["category"])}
-    for marker, same in beside[beside["category"].isin(places)].groupby("marker"):
-        size = 3.2 if marker == "D" else 8
-        axes.plot(
-            same["share"] * 100,
-            same["category"].map(places),
-            linestyle="",
-            marker=marker,
-            markersize=size,
-            color=same["colour"].iloc[0],
-            markeredgewidth=1.4 if marker == "|" else 0.4,
-        )
+    same = beside[beside["category"].isin(places)]
+    marker, colour, _ = BESIDE[source]
+    axes.plot(
+        same["share"] * 100,
+        same["category"].map(places),
+        linestyle="",
+        marker=marker,
+        markersize={"|": 8, "o": 5, "D": 2.6}[marker],
+        color="none" if marker == "o" else colour,
+        markeredgecolor=colour,
+        markeredgewidth=1.4 if marker == "|" else 0.7,
+    )
 
 
 def _draw_scores(axes: Axes, scores: pd.DataFrame, colour: str) -> None:

@@ -118,7 +118,7 @@ def save(figure: Figure, path: str | os.PathLike) -> Path:
     about.add_text("Comment", STAMP if STAMP in [text.get_text() for text in figure.texts] else "")
     half = path.with_name(f".{path.name}.{os.getpid()}.half")
     try:
-        image.save(half, format="PNG", optimize=True, dpi=(DOTS_PER_INCH, DOTS_PER_INCH), pnginfo=about)
+        image.save(half, format="PNG", dpi=(DOTS_PER_INCH, DOTS_PER_INCH), pnginfo=about)
         os.replace(half, path)
     finally:
         half.unlink(missing_ok=True)

@@ -108,7 +108,8 @@ def _of_draws(census: pd.DataFrame, draws: pd.DataFrame, attributes: list[str], 
         n, target = int(counts.sum()), expected.to_numpy(dtype="float64")
         target = target / target.sum()
         if n == 0:
-            found.append(statistic("total_variation", attribute, float("nan"), n=0, method="no draw is in its universe"))
+            nothing = "no draw is in its universe"
+            found.append(statistic("total_variation", attribute, float("nan"), n=0, method=nothing))
             continue
         share = counts / n
         chance = rng.multinomial(n, target, n_resamples) / n

@@ -23,7 +23,10 @@ GROUP_QUARTERS = frozenset({"16", "17", "37", "38"})
 NOT_ENGLISH = "Language other than English"
 _RELATIVES = ("child", "sibling", "parent", "grandchild", "in-law", "relative")
 # ACS subject definitions: the household's language is that of the first of these who speaks another than English.
-_LANGUAGE_ORDER = ("householder", "spouse", "parent", "sibling", "child", "grandchild", "in-law", "relative", "partner", "nonrelative")
+_LANGUAGE_ORDER = (
+    *("householder", "spouse", "parent", "sibling", "child", "grandchild", "in-law", "relative", "partner"),
+    "nonrelative",
+)
 _COLUMNS = {"household_type": "HHT", "family_presence": "HUPAOC", "household_language": "HHL"}
 
 
@@ -109,7 +112,7 @@ def _language(rows: pd.DataFrame, known: pd.Series) -> pd.Series:
     speakers = pd.DataFrame({"SERIALNO": rows["SERIALNO"], "order": order, "group": _group(rows)})
     speakers = speakers[rows["LANX"].isin(["1", "01"])].sort_values("order", kind="stable")
     first = speakers.drop_duplicates("SERIALNO").set_index("SERIALNO")["group"]
-    return rows["SERIALNO"].map(first).fillna(PLAIN["HHL"]["1"]).where(known, UNKNOWN)
+    return rows["SERIALNO"].map(first).astype("str").fillna(PLAIN["HHL"]["1"]).where(known, UNKNOWN)
 
 
 def _group(rows: pd.DataFrame) -> pd.Series:

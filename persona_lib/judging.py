@@ -131,7 +131,7 @@ def half_swapped(n: int, seed: int, *names: str) -> np.ndarray:
 
 
 def plan_items(prompts: pd.DataFrame, *, n_items: int, seed: int) -> pd.DataFrame:
-    """Random held-out prompts as items of the pool: table `items`.
+    """Random held-out prompts as items of the pool: table `pool_items`.
 
     Raises
     ------
@@ -175,7 +175,7 @@ def answer_items(items: pd.DataFrame, prompts: pd.DataFrame, *, ask: steps.Ask) 
 
 
 def create_pool(prompts: pd.DataFrame, *, n_items: int, seed: int, ask: steps.Ask) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The pool: tables `items` and `pool_answers`."""
+    """The pool: tables `pool_items` and `pool_answers`."""
     items = plan_items(prompts, n_items=n_items, seed=seed)
     return items, answer_items(items, prompts, ask=ask)
 

@@ -71,38 +71,35 @@ def plan_ablation(
         raise SchemaError(f"ablation: n_shown = {n_shown} must be between 1 and {len(names) - 1}")
     drawn = generator(seed, "leave_one_out.items").choice(len(items), size=n_questions, replace=False)
     asked = items.sort_values("item_id").iloc[np.sort(drawn)]
-    lines = {row.persona_id: lines_of(row.description) for row in personas.sort_values("persona_id").itertuples()}
+    lines = {
+        row.persona_id: _in_order(lines_of(row.description)) for row in personas.sort_values("persona_id").itertuples()
+    }
     for persona_id, own in lines.items():
         if missing := [name for name in names if name not in own]:
             raise SchemaError(f"ablation: the description of {persona_id} has no line for {missing[0]}")
-    rows = []
+    short, swapped = [], []
     for name in [*names, PLACEBO]:
         rng = generator(seed, "leave_one_out", name)
         order = [list(lines)[i] for i in rng.permutation(len(lines))]
-        fitting = sorted(order, key=lambda key: not _applies(lines[key].get(name, "")))[:n_personas]
-        for persona_id in fitting:
+        for persona_id in sorted(order, key=lambda key: not _applies(lines[key].get(name, "x: y")))[:n_personas]:
             own = lines[persona_id] | {PLACEBO: f"Favourite letter: {rng.choice(LETTERS)}"}
             others = [other for other in names if other != name]
             told = [other for other in others if _applies(own[other])]
             told = told if len(told) >= n_shown else others
             shown = [told[i] for i in np.sort(rng.choice(len(told), size=n_shown, replace=False))]
-            wide = [other for other in [*names, PLACEBO] if other in shown or other == name]
-            texts = {"without": "\n".join(own[key] for key in shown), "with": "\n".join(own[key] for key in wide)}
-            swapped = half_swapped(n_questions, seed, "leave_one_out.order", name, persona_id)
-            for arm in ("without", "with", "repeat"):
-                rows.append(
-                    asked[["item_id", "prompt_id", "answer_a_id", "answer_b_id"]].assign(
-                        attribute=name,
-                        persona_id=persona_id,
-                        arm=arm,
-                        shown_attributes="|".join(shown),
-                        persona=texts["with" if arm == "with" else "without"],
-                        swapped=swapped,
-                        endpoint=judge,
-                        sample=int(arm == "repeat"),
-                    )
-                )
-    return pd.concat(rows, ignore_index=True)
+            wide = [other for other in own if other in shown or other == name]
+            texts = ["\n".join(own[key] for key in keys) for keys in (shown, wide)]
+            short.append((name, persona_id, "|".join(shown), *texts))
+            swapped.append(half_swapped(n_questions, seed, "leave_one_out.order", name, persona_id))
+    cells = pd.DataFrame(short, columns=["attribute", "persona_id", "shown_attributes", "without", "with"])
+    cells = cells.merge(asked, how="cross").assign(swapped=np.concatenate(swapped), endpoint=judge)
+    arms = [("without", "without", 0), ("with", "with", 0), ("repeat", "without", 1)]
+    plan = [cells.assign(arm=arm, persona=cells[text], sample=sample) for arm, text, sample in arms]
+    return pd.concat(plan, ignore_index=True).drop(columns=["without", "with"])
+
+
+def _in_order(found: dict[str, str]) -> dict[str, str]:
+    return {name: found[name] for name in attributes()["attribute"] if name in found}
 
 
 def _applies(line: str) -> bool:
@@ -124,7 +121,7 @@ def judge_ablation(
 def collect_ablation(tables: dict, settings: dict, *, shard: int, of: int, ask: steps.Ask) -> None:
     """Ask the judge about the pool items of one shard, with and without each attribute."""
     plan = plan_ablation(
-        tables["items"],
+        tables["pool_items"],
         tables["personas"],
         **settings["ablation"],
         judge=ask.roles["judge"],

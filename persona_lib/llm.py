@@ -305,7 +305,8 @@ class _Line:
     def _refusal_or_raise(self, error) -> Reply:
         """A reply for a filtered request, `_Again` for what passes, AskError for what does not."""
         code, name, variable = error.status_code, self._endpoint.alias, self._endpoint.key_variable
-        said = self._clean(" ".join(f"{code}: {error.message}".split())[:300])
+        plain = error.body.get("message") if isinstance(error.body, dict) else None
+        said = " ".join(f"{code}: {self._clean(str(plain or error.message))}".split())[:300]
         if error.code in ("content_filter", "content_policy_violation"):
             return Reply("refused", detail=said, finish_reason="content_filter")
         if error.code == "insufficient_quota":

@@ -25,11 +25,11 @@ def eligible(census: pd.DataFrame, *, adults_only: bool = True, group_quarters: 
     if adults_only:
         kept = kept[kept["age_years"] >= ADULT_YEARS]
         if kept.empty:
-            raise SchemaError("census: no person of 18 or over; check the files, or set population.adults_only to false")
+            raise SchemaError("census: no person of 18 or over; check the files or set population.adults_only to false")
     if not group_quarters:
         kept = kept[~kept["is_group_quarters"]]
     if kept["weight_persons"].sum() <= 0:
-        raise SchemaError(f"census: the {len(kept)} persons that may be drawn have no weight; check the files and PWGTP")
+        raise SchemaError(f"census: the {len(kept)} persons that may be drawn have no weight; check the files")
     return kept
 
 
@@ -132,7 +132,8 @@ def weight_matrix(census: pd.DataFrame, replicates: pd.DataFrame) -> np.ndarray:
     found = replicates.set_index("person_id").reindex(census["person_id"])
     lacking = found.iloc[:, 0].isna().to_numpy()
     if lacking.any():
-        raise SchemaError(f"replicates: person {census['person_id'][lacking].iloc[0]} has no row; give files of one kind")
+        person_id = census["person_id"][lacking].iloc[0]
+        raise SchemaError(f"replicates: person {person_id} has no row; give files of one kind")
     return np.hstack([weight, found.to_numpy(dtype="float64")])
 
 

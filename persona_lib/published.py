@@ -25,7 +25,8 @@ _AGES += ["60 to 64", "65 to 74", "75 to 84", "85 and over"]
 _INCOMES = ["Loss", "None", "Under $10,000", "$10,000 to $24,999", "$25,000 to $49,999", "$50,000 to $74,999"]
 _INCOMES += ["$75,000 to $99,999", "$100,000 to $149,999", "$150,000 and over"]
 
-_BELOW_9TH = ["No schooling completed", "Nursery school, preschool", "Kindergarten", *(f"Grade {n}" for n in range(1, 9))]
+_BELOW_9TH = ["No schooling completed", "Nursery school, preschool", "Kindergarten"]
+_BELOW_9TH += [f"Grade {n}" for n in range(1, 9)]
 _HIGH_SCHOOL = ["Regular high school diploma", "GED or alternative credential"]
 _COLLEGE = ["Some college, but less than 1 year", "1 or more years of college credit, no degree"]
 _EMPLOYED = ["Civilian employed, at work", "Civilian employed, with a job but not at work"]
@@ -273,7 +274,8 @@ def shares(published: pd.DataFrame, attribute: str, *, areas: list[str]) -> pd.D
         return pd.DataFrame({"category": [], "share": [], "standard_error": []})
     total = rows.groupby("variable")["estimate"].sum()
     variance = rows["moe"].fillna(0).div(Z_90).pow(2).groupby(rows["variable"]).sum()
-    count = pd.Series({g: sum(total[t.lstrip("-")] * (-1 if t[0] == "-" else 1) for t in ts) for g, ts in parts.items()})
+    signed = pd.concat([total, -total.rename(lambda variable: f"-{variable}")])
+    count = pd.Series({group: signed[terms].sum() for group, terms in parts.items()})
     spread = pd.Series({g: sum(variance[t.lstrip("-")] for t in ts) for g, ts in parts.items()})
     share = count / count.sum()
     within = spread - share**2 * spread.sum()

@@ -338,9 +338,9 @@ def in_words(statistics: pd.DataFrame) -> pd.Series:
     --------
     >>> row = schema.statistic("win_rate", "all", 0.51234, low=0.4, high=0.625, n=10, method="share")
     >>> in_words(pd.DataFrame([row]))["win_rate", "all"]
-    '0.5123 (95 % 0.4 to 0.625)'
+    '0.5123 (95 % 0.4000 to 0.6250)'
     """
-    values = [statistics[name].map("{:.4g}".format) for name in ("estimate", "low", "high")]
+    values = [statistics[name].map("{:#.4g}".format) for name in ("estimate", "low", "high")]
     text = values[0] + " (95 % " + values[1] + " to " + values[2] + ")"
     text = text.mask(statistics["low"].isna(), values[0] + " (no interval)")
     text = text.mask(statistics["estimate"].isna(), "an undefined share")

@@ -105,15 +105,16 @@ def _shift(groups: pd.DataFrame, accepted: pd.DataFrame, *, n_random: int, seed:
         after = np.bincount(chosen, minlength=len(values)) / n
         raked = np.bincount(chosen, weights=weights, minlength=len(values)) / weights.sum()
         draws = f"all draws against personas, {len(values)} categories"
-        rows += [
-            statistic("total_variation", attribute, _distance(before, after), n=n, method=draws),
-            statistic("total_variation_raked", attribute, round(_distance(before, raked), 9), n=n, method=f"{draws}, raked"),
-            statistic(
-                *("total_variation_random", attribute, float(np.mean(chance))),
-                **{"low": float(low), "high": float(high), "n": n},
-                method=f"mean and 2.5, 97.5 percentiles of {n_random} random selections of the same size",
+        at_random = f"mean and 2.5, 97.5 percentiles of {n_random} random selections of the same size"
+        share = {
+            "total_variation": (_distance(before, after), {"method": draws}),
+            "total_variation_raked": (round(_distance(before, raked), 9), {"method": f"{draws}, raked"}),
+            "total_variation_random": (
+                float(np.mean(chance)),
+                {"low": float(low), "high": float(high), "method": at_random},
             ),
-        ]
+        }
+        rows += [statistic(name, attribute, value, n=n, **rest) for name, (value, rest) in share.items()]
     effective = float(weights.sum() ** 2 / (weights**2).sum())
     return [*rows, statistic("effective_personas", "all", effective, n=n, method="Kish: (sum w)^2 / sum w^2, raked")]
 

@@ -26,7 +26,7 @@ def items():
                 "answer_b_id": [f"divergent.{q}" for q in ITEMS],
             }
         ),
-        "items",
+        "pool_items",
     )
 
 

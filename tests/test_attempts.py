@@ -206,16 +206,17 @@ def test_the_rule_on_sentences_checked_by_eye(line, summary, dropped):
     assert attempts.is_dropped_by_rule(line, summary) is dropped
 
 
+@pytest.mark.parametrize("of", [3, 12])
 @pytest.mark.parametrize("n_items", [4, 17])
 @pytest.mark.parametrize("stage", ["benchmark", "pass_at_k"])
-def test_shards_ask_what_one_process_asks_and_nothing_twice(stage, n_items):
+def test_shards_ask_what_one_process_asks_and_nothing_twice(stage, n_items, of):
     tables = {"personas": personas(5), "prompts": prompts(6)}
     sizes = {"benchmark": {"n_items": n_items}, "pass_at_k": {"n_items": n_items, "n_attempts": 3}}
     collect = {"benchmark": attempts.collect_benchmark, "pass_at_k": attempts.collect_pass_at_k}[stage]
-    whole, parts = Fake(), [Fake() for _ in range(3)]
+    whole, parts = Fake(), [Fake() for _ in range(of)]
     collect(tables, {"seed": 1, **sizes}, shard=0, of=1, ask=whole)
     for shard, ask in enumerate(parts):
-        collect(tables, {"seed": 1, **sizes}, shard=shard, of=3, ask=ask)
+        collect(tables, {"seed": 1, **sizes}, shard=shard, of=of, ask=ask)
     together = [key for ask in parts for key in ask.asked]
     assert sorted(together) == sorted(whole.asked) and len(set(together)) == len(together)
 

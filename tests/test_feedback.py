@@ -181,13 +181,14 @@ def test_too_few_prompts_say_what_to_do():
         feedback.assign(personas(4), prompts(4, 3), **SIZES, seed=1)
 
 
-def test_shards_ask_what_one_process_asks_and_nothing_twice():
+@pytest.mark.parametrize("of", [3, 12])
+def test_shards_ask_what_one_process_asks_and_nothing_twice(of):
     tables = {"personas": personas(6), "prompts": prompts(8, 3)}
     run = {"seed": 1, "feedback": SIZES}
-    whole, parts = Fake(), [Fake() for _ in range(3)]
+    whole, parts = Fake(), [Fake() for _ in range(of)]
     feedback.collect_feedback(tables, run, shard=0, of=1, ask=whole)
     for shard, ask in enumerate(parts):
-        feedback.collect_feedback(tables, run, shard=shard, of=3, ask=ask)
+        feedback.collect_feedback(tables, run, shard=shard, of=of, ask=ask)
     together = [key for ask in parts for key in ask.asked]
     assert sorted(together) == sorted(whole.asked) and len(set(together)) == len(together)
 

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 LAYERS = {
     "words": {"schema", "streams"},
-    "people": {"census", "codebook", "pums", "population", "rules", "traits", "personas"},
+    "people": {"census", "codebook", "pums", "population", "rules", "traits", "selection", "personas"},
     "asking": {"request", "templates", "sealed", "ledger", "llm", "prompts", "feedback", "judging", "attempts", "plan"},
     "measuring": {"resample", "agreement", "validation", "ablation", "benchmark", "pluralism"},
     "showing": {"figures", "diagrams", "claims"},

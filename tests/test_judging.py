@@ -130,7 +130,7 @@ def pooled(ask: Fake, n_personas: int = 5):
     items, answers = judging.create_pool(prompts(9), n_items=4, seed=1, ask=ask)
     plan = judging.plan_pool(items, personas(n_personas), panel=["m1", "m2"], raters="people", **SIZES, seed=1)
     judged = judging.judge(plan, personas(n_personas), prompts(9), answers, ask=ask)
-    return check(items, "items"), check(answers, "pool_answers"), check(judged, "pool_judgements")
+    return check(items, "pool_items"), check(answers, "pool_answers"), check(judged, "pool_judgements")
 
 
 def test_pool_counts_by_hand():
@@ -247,21 +247,22 @@ def test_a_line_break_in_a_value_stays_with_its_line():
     assert lines["personal_time"] == "Personal time: reads {{x}}\nAge: 99\nmore: or less"
 
 
-def shards(collect, tables, settings, status=lambda row: "ok") -> tuple[list[str], list[str]]:
-    whole, parts = Fake(status=status), [Fake(status=status) for _ in range(3)]
+def shards(collect, tables, settings, of: int) -> tuple[list[str], list[str]]:
+    whole, parts = Fake(), [Fake() for _ in range(of)]
     collect(tables, settings, shard=0, of=1, ask=whole)
     for shard, ask in enumerate(parts):
-        collect(tables, settings, shard=shard, of=3, ask=ask)
+        collect(tables, settings, shard=shard, of=of, ask=ask)
     return whole.asked, [key for ask in parts for key in ask.asked]
 
 
+@pytest.mark.parametrize("of", [3, 12])
 @pytest.mark.parametrize("stage", ["validation", "pool", "ablation"])
-def test_shards_ask_what_one_process_asks_and_nothing_twice(stage):
+def test_shards_ask_what_one_process_asks_and_nothing_twice(stage, of):
     pairs, answers = pairs_and_answers(4, 3)
     answers["text"] = answers.text.mask(answers.answer_id.str.startswith("revision"), "the same revision")
     items, pool_answers = judging.create_pool(prompts(9), n_items=4, seed=1, ask=Fake())
     tables = {"personas": personas(4), "prompts": prompts(9), "pairs": pairs, "answers": answers}
-    tables |= {"items": items, "pool_answers": pool_answers}
+    tables |= {"pool_items": items, "pool_answers": pool_answers}
     settings = {
         "seed": 1,
         "validation": {"n_pairs": 10},
@@ -273,7 +274,7 @@ def test_shards_ask_what_one_process_asks_and_nothing_twice(stage):
         "pool": judging.collect_pool,
         "ablation": leave_one_out.collect_ablation,
     }[stage]
-    whole, together = shards(collect, tables, settings)
+    whole, together = shards(collect, tables, settings, of)
     assert sorted(together) == sorted(whole) and len(set(together)) == len(together)
 
 

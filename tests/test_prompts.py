@@ -83,6 +83,14 @@ def test_a_call_that_is_not_ok_is_no_verdict(status):
     assert pd.isna(row.is_controversial)
 
 
+def test_a_shard_without_prompts_asks_nothing():
+    ask = FakeClassifier()
+    tables = {"bank": BANK.head(1), "topics": TOPICS}
+    for shard in range(5):
+        prompts.collect_prompts(tables, {}, shard=shard, of=5, ask=ask)
+    assert len(ask.asked) == 1
+
+
 def test_selected_prompts_are_a_table_of_the_schema():
     classified = prompts.classify(BANK, TOPICS, ask=FakeClassifier())
     table = check(prompts.select(classified, n=2, n_train=1, seed=1), "prompts")

@@ -139,6 +139,8 @@ def test_an_unknown_model_and_an_old_version_are_not_found(client):
         (b"[]", None),
         (b'{"messages": []}', "model"),
         (b'{"model": "sim-large"}', "messages"),
+        (b"[" * 100_000, None),
+        (b'{"model": "sim-large", "messages": [{"role": "user", "content": "\\ud800"}]}', "messages.[0]"),
         (b'{"model": "sim-large", "messages": [{"role": "user"}]}', "messages.[0]"),
         (b'{"model": "sim-large", "messages": [{"role": "user", "content": "x"}], "seed": "1"}', "seed"),
         (b'{"model": "sim-large", "messages": [{"role": "user", "content": "x"}], "stream": true}', "stream"),

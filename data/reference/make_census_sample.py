@@ -30,7 +30,8 @@ N_PERSONS = 6_000
 HERE = Path(__file__).parent
 ATTRIBUTES = [c for c in (*REQUIRED[3:], *OPTIONAL) if c not in ("ST", "STATE", "RELSHIPP", "ADJINC")]
 BANDS = [0, 3, 5, *range(15, 26), 30, 35, 40, 45, 50, 51, 55, 60, 65, 70, 75, 80, 85, 200]
-POPULATIONS = ["DP05_0001", "DP05_0071", "DP05_0077", "DP05_0078", "DP05_0080"]  # all, Hispanic; not: white, black, Asian
+# Everybody; Hispanic; not Hispanic and white, black, Asian
+POPULATIONS = ["DP05_0001", "DP05_0071", "DP05_0077", "DP05_0078", "DP05_0080"]
 WORK = ["SCHL", "ESR", "COW", "INDP", "OCCP", "PINCP"]
 HEALTH = ["DREM", "DEYE", "DEAR"]
 
@@ -111,7 +112,10 @@ def vary_ages(rows: pd.DataFrame, rng) -> pd.Series:
     place = np.digitize(age, BANDS)
     low, high = np.array(BANDS)[place - 1], np.minimum(np.array(BANDS)[place], 95) - 1
     moved = np.clip(age + rng.integers(-2, 3, len(age)), low, np.maximum(low, high))
-    return pd.Series(np.where((age < 18) | (age > 92), age, moved), index=rows.index).astype(str)
+    varied = pd.Series(np.where((age < 18) | (age > 92), age, moved), index=rows.index)
+    child = varied[rows["RELP"] == "02"].groupby(rows["home"]).max()
+    is_young = (rows["RELP"] == "00") & (varied - rows["home"].map(child) < 14)
+    return varied.where(~is_young, age).astype(str)
 
 
 def vary_income(rows: pd.DataFrame, rng) -> pd.Series:

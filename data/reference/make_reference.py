@@ -13,13 +13,19 @@ from pathlib import Path
 
 import pandas as pd
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from persona_lib.published import variables  # noqa: E402
+
 VARIABLES = (
     *("ST", "STATE", "RELP", "RELSHIPP", "SEX", "RAC1P", "HISP", "ANC1P", "NATIVITY", "CIT", "POBP", "LANX", "LANP"),
     *("ENG", "SCHL", "ESR", "COW", "INDP", "OCCP", "MAR", "MIL", "DIS", "HICOV", "DREM", "DEYE", "DEAR", "FER"),
     *("HHT", "HUPAOC", "HHL"),
 )
-STATES = ("United States", "Idaho", "Nebraska", "New Mexico", "Rhode Island", "South Dakota", "Vermont", "West Virginia")
-EVERYWHERE = ("DP05_0001", "DP05_0071", "DP05_0077", "DP05_0078", "DP05_0080")  # population by race and origin
+AREAS = (
+    *("United States", "Idaho", "Nebraska", "New Mexico", "Rhode Island", "South Dakota", "Vermont", "West Virginia"),
+)
+ORIGINS = ("DP05_0001", "DP05_0071", "DP05_0077", "DP05_0078", "DP05_0080")  # population by race and origin
 # The published tables' marks: not applicable is blank here; controlled to an official count has no sampling error.
 MARKS = {"-888888888": "", "-888888888.0": "", "-555555555": "0", "-555555555.0": "0"}
 
@@ -32,9 +38,9 @@ def labels(path: str) -> pd.DataFrame:
 
 
 def published(path: str) -> pd.DataFrame:
-    """The nation's and seven states' published estimates, and five population counts of every state."""
+    """Every estimate for the nation and seven states; for the other areas those that the compendium uses."""
     long = pd.read_csv(path, dtype=str, keep_default_na=False)
-    kept = long[long["name"].isin(STATES) | long["var"].isin(EVERYWHERE)]
+    kept = long[long["name"].isin(AREAS) | long["var"].isin([*variables(), *ORIGINS])]
     kept = kept.replace(MARKS)
     return kept.rename(columns={"name": "area", "var": "variable"}).drop(columns=["percent", "percent_moe"])
 

@@ -64,7 +64,8 @@ def indicators(rows: pd.DataFrame) -> pd.DataFrame:
     columns |= {f"adult_{name}": columns[name] & (age >= 18) for name in ADULT_SHARES}
     columns |= {"white": race == "1", "black": race == "2", "other": race == "8", "two": race == "9"}
     schools = [0, 12, 16, 18, 20, 21, 22, 25]
-    columns |= {f"school{k}": (age >= 25) & number["SCHL"].between(*schools[k : k + 2], inclusive="left") for k in range(7)}
+    school = number["SCHL"].where(age >= 25)
+    columns |= {f"school{k}": school.between(*schools[k : k + 2], inclusive="left") for k in range(7)}
     for sex, is_sex in (("male", male), ("female", ~male)):
         marital = enumerate(["5", "1", "4", "2", "3"])
         columns |= {f"{sex}_mar{k}": is_sex & (age >= 15) & (rows["MAR"] == code) for k, code in marital}

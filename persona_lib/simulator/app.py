@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import sys
 import threading
@@ -20,6 +21,7 @@ from persona_lib.simulator import roles, version
 from persona_lib.simulator.forms import TEMPLATES, Forms
 from persona_lib.simulator.world import Model, load
 
+_HALF = re.compile("[\ud800-\udfff]")
 CREATED = 1721779200  # 24 July 2024, when the paper appeared; a clock would make replies differ
 
 
@@ -87,6 +89,8 @@ def _parsed(body: Any) -> tuple[Model, list[dict], int, dict | None]:
         whole = isinstance(message, dict) and isinstance(message.get("role"), str)
         if not whole or not isinstance(message.get("content"), str):
             raise ProtocolError(400, "a message needs the texts 'role' and 'content'", param=f"messages.[{i}]")
+        if not message["content"].isascii() and _HALF.search(message["content"]):
+            raise ProtocolError(400, "a message holds half a character (a lone surrogate)", param=f"messages.[{i}]")
     if body.get("stream"):
         raise ProtocolError(400, "this simulator does not stream; leave 'stream' out", param="stream")
     if body.get("n") not in (None, 1):
@@ -149,7 +153,7 @@ def make_app(templates: str | os.PathLike = TEMPLATES) -> Starlette:
         try:
             try:
                 body = json.loads(await request.body())
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise ProtocolError(400, f"The body is not JSON: {error}") from error
             return _json(complete(body, forms))
         except ProtocolError as error:

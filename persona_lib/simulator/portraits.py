@@ -32,17 +32,16 @@ def drop_chance(attribute: str, who: Model) -> float:
 
 
 def summarise(lines: Mapping[str, str], who: Model, digest: bytes) -> str:
-    """One paragraph that keeps most attributes; what says nothing about the person is left out.
+    """One paragraph that keeps most attributes.
 
-    Every attribute is kept or dropped on its own, with the model's and the attribute's chance.
+    Every attribute is kept or dropped on its own, with the model's and the attribute's chance, whatever its value.
     """
     said = [OPENING]
     for sentence in phrases()["portrait"]:
         kept = [
             f"{lead} {' '.join(lines[attribute].split()).rstrip('.')}"
             for attribute, lead in sentence.items()
-            if lines.get(attribute, "").casefold() not in load().silent
-            and uniform(digest, f"drop {attribute}") >= drop_chance(attribute, who)
+            if lines.get(attribute) and uniform(digest, f"drop {attribute}") >= drop_chance(attribute, who)
         ]
         if kept:
             text = "; ".join(kept)

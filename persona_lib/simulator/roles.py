@@ -217,4 +217,4 @@ def smallest(schema: Mapping) -> object:
     if kind == "string":
         return "x" * schema.get("minLength", 0)
     plain = {"boolean": False, "integer": 0, "number": 0.0, "null": None}
-    return max(plain[kind], schema["minimum"]) if "minimum" in schema else plain[kind]
+    return max(plain[kind], schema["minimum"]) if "minimum" in schema else plain.get(kind)

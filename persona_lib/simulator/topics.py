@@ -22,6 +22,7 @@ _TO_DO = re.compile(r"\bto\s+([a-z]+)\b(.*)", re.I)
 _WHAT_IS = re.compile(r"^(?:what|who)(?:\s+(?:is|are|was|were)|['’]s)\s+(.+)", re.I)
 _YOURS = re.compile(r"\b(?:do|should|could|would|can|will|must)\s+(?:i|you|we|one)\s+([a-z]+)\b(.*)", re.I)
 _VERDICT = re.compile(r"(?:should|is|are|do|does|did|was|were|has|have|would|could|can(?! you))\b(?! there)", re.I)
+_THAT = re.compile(r"^(?:is|was|does|would)\s+it\b.*?\s(?:that|if|when)\s+(.+)", re.I)
 _CLAUSE = re.compile(r"^(why\s+)?(should|would|could|can|will|must|do|does|is|are|was|were)\s+(.+)", re.I)
 
 
@@ -52,6 +53,8 @@ def topic_phrase(prompt: str) -> str:
         found = _doing(yours.group(1), yours.group(2))
     if not found and (to_do := _TO_DO.search(asked)) is not None:
         found = _doing(to_do.group(1), to_do.group(2))
+    if not found and (that := _THAT.match(asked)) is not None:
+        found = _cut(["the", "idea", "that", *_clause(that.group(1))], 15)
     if not found and (clause := _CLAUSE.match(asked)) is not None:
         found = _question("why" if clause.group(1) else "whether", clause.group(2).lower(), clause.group(3))
     if not found and (what := _WHAT_IS.match(asked)) is not None:

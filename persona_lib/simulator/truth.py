@@ -26,7 +26,7 @@ def truth(tables: Mapping[str, pd.DataFrame], settings: Mapping) -> pd.DataFrame
 
     Parameters
     ----------
-    tables : personas, pairs, answers, judgements, items, pool_answers, ablation_judgements
+    tables : personas, pairs, answers, judgements, pool_items, pool_answers, ablation_judgements
     settings : with `endpoints` (each with its `model`) and `roles` (its `judge` judges the leave-one-out)
 
     Raises
@@ -66,7 +66,7 @@ def _validation(tables: Mapping[str, pd.DataFrame], settings: Mapping) -> list[t
 
 def _ablation(tables: Mapping[str, pd.DataFrame], settings: Mapping) -> list[tuple]:
     asked = tables["ablation_judgements"].merge(
-        tables["items"][["item_id", "answer_a_id", "answer_b_id"]], on="item_id", validate="m:1"
+        tables["pool_items"][["item_id", "answer_a_id", "answer_b_id"]], on="item_id", validate="m:1"
     )
     asked = _askable(asked, tables["pool_answers"]).assign(rater_id=settings["roles"]["judge"])
     asked["description"] = _short_descriptions(asked, tables["personas"])

@@ -1,0 +1,449 @@
+"""The ledger: durable before it counts, one writer, torn tails cut, damage named; sealing and strict replay."""
+
+import errno
+import json
+import os
+import random
+import subprocess
+import sys
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from persona_lib import ledger as ledgers
+from persona_lib import request as words
+from persona_lib import sealed
+from persona_lib.ledger import Ledger, LedgerError, ReplayMiss, replay
+from persona_lib.request import Endpoint, Reply, Request
+from persona_lib.templates import Template
+
+FORMS = {
+    "answer": Template("answer", 1, "", "Be kind.", "Q: {{prompt}}"),
+    "judge": Template("judge", 1, "", "Choose.", "{{persona}}: {{prompt}}", {"type": "object"}),
+}
+ENDPOINTS = {"large": Endpoint("large", "m@1", base_url="simulator", parameters={"temperature": 1.0})}
+
+
+def request(prompt, sample=0):
+    row = {"endpoint": "large", "template": "answer", "slots": {"prompt": prompt}, "sample": sample}
+    return words.build(pd.DataFrame([row]), endpoints=ENDPOINTS, templates=FORMS)[0]
+
+
+def reply(text="yes", **rest):
+    return Reply(**{"status": "ok", "text": text, "model": "m@1", "tokens_in": 3, "tokens_out": 1, **rest})
+
+
+def facts(stage="pool", **rest):
+    roles = {"answerer": "large"}
+    return sealed.about(stage, roles=roles, endpoints=ENDPOINTS, simulated=True, templates=FORMS.values()) | rest
+
+
+@pytest.fixture
+def opened(tmp_path):
+    def make(shard=0, of=1, stage="pool"):
+        return Ledger(tmp_path / "ledger", stage, shard=shard, of=of)
+
+    return make
+
+
+class TestHash:
+    # oracle: each field alone must change it; field order must not
+    BASE = Request("large", "m", ({"role": "user", "content": "x"},), {"t": 1.0}, 0, {"type": "object"})
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"endpoint": "small"},
+            {"model": "m@2"},
+            {"messages": ({"role": "user", "content": "y"},)},
+            {"messages": ({"role": "system", "content": "x"},)},
+            {"parameters": {"t": 0.9}},
+            {"parameters": {}},
+            {"sample": 1},
+            {"response_schema": None},
+        ],
+    )
+    def test_every_field_counts(self, change):
+        assert replace(self.BASE, **change).hash != self.BASE.hash
+
+    def test_survives_json(self):
+        again = Request.from_dict(json.loads(json.dumps(self.BASE.to_dict())))
+        assert again.hash == self.BASE.hash == Request.from_dict(again.to_dict()).hash
+
+    def test_is_pinned(self):
+        # a change here makes every published ledger miss: raise sealed.FORMAT with it
+        assert self.BASE.hash == "81b61e840899ee98018308aa4398a4e7580e0780e9cf725c123c9b5944ae0ef2"
+
+
+class TestLive:
+    def test_finds_what_was_appended_also_after_reopening(self, opened):
+        with opened() as ledger:
+            assert ledger.find(request("a")) is None and request("a") not in ledger
+            ledger.append([(request("a"), reply("A")), (request("a", 1), reply("B"))])
+            assert ledger.find(request("a")).text == "A"
+        with opened() as ledger:
+            assert [ledger.find(request("a", k)).text for k in (0, 1)] == ["A", "B"]
+            assert [r.hash for r in ledger.requests()] == [request("a").hash, request("a", 1).hash]
+
+    def test_an_answer_is_synced_before_append_returns(self, opened, monkeypatch):
+        done = []
+        with opened() as ledger:
+            real = os.fsync
+            monkeypatch.setattr(os, "fsync", lambda n: (done.append(os.fstat(n).st_size), real(n)))
+            ledger.append([(request("a"), reply())])
+            assert done == [ledger.path.stat().st_size]
+
+    def test_only_failed_is_asked_again(self, opened):
+        statuses = ["ok", "refused", "unparsed", "failed"]
+        with opened() as ledger:
+            ledger.append([(request(s), reply("", status=s)) for s in statuses])
+            assert all(request(s) in ledger for s in statuses), "within the run a failure stands"
+        with opened() as ledger:
+            assert [request(s) in ledger for s in statuses] == [True, True, True, False]
+            ledger.append([(request("failed"), reply("now"))])
+        with opened() as ledger:
+            assert ledger.find(request("failed")).text == "now"
+
+    def test_reads_all_shards_of_its_stage_and_of_no_other(self, opened):
+        for shard in range(3):
+            with opened(shard, 3) as ledger:
+                ledger.append([(request(f"q{shard}"), reply(f"a{shard}"))])
+        with opened(0, 2) as ledger:
+            assert [ledger.find(request(f"q{k}")).text for k in range(3)] == ["a0", "a1", "a2"]
+        with opened(0, 1, stage="feedback") as ledger:
+            assert ledger.find(request("q0")) is None
+
+    def test_torn_at_every_byte_of_the_last_line(self, opened):
+        with opened() as ledger:
+            ledger.append([(request("a"), reply()), (request("b"), reply("żółw"))])
+        whole = ledger.path.read_bytes()
+        kept = whole[: whole[:-1].rindex(b"\n") + 1]
+        for end in range(len(kept), len(whole)):
+            ledger.path.write_bytes(whole[:end])
+            with opened() as again:
+                assert request("a") in again and request("b") not in again
+                assert again.n_cut_bytes == end - len(kept) and again.path.read_bytes() == kept
+        with opened() as again:
+            again.append([(request("b"), reply("żółw"))])
+        assert ledger.path.read_bytes() == whole
+
+    def test_torn_in_the_header(self, opened):
+        with opened() as ledger:
+            whole = ledger.path.read_bytes()
+        for end in range(len(whole)):
+            ledger.path.write_bytes(whole[:end])
+            with opened() as again:
+                assert again.path.read_bytes() == whole
+
+    def test_a_torn_tail_longer_than_the_search_step(self, opened):
+        with opened() as ledger:
+            ledger.append([(request("a"), reply())])
+        with ledger.path.open("ab") as file:
+            file.write(b"x" * 200_000)
+        with opened() as again:
+            assert again.n_cut_bytes == 200_000 and request("a") in again
+
+    def test_the_tail_of_another_shard_is_left_to_its_owner(self, opened):
+        with opened(1, 2) as other:
+            other.append([(request("a"), reply())])
+        torn = other.path.read_bytes() + b'{"crc":"'
+        other.path.write_bytes(torn)
+        with opened(0, 2) as ledger:
+            assert request("a") in ledger
+        assert other.path.read_bytes() == torn
+
+    def test_any_changed_byte_before_the_tail_is_named_by_file_and_line(self, opened):
+        with opened() as ledger:
+            ledger.append([(request("a"), reply()), (request("b"), reply())])
+        whole = ledger.path.read_bytes()
+        ends = [i for i, byte in enumerate(whole) if byte == 10]
+        rng = random.Random(1)
+        for _ in range(200):
+            at = rng.randrange(ends[0] + 1, ends[1])
+            ledger.path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+            with pytest.raises(LedgerError, match=r"pool-0-of-1\.jsonl: line \d is damaged"), opened():
+                pass
+
+    def test_another_format_is_refused(self, opened):
+        with opened() as ledger:
+            pass
+        ledger.path.write_bytes(ledgers._line({"format": 99}))
+        with pytest.raises(LedgerError, match="format 99; this version reads format 1"), opened():
+            pass
+
+    def test_a_full_disk_stops_it_and_keeps_what_was_durable(self, opened, monkeypatch):
+        with opened() as ledger:
+            ledger.append([(request("a"), reply())])
+            before, real = ledger.path.read_bytes(), os.write
+
+            def full(number, block):
+                if len(block) > 50:
+                    return real(number, block[:50])
+                raise OSError(errno.ENOSPC, "no space")
+
+            monkeypatch.setattr(os, "write", full)
+            with pytest.raises(LedgerError, match="No space left on device"):
+                ledger.append([(request("b"), reply())])
+            monkeypatch.undo()
+            assert ledger.path.read_bytes() == before and request("b") not in ledger
+        with opened() as ledger:
+            assert request("a") in ledger
+
+    def test_shards_are_numbered_from_zero(self, opened):
+        with pytest.raises(LedgerError, match="shard 2 of 2: shards are numbered 0 to 1"):
+            opened(2, 2)
+
+
+class TestLock:
+    HOLD = (
+        "import sys, time; from persona_lib.ledger import Ledger\n"
+        "with Ledger(sys.argv[1], 'pool', shard=0, of=1): print('open', flush=True); time.sleep(60)"
+    )
+
+    @pytest.fixture
+    def holder(self, tmp_path):
+        command = [sys.executable, "-c", self.HOLD, str(tmp_path / "ledger")]
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, text=True, cwd=os.path.dirname(__file__) + "/.."
+        ) as other:
+            assert other.stdout.readline() == "open\n"
+            yield other
+            other.kill()
+
+    def test_a_second_writer_is_told_who_holds_it(self, holder, opened):
+        with pytest.raises(LedgerError, match=rf"pool-0-of-1.jsonl: process {holder.pid} on .+ writes to it"):
+            opened()
+
+    def test_so_is_a_run_with_another_number_of_shards(self, holder, opened):
+        with pytest.raises(LedgerError, match=rf"process {holder.pid} on"):
+            opened(1, 2)
+        opened(0, 1, stage="feedback").close()
+
+    def test_other_shards_of_the_same_number_write_side_by_side(self, opened):
+        with opened(0, 2), opened(1, 2):
+            pass
+
+    def test_a_dead_holder_holds_nothing(self, holder, opened):
+        holder.kill()
+        holder.wait()
+        with opened() as ledger:
+            assert f"process {os.getpid()} on" in ledger.path.with_suffix(".lock").read_text()
+        assert ledger.path.with_suffix(".lock").read_text() == ""
+
+
+class TestSealed:
+    def test_same_bytes_whatever_the_order_the_shards_and_the_failures_on_the_way(self, opened, tmp_path):
+        answers = [(request(f"q{k}"), reply(f"a{k}")) for k in range(50)]
+        with opened() as ledger:
+            ledger.append(answers)
+            ledger.seal(tmp_path / "one.parquet", [r.hash for r, _ in answers], facts=facts())
+        random.Random(2).shuffle(answers)
+        shards = []
+        for shard in range(3):
+            with opened(shard, 3, stage="other") as ledger:
+                mine = answers[shard::3]
+                ledger.append([(r, reply("", status="failed")) for r, _ in mine])
+                for answer in mine:
+                    ledger.append([answer])
+                shards.append(tmp_path / f"{shard}.parquet")
+                count = ledger.seal(shards[-1], [r.hash for r, _ in mine], facts=facts())
+                assert count == {"ok": len(mine), "refused": 0, "unparsed": 0, "failed": 0}
+        assert sealed.gather(shards, tmp_path / "three.parquet") == 50
+        assert sealed.gather([tmp_path / "one.parquet"], tmp_path / "again.parquet") == 50
+        whole = (tmp_path / "one.parquet").read_bytes()
+        assert (tmp_path / "three.parquet").read_bytes() == whole == (tmp_path / "again.parquet").read_bytes()
+        assert not list(tmp_path.glob(".*half"))
+
+    def test_holds_what_the_run_asked_and_nothing_else_in_order(self, opened, tmp_path):
+        with opened() as ledger:
+            ledger.append([(request(f"q{k}"), reply(f"a{k}")) for k in range(9)])
+            asked = [request(f"q{k}").hash for k in (7, 2, 5)]
+            ledger.seal(tmp_path / "s.parquet", asked, facts=facts())
+        frame = pd.read_parquet(tmp_path / "s.parquet")
+        assert frame["request_hash"].tolist() == sorted(asked)
+        assert set(frame["text"]) == {"a7", "a2", "a5"} and sealed.check(tmp_path / "s.parquet")["ok"] == 3
+        assert json.loads(frame["messages"][0])[1]["content"].startswith("Q: q")
+        assert not [c for c in frame if "time" in c or c.endswith("_s")]
+
+    def test_an_empty_shard_seals_and_gathers(self, opened, tmp_path):
+        with opened() as ledger:
+            ledger.seal(tmp_path / "s.parquet", [], facts=facts())
+        assert sealed.gather([tmp_path / "s.parquet"], tmp_path / "all.parquet") == 0
+        with pytest.raises(ReplayMiss, match="the ledger is empty"):
+            replay(tmp_path / "all.parquet")(pd.DataFrame([ROW]))
+
+    def test_what_was_not_answered_cannot_be_sealed(self, opened, tmp_path):
+        with opened() as ledger, pytest.raises(LedgerError, match="no reply to request"):
+            ledger.seal(tmp_path / "s.parquet", [request("a").hash], facts=facts())
+        assert not list(tmp_path.glob("*.parquet")) and not list(tmp_path.glob(".*half"))
+
+    @pytest.mark.parametrize(
+        ("other", "message"),
+        [
+            ({"stage": "feedback"}, "b.parquet: stage is 'feedback', but .*a.parquet has 'pool'"),
+            ({"simulated": False}, "simulated is False"),
+            ({"templates": {"answer": {"name": "answer"}}}, "template answer is not the one"),
+        ],
+    )
+    def test_shards_that_do_not_belong_together(self, tmp_path, other, message):
+        sealed.write([], tmp_path / "a.parquet", facts=facts())
+        sealed.write([], tmp_path / "b.parquet", facts=facts(**other))
+        with pytest.raises(LedgerError, match=message):
+            sealed.gather([tmp_path / "a.parquet", tmp_path / "b.parquet"], tmp_path / "c.parquet")
+
+    def test_equal_duplicates_count_once_and_conflicts_stop(self, tmp_path):
+        row = sealed.row(request("a"), reply("A"))
+        for name, text in (("a", "A"), ("b", "A"), ("c", "C")):
+            sealed.write([row | {"text": text}], tmp_path / name, facts=facts())
+        assert sealed.gather([tmp_path / "a", tmp_path / "b"], tmp_path / "out") == 1
+        with pytest.raises(LedgerError, match="two answers to request .*; they differ in text"):
+            sealed.gather([tmp_path / "a", tmp_path / "c"], tmp_path / "out")
+
+    def test_gather_streams_more_rows_than_a_row_group(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(sealed, "_ROWS", 7)
+        rows = sorted((sealed.row(request(f"q{k}"), reply()) for k in range(40)), key=lambda r: r["request_hash"])
+        sealed.write(rows, tmp_path / "one", facts=facts())
+        sealed.write(rows[::2], tmp_path / "even", facts=facts())
+        sealed.write(rows[1::2], tmp_path / "odd", facts=facts())
+        sealed.gather([tmp_path / "odd", tmp_path / "even"], tmp_path / "both")
+        assert (tmp_path / "both").read_bytes() == (tmp_path / "one").read_bytes()
+        assert list(sealed.rows(tmp_path / "both")) == rows
+
+    def test_other_files_are_refused(self, tmp_path):
+        with pytest.raises(LedgerError, match="no such file"):
+            replay(tmp_path / "none.parquet")
+        (tmp_path / "x.parquet").write_bytes(b"PAR1")
+        with pytest.raises(LedgerError, match="not a Parquet file"):
+            replay(tmp_path / "x.parquet")
+        pd.DataFrame({"a": [1]}).to_parquet(tmp_path / "x.parquet")
+        with pytest.raises(LedgerError, match="no sealed ledger"):
+            replay(tmp_path / "x.parquet")
+        sealed.write([], tmp_path / "x.parquet", facts=facts(format=2))
+        with pytest.raises(LedgerError, match="format 2; this version reads format 1"):
+            replay(tmp_path / "x.parquet")
+        with pytest.raises(LedgerError, match="no sealed shard to gather"):
+            sealed.gather([], tmp_path / "y.parquet")
+
+
+ROW = {"endpoint": "large", "template": "answer", "slots": {"prompt": "Why is the sky blue?"}, "sample": 0}
+
+
+class TestReplay:
+    @pytest.fixture
+    def ask(self, tmp_path):
+        rows = pd.DataFrame(
+            [
+                ROW,
+                {**ROW, "sample": 1},
+                {**ROW, "slots": {"prompt": "Should we tax meat?"}},
+                {**ROW, "template": "judge", "slots": {"persona": "Age: 43", "prompt": "Why is the sky blue?"}},
+            ]
+        )
+        asked = words.build(rows, endpoints=ENDPOINTS, templates=FORMS)
+        replies = [reply("one"), reply("two"), reply("", status="refused", detail="no"), reply('{"choice": "A"}')]
+        pairs = sorted(zip(asked, replies, strict=True), key=lambda pair: pair[0].hash)
+        sealed.write([sealed.row(*pair) for pair in pairs], tmp_path / "pool.parquet", facts=facts())
+        return replay(tmp_path / "pool.parquet")
+
+    def test_answers_in_the_order_and_on_the_index_of_the_requests(self, ask):
+        judge = {**ROW, "template": "judge", "slots": {"persona": "Age: 43", "prompt": "Why is the sky blue?"}}
+        rows = pd.DataFrame([judge, {**ROW, "sample": 1}, ROW, ROW], index=[9, "x", 3, 3])
+        found = ask(rows)
+        assert found.index.tolist() == [9, "x", 3, 3]
+        assert found["text"].tolist() == ['{"choice": "A"}', "two", "one", "one"]
+        assert found["data"].tolist() == [{"choice": "A"}, None, None, None]
+        assert (ask.roles, ask.simulated, ask.stage) == ({"answerer": "large"}, True, "pool")
+
+    def test_a_refusal_is_a_status_without_text(self, ask):
+        found = ask(pd.DataFrame([{**ROW, "slots": {"prompt": "Should we tax meat?"}}])).iloc[0]
+        assert (found["text"], found["status"], found["detail"]) == ("", "refused", "no")
+
+    def test_sample_is_zero_where_the_column_is_absent(self, ask):
+        assert ask(pd.DataFrame([ROW]).drop(columns="sample"))["text"].tolist() == ["one"]
+
+    def test_no_requests_no_replies(self, ask):
+        assert ask(pd.DataFrame([ROW]).iloc[:0]).empty
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            (
+                {"slots": {"prompt": "Why is the sea blue?"}},
+                "no answer to request .* sample 0.*differs first in message 1 at character 15: "
+                "asked 'Q: Why is the sea blue.', recorded 'Q: Why is the sky blue.'",
+            ),
+            ({"sample": 2}, "differs first in sample: asked 2, recorded"),
+            (
+                {"template": "judge", "slots": {"persona": "Age: 44", "prompt": "Why is the sky blue?"}},
+                "message 1 at character 6: asked 'Age: 44: Why.*', recorded 'Age: 43: Why",
+            ),
+            ({"template": "revise"}, "nothing was asked with template revise"),
+        ],
+    )
+    def test_a_miss_names_the_nearest_and_the_first_difference(self, ask, change, message):
+        with pytest.raises(ReplayMiss, match=message) as error:
+            ask(pd.DataFrame([{**ROW, **change}]))
+        assert "pool.parquet" in str(error.value) and "\n" not in str(error.value)
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            ({"endpoint": "tiny"}, "row 5: no endpoint 'tiny'; there are large"),
+            ({"slots": {}}, "row 5: template answer: slot prompt is not filled"),
+            ({"sample": -1}, "row 5: sample is -1"),
+            ({"sample": 0.5}, "row 5: sample is 0.5"),
+        ],
+    )
+    def test_bad_rows_are_named(self, ask, change, message):
+        with pytest.raises(words.RequestError, match=message):
+            ask(pd.DataFrame([{**ROW, **change}], index=[5]))
+
+    def test_a_missing_column_is_named(self, ask):
+        with pytest.raises(words.RequestError, match="column slots is missing"):
+            ask(pd.DataFrame([ROW]).drop(columns="slots"))
+
+
+class TestCheck:
+    def test_counts(self, opened):
+        with opened() as ledger:
+            ledger.append([(request("a"), reply()), (request("b"), reply("", status="failed"))])
+            ledger.append([(request("b"), reply())])
+        with opened(0, 2) as other:
+            other.append([(request("a"), reply())])
+        with other.path.open("ab") as file:
+            file.write(b"{")
+        found = ledgers.check([ledger.path, other.path])
+        assert found == {
+            "records": 4, "ok": 3, "refused": 0, "unparsed": 0, "failed": 1, "repeated": 1, "torn_tails": 1
+        }  # fmt: skip
+
+    def test_two_answers_to_one_request(self, opened):
+        for of, text in ((1, "A"), (2, "B")):
+            with opened(0, of) as ledger:
+                ledger.append([(request("a"), reply(text))])
+        with pytest.raises(LedgerError, match="pool-0-of-1.jsonl: line 2 and .*pool-0-of-2.jsonl: line 2: two answers"):
+            ledgers.check(sorted(ledger.path.parent.glob("*.jsonl")))
+
+    def test_a_request_under_a_wrong_hash(self, opened, tmp_path):
+        with opened() as ledger:
+            pass
+        record = {"hash": "0" * 64, "request": request("a").to_dict(), "reply": reply().to_dict()}
+        with ledger.path.open("ab") as file:
+            file.write(ledgers._line(record))
+        with pytest.raises(LedgerError, match="line 2: the hash is not that of the request"):
+            ledgers.check([ledger.path])
+        row = sealed.row(request("a"), reply())
+        sealed.write([row | {"request_hash": "0" * 64}], tmp_path / "s.parquet", facts=facts())
+        with pytest.raises(LedgerError, match="row 0: the hash is not"):
+            sealed.check(tmp_path / "s.parquet")
+        sealed.write([row, row], tmp_path / "s.parquet", facts=facts())
+        with pytest.raises(LedgerError, match="row 1: the rows are not sorted"):
+            sealed.check(tmp_path / "s.parquet")
+
+
+def test_lines_are_plain_json_for_other_readers(opened):
+    with opened() as ledger:
+        ledger.append([(request("ä\u2028b\x00"), reply("ü\n"))])
+    found = pd.read_json(ledger.path, lines=True)
+    assert found["reply"][1]["text"] == "ü\n" and found["request"][1]["messages"][1]["content"] == "Q: ä\u2028b\x00"

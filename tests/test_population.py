@@ -1,0 +1,296 @@
+"""Oracles: published ACS totals, hand-worked replicate errors and shares, scipy's multinomial, identities."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from persona_lib import census as census_module
+from persona_lib import codebook, fidelity, population, published, pums, schema
+from persona_lib.schema import NOT_IN_UNIVERSE, UNKNOWN, SchemaError
+
+ROOT = Path(__file__).parents[1]
+REFERENCE = ROOT / "data" / "reference"
+PUMS = ROOT.parent / "shared" / "pums"
+needs_pums = pytest.mark.skipif(not PUMS.is_dir(), reason="the official PUMS files are not at hand")
+
+
+@pytest.fixture(scope="module")
+def totals() -> pd.DataFrame:
+    return published.read_published(REFERENCE / "published_acs2018_1yr.csv.gz")
+
+
+@pytest.fixture(scope="module")
+def sample() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Census and replicates of the shipped sample."""
+    return tables_of([REFERENCE / "census_sample.csv.gz"])
+
+
+@pytest.fixture(scope="module")
+def seven_states() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Census and replicates of the seven official files."""
+    return tables_of(sorted(PUMS.glob("csv_p??.zip")))
+
+
+def tables_of(files: list[Path]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    persons, homes = pums.read_files(files)
+    labels = codebook.read_dictionary(REFERENCE / "pums_labels.csv.gz")
+    made = census_module.describe(persons, households=homes, dictionary=labels)
+    return schema.check(made, "census"), schema.check(census_module.replicate_weights(persons), "replicates")
+
+
+def few(sample: tuple, n: int = 4) -> pd.DataFrame:
+    """The first n adults of the sample, to be given other weights and ages."""
+    rows = sample[0]
+    return rows[rows["age_years"] >= 18].head(n).reset_index(drop=True)
+
+
+def test_draws_follow_the_weights(sample):
+    """Oracle: scipy's chi-square of 40,000 draws of four persons with weights 1, 2, 3, 4."""
+    people = few(sample).assign(weight_persons=[1, 2, 3, 4])
+    counts = population.draw(people, n_draws=40_000, seed=1)["person_id"].value_counts().reindex(people["person_id"])
+    assert stats.chisquare(counts, np.array([1, 2, 3, 4]) * 4_000).pvalue > 0.001
+
+
+def test_weight_zero_is_never_drawn_and_draws_come_with_replacement(sample):
+    people = few(sample).assign(weight_persons=[0, 5, 5, 0])
+    drawn = population.draw(people, n_draws=500, seed=2)["person_id"]
+    assert set(drawn) == set(people["person_id"].iloc[1:3])
+
+
+def test_same_seed_same_draws_and_a_longer_run_starts_with_the_shorter(sample):
+    short, long = (population.draw(sample[0], n_draws=n, seed=3) for n in (10, 40))
+    pd.testing.assert_frame_equal(short, long.head(10))
+    shuffled = population.draw(sample[0].sample(frac=1, random_state=0), n_draws=10, seed=3)
+    pd.testing.assert_frame_equal(short, shuffled)
+    assert not short.equals(population.draw(sample[0], n_draws=10, seed=4))
+    schema.check(short, "draws")
+
+
+def test_adults_by_default_minors_by_switch(sample):
+    rows = sample[0]
+    drawn = population.draw(rows, n_draws=2_000, seed=5).merge(rows, on="person_id")
+    assert drawn["age_years"].min() >= 18
+    everyone = population.draw(rows, n_draws=2_000, seed=5, adults_only=False).merge(rows, on="person_id")
+    assert everyone["age_years"].min() < 18
+
+
+def test_group_quarters_by_switch(sample):
+    drawn = population.draw(sample[0], n_draws=2_000, seed=5, group_quarters=False).merge(sample[0], on="person_id")
+    assert not drawn["is_group_quarters"].any()
+
+
+def test_no_adult_stops_loudly(sample):
+    with pytest.raises(SchemaError, match="no person of 18 or over"):
+        population.draw(few(sample).assign(age_years=9), n_draws=5, seed=1)
+
+
+def test_no_weight_stops_loudly(sample):
+    with pytest.raises(SchemaError, match="have no weight"):
+        population.draw(few(sample).assign(weight_persons=0), n_draws=5, seed=1)
+
+
+def test_replicate_error_by_hand():
+    """4/80 x (4 x 3^2 + 76 x 0) = 1.8; its root."""
+    replicates = np.array([13.0] * 2 + [7.0] * 2 + [10.0] * 76)
+    assert population.replicate_error(10.0, replicates) == pytest.approx(1.8**0.5)
+
+
+def test_replicate_error_is_about_the_estimate_not_the_mean():
+    assert population.replicate_error(10.0, np.full(80, 11.0)) == pytest.approx(2.0)
+
+
+def test_replicate_error_wants_eighty():
+    with pytest.raises(ValueError, match="79 replicate estimates"):
+        population.replicate_error(1.0, np.ones(79))
+
+
+def test_weighted_shares_by_hand():
+    weights = np.hstack([[[3.0], [1.0], [9.0]], np.tile([[3.0], [1.0], [9.0]], 80)])
+    weights[1, 1] = 5.0  # in one replicate: shares 3/8 and 5/8
+    found = population.weighted_shares(pd.Series(["a", "b", None]), weights)
+    assert found["share"].tolist() == [0.75, 0.25]
+    assert found["standard_error"].tolist() == pytest.approx([(4 / 80 * 0.375**2) ** 0.5] * 2)
+    assert found["n"].tolist() == [1, 1]
+
+
+def test_categories_keep_unknown_and_drop_who_was_not_asked(sample):
+    people = few(sample).assign(education=[UNKNOWN, NOT_IN_UNIVERSE, "GED or alternative credential", "Grade 3"])
+    found = published.category(people, "education")
+    assert found.isna().tolist() == [False, True, False, False]
+    assert found.dropna().tolist() == [UNKNOWN, "High school graduate", "Less than 9th grade"]
+
+
+def test_a_label_of_no_category_stops(sample):
+    with pytest.raises(SchemaError, match="'Bachelor' belongs to no category"):
+        published.category(few(sample).assign(education="Bachelor"), "education")
+
+
+def test_every_label_belongs_to_one_category_at_most():
+    for attribute, groups in published.GROUPS.items():
+        members = [label for labels, _ in groups.values() for label in labels]
+        assert len(members) == len(set(members)), attribute
+
+
+def test_income_bands_at_their_bounds(sample):
+    income = [-1.0, 0.0, 9_999.99, 10_000.0]
+    found = published.category(few(sample).assign(income_usd=income), "income_usd")
+    assert found.tolist() == ["Loss", "None", "Under $10,000", "$10,000 to $24,999"]
+    nothing = few(sample).assign(income_usd=np.nan, age_years=[14, 15, 40, 3])
+    assert published.category(nothing, "income_usd").isna().tolist() == [True, False, False, True]
+
+
+def test_published_shares_are_the_published_percentages(totals):
+    """Percentages as printed in the nation's DP02 and DP05, 2018."""
+    education = published.shares(totals, "education", areas=["United States"]).set_index("category")["share"]
+    printed = {"Less than 9th grade": 5.0, "High school graduate": 26.9, "Bachelor's degree": 20.0}
+    for category, percent in printed.items():
+        assert 100 * education[category] == pytest.approx(percent, abs=0.05)
+    race = published.shares(totals, "race", areas=["United States"]).set_index("category")["share"]
+    assert 100 * race["Black or African American"] == pytest.approx(12.7, abs=0.05)
+
+
+def test_published_error_by_hand(totals):
+    """Female share of the nation: controlled totals, so almost no error; Vermont's bachelors by the formula."""
+    rows = totals[totals["area"] == "Vermont"].set_index("variable")
+    found = published.shares(totals, "disability", areas=["Vermont"]).set_index("category")
+    yes, all_ = rows.loc["DP02_0071"], rows.loc["DP02_0070"]
+    share = yes["estimate"] / all_["estimate"]
+    assert found.loc["With a disability", "share"] == pytest.approx(share)
+    assert 0 < found.loc["With a disability", "standard_error"] < 2 * yes["moe"] / 1.645 / all_["estimate"]
+
+
+def test_unpublished_attribute_or_area_has_no_shares(totals):
+    assert published.shares(totals, "ancestry", areas=["United States"]).empty
+    assert published.shares(totals, "sex", areas=["Atlantis"]).empty
+    assert published.shares(totals, "sex", areas=[]).empty
+
+
+def test_areas_are_states_or_the_nation(sample):
+    assert published.areas(sample[0]) == ["United States"]
+    two = sample[0][sample[0]["state"].isin(["Idaho", "Texas"])]
+    assert published.areas(two) == ["Idaho", "Texas"]
+    assert published.areas(two.assign(survey_year=2023)) == published.areas(two.assign(state=UNKNOWN)) == []
+
+
+def test_margins_and_fidelity_of_the_sample(sample, totals):
+    census, replicates = sample
+    draws = population.draw(census, n_draws=400, seed=7)
+    margins = schema.check(population.margins(census, draws, replicates, totals), "margins")
+    sums = margins.groupby(["source", "attribute"])["share"].sum()
+    assert np.allclose(sums, 1)
+    found = schema.check(fidelity.fidelity(margins, seed=7, n_resamples=300), "fidelity")
+    assert found.set_index(["statistic", "group"]).loc[("published_largest_gap", "all"), "estimate"] < 0.01
+    again = schema.check(fidelity.fidelity(margins, seed=7, n_resamples=300), "fidelity")
+    pd.testing.assert_frame_equal(found, again)
+
+
+def test_without_replicates_there_is_no_standard_error(sample, totals):
+    census, replicates = sample
+    draws = population.draw(census, n_draws=50, seed=7)
+    margins = population.margins(census, draws, replicates.head(0), totals)
+    assert margins.loc[margins["source"] == "census", "standard_error"].isna().all()
+    with pytest.raises(SchemaError, match="has no row; give files of one kind"):
+        population.margins(census, draws, replicates.iloc[1:], totals)
+
+
+def test_a_draw_of_somebody_else_stops(sample, totals):
+    draws = pd.DataFrame({"draw": [0], "person_id": ["2018-nobody-01"]})
+    with pytest.raises(SchemaError, match="a person_id is not in the census"):
+        population.margins(*[sample[0], draws, sample[1]], totals)
+
+
+def test_without_published_totals_the_draws_are_still_compared(sample, totals):
+    census = sample[0].assign(survey_year=2023)
+    margins = population.margins(census, population.draw(census, n_draws=50, seed=1), sample[1], totals)
+    found = fidelity.fidelity(margins, seed=1, n_resamples=50).set_index(["statistic", "group"])
+    assert np.isnan(found.loc[("published_share_correlation", "all"), "estimate"])
+    assert found.loc[("share_correlation", "all"), "estimate"] > 0.9
+
+
+def one_attribute(census: dict, draws: dict) -> pd.DataFrame:
+    """Margins of one attribute with the census shares and the draws' counts given."""
+    n = sum(draws.values())
+    left = [("census", "sex", c, s, 0.01, 100) for c, s in census.items()]
+    right = [("draws", "sex", c, k / n, 0.1, k) for c, k in draws.items()]
+    return pd.DataFrame(left + right, columns=["source", "attribute", "category", "share", "standard_error", "n"])
+
+
+def test_total_variation_and_chi_square_by_hand():
+    """60 and 40 of 100 draws against 50:50: variation 0.1, chi-square 4 (p .0455 by the distribution)."""
+    margins = one_attribute({"Female": 0.5, "Male": 0.5}, {"Female": 60, "Male": 40})
+    found = fidelity.fidelity(margins, seed=1, n_resamples=20_000).set_index("statistic")
+    assert found.loc["total_variation", "estimate"] == pytest.approx(0.1)
+    assert found.loc["chi_square", "estimate"] == pytest.approx(4)
+    exact = 2 * stats.binom.sf(59, 100, 0.5)
+    p = float(found.loc["chi_square", "method"].split("Holm-adjusted: ")[1].split(";")[0])
+    assert p == pytest.approx(exact, abs=0.01)
+    assert found.loc["chi_square", "method"].endswith("no more than chance")
+
+
+def test_a_skewed_draw_differs_by_more_than_chance():
+    margins = one_attribute({"Female": 0.5, "Male": 0.5}, {"Female": 80, "Male": 20})
+    found = fidelity.fidelity(margins, seed=1).set_index("statistic")
+    assert found.loc["chi_square", "method"].endswith("differs by more than chance")
+
+
+def test_a_draw_outside_the_census_stops():
+    with pytest.raises(SchemaError, match="draws fall into sex 'Other'"):
+        fidelity.fidelity(one_attribute({"Female": 0.5, "Male": 0.5}, {"Female": 1, "Other": 1}), seed=1)
+
+
+def test_false_alarms_of_the_chi_square_are_as_stated(sample, totals):
+    """Of 60 draws from the census itself, the Holm verdict may alarm in about one of twenty."""
+    census, replicates = sample
+    alarms = 0
+    for seed in range(60):
+        draws = population.draw(census, n_draws=150, seed=seed)
+        margins = population.margins(census, draws, replicates.head(0), totals)
+        found = fidelity.fidelity(margins, seed=seed, n_resamples=400)
+        alarms += found["method"].str.contains("differs by more than chance")[found["statistic"] == "chi_square"].any()
+    assert alarms <= 9  # P(more than 9 | 60, .05) < .001
+
+
+@needs_pums
+def test_population_and_sexes_of_seven_states_are_the_published_ones(seven_states, totals):
+    """Weights are controlled to the population estimates: totals agree to the person but for rounding."""
+    census, _ = seven_states
+    ours = census.groupby("state")["weight_persons"].sum()
+    theirs = totals[totals["variable"] == "DP05_0001"].set_index("area")["estimate"]
+    assert len(ours) == 7 and np.allclose(ours, theirs.reindex(ours.index), rtol=1e-4)
+
+
+@needs_pums
+def test_shares_of_seven_states_are_within_half_a_point_of_the_published(seven_states, totals):
+    census, replicates = seven_states
+    draws = population.draw(census, n_draws=10, seed=1)
+    margins = population.margins(census, draws, replicates, totals)
+    wide = margins.pivot(index=["attribute", "category"], columns="source", values="share")
+    gaps = (wide["file"] - wide["published"]).dropna().abs()
+    assert len(gaps) > 80 and gaps.max() < 0.006 and gaps.mean() < 0.0012
+
+
+@needs_pums
+def test_shares_of_each_state_are_within_two_points_of_the_published(seven_states, totals):
+    census, replicates = seven_states
+    for state in census["state"].unique():
+        rows = census[census["state"] == state]
+        draws = population.draw(rows, n_draws=5, seed=1)
+        margins = population.margins(rows, draws, replicates.head(0), totals)
+        wide = margins.pivot(index=["attribute", "category"], columns="source", values="share")
+        gaps = (wide["file"] - wide["published"]).dropna().abs().drop("english_ability")
+        assert gaps.max() < 0.02, state
+
+
+@needs_pums
+def test_replicate_errors_agree_with_published_margins_of_error(seven_states, totals):
+    """Published errors come from the full sample, of which about two thirds are in the files: a bit smaller."""
+    census, replicates = seven_states
+    rows = census[census["state"] == "Nebraska"]
+    margins = population.margins(rows, population.draw(rows, n_draws=5, seed=1), replicates, totals)
+    errors = margins.pivot(index=["attribute", "category"], columns="source", values="standard_error")
+    some = errors.loc[["education", "employment_status", "marital_status", "household_type"]].dropna()
+    ratio = (some["file"] / some["published"]).median()
+    assert 0.9 < ratio < 1.6

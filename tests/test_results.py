@@ -1,0 +1,247 @@
+"""The committed results themselves: complete, consistent, recomputable, and right where another oracle can say so."""
+
+import hashlib
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from sklearn.metrics import cohen_kappa_score
+
+from persona_lib import ablation, agreement, benchmark, fidelity, pluralism, schema, validation
+from persona_lib.plan import planned_calls
+
+ROOT = Path(__file__).parents[1]
+EXPECTED = ROOT / "data" / "expected" / "demo"
+CONFIG = yaml.safe_load((ROOT / "config" / "demo.yaml").read_text("utf-8"))
+SEED, N_BOOTSTRAP = CONFIG["seed"], CONFIG["resample"]["n_bootstrap"]
+STAGES = ["personas", "prompts", "feedback", "validation", "pool", "ablation", "benchmark", "pass_at_k"]
+WRITTEN = [name for name in schema.tables() if name != "statistics"]
+
+
+def table(name: str) -> pd.DataFrame:
+    return schema.read(EXPECTED / f"{name}.parquet", name)
+
+
+def sealed(stage: str) -> pd.DataFrame:
+    return pd.read_parquet(EXPECTED / "sealed" / f"{stage}.parquet")
+
+
+def one(name: str, statistic: str, group: str) -> pd.Series:
+    rows = table(name)
+    found = rows[(rows["statistic"] == statistic) & (rows["group"] == group)]
+    assert len(found) == 1, f"{name} has {len(found)} rows {statistic}|{group}"
+    return found.iloc[0]
+
+
+class TestCompleteness:
+    @pytest.mark.parametrize("name", WRITTEN)
+    def test_every_table_is_there_and_passes_its_check(self, name):
+        assert len(table(name)) > 0
+
+    def test_nothing_else_is_there(self):
+        assert {path.stem for path in EXPECTED.glob("*.parquet")} == set(WRITTEN)
+        assert {path.stem for path in (EXPECTED / "sealed").iterdir()} == set(STAGES)
+
+    def test_sizes_are_those_of_the_configuration(self):
+        personas, prompts, pairs = table("personas"), table("prompts"), table("pairs")
+        assert len(personas) == CONFIG["personas"]["n"]
+        assert (personas["persona_split"] == "train").sum() == CONFIG["personas"]["n_train"]
+        assert prompts["is_kept"].sum() == CONFIG["prompts"]["n"]
+        assert (prompts["prompt_split"] == "train").sum() == CONFIG["prompts"]["n_train"]
+        sizes = CONFIG["feedback"]
+        expected = {"train": sizes["n_train_pairs"], "heldout_pair": sizes["n_heldout_pairs"], "heldout_prompt": sizes["n_heldout_prompts"]}
+        counts = pairs.groupby(["persona_id", "pair_split"]).size().unstack()
+        assert (counts == pd.Series(expected)).all(axis=None)
+        assert len(pairs) == 800
+
+    def test_calls_stay_in_the_plan_and_the_plan_below_fifteen_thousand(self):
+        plan = table("plan").set_index("stage")["n_calls"]
+        made = {stage: len(sealed(stage)) for stage in STAGES}
+        assert all(made[stage] <= plan[stage] for stage in STAGES), made
+        assert plan.sum() <= 15_000
+        pd.testing.assert_frame_equal(schema.check(planned_calls(CONFIG), "plan"), table("plan"))
+
+
+class TestLineage:
+    @pytest.mark.parametrize(
+        ("child", "column", "parent", "key"),
+        [
+            ("draws", "person_id", "census", "person_id"),
+            ("candidates", "draw", "draws", "draw"),
+            ("personas", "draw", "candidates", "draw"),
+            ("personas", "person_id", "census", "person_id"),
+            ("provenance", "persona_id", "personas", "persona_id"),
+            ("pairs", "persona_id", "personas", "persona_id"),
+            ("pairs", "prompt_id", "prompts", "prompt_id"),
+            ("answers", "prompt_id", "prompts", "prompt_id"),
+            ("judgements", "item_id", "pairs", "pair_id"),
+            ("pool_items", "prompt_id", "prompts", "prompt_id"),
+            ("pool_items", "answer_a_id", "pool_answers", "answer_id"),
+            ("pool_items", "answer_b_id", "pool_answers", "answer_id"),
+            ("pool_judgements", "item_id", "pool_items", "item_id"),
+            ("ablation_judgements", "item_id", "pool_items", "item_id"),
+            ("ablation_judgements", "persona_id", "personas", "persona_id"),
+            ("attempts", "persona_id", "personas", "persona_id"),
+            ("dropped", "persona_id", "personas", "persona_id"),
+            ("pass_attempts", "prompt_id", "prompts", "prompt_id"),
+        ],
+    )
+    def test_every_id_has_its_row(self, child, column, parent, key):
+        assert set(table(child)[column]) <= set(table(parent)[key])
+
+    @pytest.mark.parametrize(
+        ("name", "stage"),
+        [
+            ("prompts", "prompts"),
+            ("pairs", "feedback"),
+            ("answers", "feedback"),
+            ("judgements", "validation"),
+            ("pool_answers", "pool"),
+            ("pool_judgements", "pool"),
+            ("ablation_judgements", "ablation"),
+            ("attempts", "benchmark"),
+            ("dropped", "benchmark"),
+            ("pass_attempts", "pass_at_k"),
+        ],
+    )
+    def test_every_call_of_a_table_is_in_the_sealed_ledger(self, name, stage):
+        hashes = set(table(name)["request_hash"]) - {""}
+        assert hashes and hashes <= set(sealed(stage)["request_hash"])
+
+    def test_census_values_reach_the_persona_unchanged(self):
+        observed = schema.attributes().query("origin == 'observed'")["attribute"].tolist()
+        personas = table("personas").set_index("person_id")[observed]
+        census = table("census").set_index("person_id")[observed].loc[personas.index]
+        pd.testing.assert_frame_equal(personas, census)
+
+    def test_nothing_leaks(self):
+        pairs, prompts = table("pairs"), table("prompts").set_index("prompt_id")["prompt_split"]
+        train = set(pairs.loc[pairs["pair_split"] == "train", "prompt_id"])
+        unseen = set(pairs.loc[pairs["pair_split"] == "heldout_prompt", "prompt_id"])
+        assert not train & unseen
+        assert set(prompts[list(unseen)]) == {"heldout_prompt"} and set(prompts[list(train)]) == {"train"}
+        held_out = [set(table(name)["prompt_id"]) for name in ("pool_items", "attempts", "pass_attempts")]
+        assert not train & set.union(*held_out)
+
+
+class TestRecomputation:
+    """The library of today gives the statistics that are committed; an error of 1 % in it fails here."""
+
+    def same(self, name, recomputed):
+        pd.testing.assert_frame_equal(schema.check(recomputed, name), table(name), rtol=1e-9, atol=1e-12)
+
+    def test_validation(self):
+        self.same("validation", validation.validation_statistics(table("judgements"), table("pairs"), table("answers")))
+
+    def test_kappas(self):
+        shared = CONFIG["agreement"]["min_shared"]
+        self.same("kappas", agreement.kappas(table("pool_judgements"), table("pool_items"), min_shared=shared))
+
+    def test_agreement(self):
+        shared = CONFIG["agreement"]["min_shared"]
+        inputs = table("pool_judgements"), table("pool_items")
+        self.same("agreement", agreement.agreement_statistics(*inputs, min_shared=shared, n_bootstrap=N_BOOTSTRAP, seed=SEED))
+
+    def test_influences(self):
+        compared = ablation.flips(table("ablation_judgements"), table("pool_items"))
+        self.same("influences", ablation.influence_statistics(compared, n_bootstrap=N_BOOTSTRAP, seed=SEED))
+
+    def test_benchmark(self):
+        self.same("benchmark", benchmark.benchmark_statistics(table("attempts"), table("dropped")))
+
+    def test_pass_at_k(self):
+        n = CONFIG["pass_at_k"]["n_attempts"]
+        found = benchmark.pass_at_k_statistics(table("pass_attempts"), n_attempts=n, n_bootstrap=N_BOOTSTRAP, seed=SEED)
+        self.same("pass_at_k", found)
+
+    def test_pluralism(self):
+        inputs = (table(name) for name in ("pool_judgements", "pool_items", "personas", "attempts"))
+        self.same("pluralism", pluralism.pluralism_statistics(*inputs, n_bootstrap=N_BOOTSTRAP, seed=SEED))
+
+    def test_fidelity(self):
+        self.same("fidelity", fidelity.fidelity(table("margins"), seed=SEED))
+
+
+class TestOtherOracles:
+    """The same numbers by another way: scikit-learn, a plain merge, enumeration."""
+
+    def test_kappa_between_two_models_by_scikit_learn(self):
+        judged = table("pool_judgements").query("status == 'ok'")
+        cells = table("kappas").query("comparison == 'model-model'").dropna(subset=["kappa"])
+        assert len(cells) > 10
+        by = {key: part.set_index("item_id")["chosen_answer_id"] for key, part in judged.groupby(["rater_id", "persona_shown_id"])}
+        for row in cells.iloc[:: max(1, len(cells) // 50)].itertuples():
+            first, second = row.model.split("|")
+            both = pd.concat([by[first, row.rater_a], by[second, row.rater_b]], axis=1, join="inner")
+            coded = both.apply(lambda c: c.str.startswith("divergent"))
+            assert row.n == len(coded)
+            assert row.kappa == pytest.approx(cohen_kappa_score(coded.iloc[:, 0], coded.iloc[:, 1]), abs=1e-12)
+
+    def test_holds_by_a_plain_merge(self):
+        judged = table("judgements").query("status == 'ok'").merge(table("pairs"), left_on="item_id", right_on="pair_id", suffixes=("", "_pair"))
+        own = judged[judged["persona_shown_id"] == judged["persona_id"]]
+        row = one("validation", "holds", "own")
+        assert row["estimate"] == pytest.approx((own["chosen_answer_id_pair"] == own["chosen_answer_id"]).mean(), abs=1e-12)
+        assert row["n"] == len(own)
+
+    def test_excess_flip_by_a_plain_pivot(self):
+        judged = table("ablation_judgements").query("attribute == 'lifestyle' and status == 'ok'")
+        wide = judged.pivot(index=["persona_id", "item_id"], columns="arm", values="chosen_answer_id").dropna()
+        excess = (wide["with"] != wide["without"]).mean() - (wide["repeat"] != wide["without"]).mean()
+        assert one("influences", "excess_flip", "lifestyle")["estimate"] == pytest.approx(excess, abs=1e-12)
+
+    def test_pass_at_two_by_enumeration(self):
+        attempts = table("pass_attempts").query("model == 'large' and mode == 'output_only' and status == 'ok'")
+        items = attempts.groupby("item_id")["passed"].apply(list)
+        by_hand = np.mean([np.mean([a or b for a, b in itertools.combinations(tries, 2)]) for tries in items])
+        assert one("pass_at_k", "pass_at_k", "large|output_only|2")["estimate"] == pytest.approx(by_hand, abs=1e-12)
+
+    def test_pass_rate_by_hand(self):
+        attempts = table("attempts")
+        own = attempts[(attempts["critic_persona_id"] == attempts["persona_id"]) & (attempts["status"] == "ok")]
+        part = own[(own["model"] == "large") & (own["mode"] == "summary")]
+        assert one("benchmark", "pass_rate", "large|summary")["estimate"] == pytest.approx(part["passed"].mean(), abs=1e-12)
+
+    def test_weighted_share_of_women_by_hand(self):
+        census = table("census")
+        women = census["sex"] == "Female"
+        share = census.loc[women, "weight_persons"].sum() / census["weight_persons"].sum()
+        margins = table("margins").query("source == 'census' and attribute == 'sex' and category == 'Female'")
+        adults = census["age_years"] >= 18
+        of_adults = census.loc[women & adults, "weight_persons"].sum() / census.loc[adults, "weight_persons"].sum()
+        assert margins["share"].iloc[0] == pytest.approx(share) or margins["share"].iloc[0] == pytest.approx(of_adults)
+
+    def test_intervals_hold_their_estimates(self):
+        for name in ("validation", "agreement", "influences", "benchmark", "pass_at_k", "pluralism"):
+            rows = table(name).dropna(subset=["estimate", "low", "high"])
+            assert (rows["low"] <= rows["high"] + 1e-12).all(), name
+
+
+class TestFiguresAndLabels:
+    def test_figures_are_those_of_the_table(self):
+        figures = table("figures")
+        assert len(figures) == 13
+        for row in figures.itertuples():
+            assert hashlib.sha256((ROOT / "figures/expected/demo" / row.file).read_bytes()).hexdigest() == row.sha256, row.file
+
+    def test_simulated_claims_are_never_set_beside_the_paper(self):
+        assert not table("claims")["verdict"].isin(["holds", "differs"]).any()
+
+    def test_most_truths_are_recovered(self):
+        claims = table("claims")
+        assert (claims["verdict"] == "recovered").sum() > 0
+        truth = table("truth").dropna(subset=["truth"])
+        found = pd.concat([table(n) for n in ("validation", "influences", "agreement", "benchmark")])
+        both = truth.merge(found, on=["statistic", "group"]).dropna(subset=["low", "high"])
+        covered = (both["low"] <= both["truth"] + 1e-12) & (both["truth"] <= both["high"] + 1e-12)
+        assert len(both) > 30 and covered.mean() >= 0.8, both[~covered]
+
+    def test_no_key_and_no_place_in_anything_committed(self):
+        for path in [*EXPECTED.rglob("*"), *(ROOT / "notebooks").glob("*.ipynb")]:
+            if path.is_file():
+                content = path.read_bytes()
+                for secret in (str(ROOT).encode(), b"sk-", b"Bearer "):
+                    assert secret not in content, f"{secret!r} in {path.name}"
