@@ -24,7 +24,9 @@ COMMAND = [sys.executable, "-m", "workflow.paper", "--run", "demo"]
 
 def copy_of_tree(scratch: Path) -> None:
     """The working tree without what git ignores."""
-    listed = subprocess.run(["git", "ls-files", "-coz", "--exclude-standard"], check=True, capture_output=True, text=True)
+    listed = subprocess.run(
+        ["git", "ls-files", "-coz", "--exclude-standard"], check=True, capture_output=True, text=True
+    )
     for name in filter(None, listed.stdout.split("\0")):
         (scratch / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(name, scratch / name)

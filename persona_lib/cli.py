@@ -131,7 +131,7 @@ def _collect(chosen: argparse.Namespace) -> None:
         raise UsageError(f"no stage {chosen.stage!r}; stages are {', '.join(STAGES)}")
     settings = read_settings(chosen.settings)
     templates = forms.load(chosen.templates)
-    endpoints = words.endpoints(settings["endpoints"])
+    endpoints = words.used(words.endpoints(settings["endpoints"]), settings["roles"])
     mode, simulated = settings["mode"], [e for e in endpoints.values() if e.base_url == llm.SIMULATOR]
     if mode == "simulate" and len(simulated) < len(endpoints):
         alias = next(e.alias for e in endpoints.values() if e not in simulated)

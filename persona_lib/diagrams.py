@@ -80,7 +80,7 @@ def construction(personas: pd.DataFrame, *, simulated: bool = False) -> Figure:
     _box(axes, 0.2, 4.1, 2.15, 1.0, "Census", records, SOFT)
     _box(axes, 0.2, 2.45, 2.15, 1.05, "Draws", drawn, SOFT)
     _arrow(axes, (1.27, 3.1), (1.27, 2.45))
-    tops, heights, n_lines = (4.9, 3.35, 2.3, 1.25), (1.4, 0.9, 0.9, 0.9), (5, 2, 2, 2)
+    tops, heights, n_lines = (4.9, 3.4, 2.2, 1.2), (1.4, 1.1, 0.9, 0.85), (5, 3, 2, 2)
     for (origin, colour, how), top, tall, n in zip(ORIGINS, tops, heights, n_lines, strict=True):
         rows = known[known["origin"] == origin]
         _box(axes, 3.0, top, 4.1, tall, f"{len(rows)} {origin}", "", colour)
@@ -104,7 +104,7 @@ def _example(rows: pd.DataFrame, persona: pd.Series, n_lines: int) -> str:
         shown = (
             schema.NOT_IN_UNIVERSE if pd.isna(value) else f"{value:,.0f}" if isinstance(value, float) else str(value)
         )
-        parts.append(f"{row.label}: {drawing.shorten(shown, 60)}")
+        parts.append(f"{row.label}: {drawing.shorten(shown, 110)}")
     lines = textwrap.wrap("; ".join(parts), 66)
     if len(lines) > n_lines:
         lines = [*lines[: n_lines - 1], drawing.shorten(lines[n_lines - 1], 62).rstrip("…,; ") + " …"]
@@ -119,8 +119,8 @@ def feedback_creation(personas: pd.DataFrame, prompts: pd.DataFrame, *, simulate
     width, height = 10.4, 3.75
     note = (
         "Direct principle feedback: the revision that follows a persona's critique is preferred to the answer that "
-        "knew no persona. Whether that order holds is judged in a later step. A call that is refused, unparsed or "
-        "failed leaves a pair with that status and without text."
+        "knew no persona. A pair is for training, or held out on a seen or an unseen prompt; whether its order holds "
+        "is judged in a later step. A call that is refused, unparsed or failed leaves its status and no text."
     )
     page = drawing.page(
         "Figure 4 · How a preference pair is made", note, width_in=width, height_in=height, simulated=simulated
@@ -138,8 +138,7 @@ def feedback_creation(personas: pd.DataFrame, prompts: pd.DataFrame, *, simulate
     _box(axes, 8.2, 3.6, 2.0, 3.4, "Preference pair", "", VERMILION)
     for y, word in ((2.97, "chosen"), (0.8, "rejected")):
         axes.text(8.3, y, word, va="center", size=9, weight="bold", color=INK)
-    splits = "is preferred, by this\npersona on this prompt, to\n\ntrain, or held out on a\nseen or an unseen\nprompt"
-    axes.text(8.3, 2.5, splits, va="top", size=8, linespacing=1.4)
+    axes.text(8.3, 1.9, "is to be preferred by this\npersona on this prompt to", va="center", size=8, linespacing=1.4)
     for start, end, colour in (
         ((2.2, 2.97), (2.8, 2.97), PURPLE),
         ((2.2, 0.8), (2.8, 0.8), SOFT),

@@ -21,7 +21,7 @@ BESIDE = {
     "published": ("D", INK, "published ACS table"),
 }
 NOTHINGS = (schema.NOT_IN_UNIVERSE, schema.UNKNOWN)
-COLUMN_IN, LABEL_IN, BAR_IN, ROW_IN, GAP_IN, N_COLUMNS = 3.5, 1.72, 1.12, 0.152, 0.37, 3
+COLUMN_IN, LABEL_IN, BAR_IN, ROW_IN, GAP_IN, N_COLUMNS = 3.6, 1.98, 1.02, 0.152, 0.37, 3
 Z_95 = 1.959964
 
 # The bands of the published ACS tables, so that Figures 2 and 13 can be laid side by side.
@@ -92,7 +92,7 @@ def demographics(personas: pd.DataFrame, *, simulated: bool = False) -> Figure:
         "are Wilson 95 % intervals. Of attributes with many categories the most frequent are shown, the rest summed; "
         "the big five are drawn as the median, middle half and middle 90 % of the scores in standard deviations."
     )
-    labels = dict(zip(known["attribute"], known["label"], strict=True))
+    labels = _labels()
     tinted = {name: ORIGIN_COLOURS[origins[name]] for name in known["attribute"]}
     handles = [Patch(color=colour, label=name) for name, colour in ORIGIN_COLOURS.items()]
     return _panels(
@@ -110,7 +110,6 @@ def demographics(personas: pd.DataFrame, *, simulated: bool = False) -> Figure:
 @drawing.styled
 def census_demographics(margins: pd.DataFrame, *, simulated: bool = False) -> Figure:
     """Figure 13: the weighted census, with the draws and the published tables where they have the category."""
-    known = schema.attributes()
     census = margins[margins["source"] == "census"]
     if census.empty:
         raise ValueError("margins: no row has source census; notebook 02 writes them")
@@ -118,8 +117,7 @@ def census_demographics(margins: pd.DataFrame, *, simulated: bool = False) -> Fi
         low=(census["share"] - Z_95 * census["standard_error"]).clip(lower=0),
         high=(census["share"] + Z_95 * census["standard_error"]).clip(upper=1),
     )
-    labels = dict(zip(known["attribute"], known["label"], strict=True))
-    shown = _margin_order(census)
+    shown, labels = _margin_order(census), _labels()
     labels = {name: labels.get(name, drawing.words(name).capitalize()) for name in shown["attribute"].unique()}
     n_records = int(census.groupby("attribute")["n"].sum().max())
     note = (
@@ -145,6 +143,13 @@ def census_demographics(margins: pd.DataFrame, *, simulated: bool = False) -> Fi
         beside=beside,
         simulated=simulated,
     )
+
+
+def _labels() -> dict[str, str]:
+    """The panel titles: each attribute's label, with its unit where it has one."""
+    columns = schema.tables()["personas"].columns
+    named = {name: columns[name] for name in schema.attributes()["attribute"]}
+    return {name: f"{column.label} ({column.unit})" if column.unit else column.label for name, column in named.items()}
 
 
 def _margin_order(census: pd.DataFrame) -> pd.DataFrame:
@@ -238,7 +243,7 @@ def _draw_bars(axes: Axes, rows: pd.DataFrame, colour: str) -> None:
     for place, share in zip(places, rows["share"], strict=True):
         axes.text(134, place, drawing.percent(share), va="center", ha="right", size=7, color=SOFT)
     axes.set(xlim=(0, 100), ylim=(len(rows) - 0.5, -0.5), xticks=[])
-    axes.set_yticks(places, [drawing.shorten(c, 29) for c in rows["category"]], size=7.4)
+    axes.set_yticks(places, [drawing.shorten(c, 34) for c in rows["category"]], size=7.4)
     axes.tick_params(axis="y", length=0, pad=2)
     axes.spines["bottom"].set_visible(False)
 

@@ -215,4 +215,5 @@ def _holm(p_values: dict[str, float]) -> dict[str, float]:
 
 
 def _correlation(a: np.ndarray, b: np.ndarray) -> float:
-    return float(np.corrcoef(a, b)[0, 1])
+    """Pearson's correlation; NaN where one side does not vary."""
+    return float(np.corrcoef(a, b)[0, 1]) if np.ptp(a) > 0 and np.ptp(b) > 0 else float("nan")

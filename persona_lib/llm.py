@@ -68,7 +68,9 @@ class Asker:
     Raises
     ------
     AskError
-        A role names no endpoint, or a key is not set; the message names the variable, never the key.
+        No such mode, or a key is not set; the message names the variable, never the key.
+    RequestError
+        A role names no endpoint.
     """
 
     def __init__(
@@ -91,12 +93,9 @@ class Asker:
         self._ledger, self._mode, self._quiet = ledger, mode, quiet
         self._runner = asyncio.Runner()
         self._lines: dict[str, _Line] = {}
-        named = [a for role in self.roles.values() for a in ([role] if isinstance(role, str) else role)]
-        for alias in dict.fromkeys(named):
-            if alias not in endpoints:
-                raise AskError(f"roles name {alias!r}, but endpoints are {', '.join(endpoints)}")
+        for alias, endpoint in words.used(endpoints, self.roles).items():
             if mode != "replay":
-                self._lines[alias] = _Line(endpoints[alias], simulator)
+                self._lines[alias] = _Line(endpoint, simulator)
 
     def __enter__(self) -> Asker:
         return self
@@ -147,9 +146,8 @@ class Asker:
             waiting.setdefault(request.endpoint, deque()).append(request)
         answers, stop = asyncio.Queue(), asyncio.get_running_loop().create_future()
         off = True if self._quiet else None
-        with tqdm(
-            desc=self._ledger.stage, total=n_known + len(missing), initial=n_known, disable=off, unit="call"
-        ) as bar:
+        name, total = self._ledger.path.stem, n_known + len(missing)
+        with tqdm(desc=name, total=total, initial=n_known, disable=off, unit="call", leave=False) as bar:
             keeper = asyncio.create_task(self._keep(answers, stop, bar))
             workers = [
                 asyncio.create_task(self._lines[alias].work(line, answers, stop))

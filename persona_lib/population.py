@@ -137,7 +137,7 @@ def weight_matrix(census: pd.DataFrame, replicates: pd.DataFrame) -> np.ndarray:
     return np.hstack([weight, found.to_numpy(dtype="float64")])
 
 
-def margins(
+def tabulate(
     census: pd.DataFrame,
     draws: pd.DataFrame,
     replicates: pd.DataFrame,

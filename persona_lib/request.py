@@ -118,14 +118,44 @@ def endpoints(settings: Mapping[str, Mapping]) -> dict[str, Endpoint]:
     Raises
     ------
     RequestError
-        A parameter that the engine sets itself, or an address that holds a user, a password or a query.
+        An unknown or missing field, a parameter that the engine sets itself, or a place where a key
+        could stand: a parameter named so, or a user, a password or a query in the address.
     """
-    found = {alias: Endpoint(alias=alias, **values) for alias, values in settings.items()}
-    for alias, endpoint in found.items():
+    found = {}
+    for alias, values in settings.items():
+        try:
+            found[alias] = endpoint = Endpoint(alias=alias, **values)
+        except TypeError as error:
+            raise RequestError(f"endpoints.{alias}: {str(error).split('() ')[-1]}") from error
         if own := sorted({"model", "messages", "seed", "n", "stream", "response_format"} & set(endpoint.parameters)):
             raise RequestError(f"endpoints.{alias}.parameters: {', '.join(own)} is set by the engine; remove it")
+        if keys := sorted({"api_key", "authorization", "headers", "extra_headers"} & set(endpoint.parameters)):
+            raise RequestError(f"endpoints.{alias}.parameters: no {', '.join(keys)} in it; name a key_variable")
         if any(sign in endpoint.base_url for sign in "@?"):
             raise RequestError(f"endpoints.{alias}.base_url: no user, password or query in it; name a key_variable")
+    return found
+
+
+def used(endpoints: Mapping[str, Endpoint], roles: Mapping[str, str | Sequence[str]]) -> dict[str, Endpoint]:
+    """The endpoints that roles name, in the order of the roles.
+
+    Raises
+    ------
+    RequestError
+        A role names no endpoint.
+
+    Examples
+    --------
+    >>> one, two = Endpoint("one", "m"), Endpoint("two", "m")
+    >>> list(used({"spare": one, "one": one, "two": two}, {"judge": "two", "panel": ["one", "two"]}))
+    ['two', 'one']
+    """
+    found = {}
+    for role, named in roles.items():
+        for alias in [named] if isinstance(named, str) else named:
+            if alias not in endpoints:
+                raise RequestError(f"roles.{role}: {alias!r} is no endpoint; endpoints are {', '.join(endpoints)}")
+            found[alias] = endpoints[alias]
     return found
 
 

@@ -119,8 +119,7 @@ def validation_statistics(judgements: pd.DataFrame, pairs: pd.DataFrame, answers
     for group, part in {"all": judged, **by_shown}.items():
         rows.append(_rate(part, "first").row("first_position", group))
     judged_pairs = pairs[pairs["pair_id"].isin(judged["pair_id"])]
-    by_length = resample.clustered_mean(shorter(judged_pairs, answers), value="is_shorter", clusters=CLUSTERS)
-    rows.append(by_length.row("length_only", "all"))
+    rows.append(_rate(shorter(judged_pairs, answers), "is_shorter").row("length_only", "all"))
     for status, name in STATUSES.items():
         rows.append(_rate(judged.assign(is_status=judged["status"] == status), "is_status").row(name, "all"))
     return pd.DataFrame(rows)

@@ -2,11 +2,14 @@
 
 import hashlib
 import json
+from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 
 from persona_lib import attempts
+from persona_lib.plan import planned_calls
 from persona_lib.schema import SchemaError, attributes, check
 
 NAMES = attributes().attribute.tolist()
@@ -227,3 +230,30 @@ def test_hostile_descriptions_pass_unchanged():
     plan = attempts.plan_benchmark(people, prompts(6), n_items=4, contestants=["m1"], seed=1)
     attempts.run(plan, people, prompts(6), ask=ask)
     assert {row.slots["persona"] for row in ask.rows if "persona" in row.slots} <= set(people.description)
+
+
+def test_planned_calls_of_the_demo_counted_by_hand():
+    demo = yaml.safe_load(Path("config/demo.yaml").read_text("utf-8"))
+    table = check(planned_calls(demo, n_bank=389), "plan").set_index("stage").n_calls
+    assert table.to_dict() == {
+        "personas": 2 * 150,
+        "prompts": 389,
+        "feedback": 200 + 800 + 800,
+        "validation": 200 * 3 * 2,
+        "pool": 40 + 100 * 20 + 3 * 20 * 20 + 4 * 20 * 10,
+        "ablation": 34 * 5 * 6 * 3,
+        "benchmark": 30 * 3 * (4 + 4 + 3),
+        "pass_at_k": 10 * 16 * 3 * 2 * 2,
+    }
+    assert table.sum() <= 15_000
+
+
+@pytest.mark.parametrize("stage", ["benchmark", "pass_at_k"])
+def test_no_stage_asks_more_than_planned(stage):
+    demo = yaml.safe_load(Path("config/demo.yaml").read_text("utf-8"))
+    planned = planned_calls(demo, n_bank=1).set_index("stage").n_calls[stage]
+    ask = Fake()
+    ask.roles = demo["roles"]
+    collect = {"benchmark": attempts.collect_benchmark, "pass_at_k": attempts.collect_pass_at_k}[stage]
+    collect({"personas": personas(100), "prompts": prompts(46)}, {"seed": 1} | demo, shard=0, of=1, ask=ask)
+    assert len(ask.asked) == planned

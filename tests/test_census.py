@@ -299,7 +299,9 @@ def test_truncated_zip_and_gz(tmp_path):
 
 
 def test_damaged_member(tmp_path):
-    path = zipped(tmp_path / "csv_pri.zip", {"psam_p44.csv": text_of([ADULT | {"SPORDER": f"{k:02d}"} for k in range(90)])})
+    path = zipped(
+        tmp_path / "csv_pri.zip", {"psam_p44.csv": text_of([ADULT | {"SPORDER": f"{k:02d}"} for k in range(90)])}
+    )
     content = bytearray(path.read_bytes())
     content[200:240] = bytes(40)
     path.write_bytes(content)

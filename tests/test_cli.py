@@ -50,6 +50,9 @@ class Echo(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         text = body["messages"][-1]["content"]
         time.sleep(self.server.delay_s)
+        if self.server.failing and text.startswith(self.server.failing):
+            self.send_error(500, "no", "")
+            return
         with self.server.guard:
             self.server.calls[text, body["seed"]] += 1
         message = {"role": "assistant", "content": text}
@@ -75,7 +78,7 @@ class Quiet(ThreadingHTTPServer):
 @pytest.fixture
 def server():
     with Quiet(("127.0.0.1", 0), Echo) as found:
-        found.calls, found.delay_s, found.guard = Counter(), 0.0, threading.Lock()
+        found.calls, found.delay_s, found.failing, found.guard = Counter(), 0.0, "", threading.Lock()
         threading.Thread(target=found.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         yield found
         found.shutdown()
@@ -137,7 +140,7 @@ class TestCollect:
         server.calls.clear()
         server.delay_s = 0.02
         rng, n_kills, safe = random.Random(3), 0, set()
-        for _ in range(12):
+        for _ in range(8):
             run = started(house("killed"))
             time.sleep(rng.uniform(0.9, 1.6))
             if run.poll() is None:
@@ -231,8 +234,8 @@ class TestCollect:
         assert len(files) >= 4 and not [path for path in files if KEY.encode() in path.read_bytes()]
         assert KEY not in said.out + said.err
 
-    def test_failures_are_told(self, house, capsys, monkeypatch):
-        monkeypatch.setattr(Echo, "do_POST", _fails_on_seven)
+    def test_failures_are_told(self, house, server, capsys):
+        server.failing = "text 7 "
         assert cli.main(house()) == 0
         assert "toy 0 of 1: 1 of 399 calls failed; delete " in capsys.readouterr().err
 
@@ -241,7 +244,7 @@ class TestCollect:
         [
             ({"mode": "simulate"}, "mode is simulate, but endpoint large is not the simulator; set mode: live"),
             ({"mode": "guess"}, "mode 'guess' is none of simulate, live, replay"),
-            ({"roles": {"answerer": "gpt"}}, "roles name 'gpt', but endpoints are large"),
+            ({"roles": {"answerer": "gpt"}}, "roles.answerer: 'gpt' is no endpoint; endpoints are large"),
             ({"shard": 1}, "shard 1 of 1: shards are numbered 0 to 0"),
         ],
     )
@@ -249,6 +252,13 @@ class TestCollect:
         assert cli.main(house(**change)) == 1
         said = capsys.readouterr().err
         assert message in said and said.count("\n") == 1 and not server.calls
+
+    def test_endpoints_that_no_role_names_do_not_matter(self, house, tmp_path):
+        # a configuration of one's own is merged with the demo's, whose endpoints stay in it
+        settings = json.loads(house()[house().index("--settings") + 1])
+        assert cli.main(house(endpoints={**settings["endpoints"], "spare": SIMULATED | {"key_variable": "NONE"}})) == 0
+        facts = sealed.facts(tmp_path / "run/toy-0-of-1.parquet")
+        assert facts["simulated"] is False and list(facts["endpoints"]) == ["large"]
 
     def test_a_missing_key_is_named(self, house, capsys, monkeypatch):
         monkeypatch.delenv("TEST_KEY")
@@ -268,18 +278,6 @@ class TestCollect:
             assert cli.main([new if part == old else part for part in house()]) == 1
             said = capsys.readouterr().err
             assert message in said and said.count("\n") == 1
-
-
-def _fails_on_seven(self):
-    body = self.rfile.read(int(self.headers["Content-Length"]))
-    if b"text 7 " in body:
-        self.send_error(500, "no sevens", "")
-        return
-    self.rfile = __import__("io").BytesIO(body)
-    ORIGINAL(self)
-
-
-ORIGINAL = Echo.do_POST
 
 
 class TestSettings:

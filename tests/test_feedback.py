@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from persona_lib import feedback
+from persona_lib import feedback, templates
 from persona_lib.schema import SchemaError, check
 
 CRITIQUE = "1. I see.\n**EVALUATION:**\nToo long.\nSUGGESTIONS:\nCut it."
@@ -200,3 +200,21 @@ def test_blocks_do_not_change_what_is_asked(monkeypatch):
     monkeypatch.setattr(feedback, "BLOCK", 2)
     feedback.collect_feedback(tables, {"seed": 1, "feedback": SIZES}, shard=0, of=1, ask=small)
     assert sorted(large.asked) == sorted(small.asked)
+
+
+def test_the_two_critique_templates_differ_in_one_line_and_the_reviser_is_bound():
+    found = templates.load("data/templates")
+    paper, neutral = (found[f"critique_{name}"] for name in ("paper", "neutral"))
+    assert paper.user == neutral.user and paper.slots == ("persona", "prompt", "answer")
+    lines = [set(template.system.split("\n")) for template in (paper, neutral)]
+    assert [len(lines[0] - lines[1]), len(lines[1] - lines[0])] == [1, 1]
+    assert (lines[0] - lines[1]).pop().startswith("This person prefers short answers")
+    assert found["revise"].slots == ("prompt", "answer", "critique")
+
+
+def test_every_template_is_told_apart_by_its_system_text():
+    found = templates.load("data/templates").values()
+    assert len({template.system for template in found}) == len(found) == 16
+    for template in found:
+        schema = template.response_schema
+        assert schema is None or (schema["additionalProperties"] is False and schema["required"])

@@ -42,9 +42,10 @@ def prompts():
 def margins():
     rows = [("census", "sex", "Female", 0.51, 0.01, 510), ("census", "sex", "Male", 0.49, 0.01, 490)]
     rows += [("draws", "sex", "Female", 0.55, 0.05, 100), ("draws", "sex", "Male", 0.45, 0.05, 100)]
-    rows += [("published", "sex", "Female", 0.508, 0.001, None)]
+    rows += [("published", "sex", "Female", 0.508, 0.001, None), ("file", "sex", "Female", 0.515, 0.01, 600)]
     rows += [
-        ("census", "age_years", c, s, 0.01, 250) for c, s in (("85 and over", 0.1), ("under 18", 0.3), ("18-24", 0.6))
+        ("census", "age_years", c, s, 0.01, 250)
+        for c, s in (("85 and over", 0.1), ("5 to 9", 0.3), ("Under 5", 0.2), ("10 to 14", 0.4))
     ]
     return pd.DataFrame(rows, columns=["source", "attribute", "category", "share", "standard_error", "n"])
 
@@ -179,8 +180,10 @@ class TestDemographics:
     def test_shares_against_a_hand_count(self, personas):
         shares = distributions.shares(personas).set_index(["attribute", "category"])["share"]
         assert shares[("sex", "Yes")] == 0.7
-        assert shares[("age_years", "18-24")] == 0.2
-        assert shares[("income_usd", "a loss")] == shares[("income_usd", "none")] == 0.1
+        assert shares[("age_years", "15 to 19")] == shares[("age_years", "20 to 24")] == 0.1
+        assert shares[("age_years", "25 to 34")] == 0.2 and shares[("age_years", "85 and over")] == 0.1
+        assert shares[("income_usd", "Loss")] == shares[("income_usd", "None")] == 0.1
+        assert shares[("income_usd", "Under $10,000")] == 0.1 and shares[("income_usd", "$25,000 to $49,999")] == 0.6
         assert shares[("income_usd", "not in universe")] == 0.1
 
     def test_shares_of_an_attribute_sum_to_one(self, personas):
@@ -226,10 +229,11 @@ class TestCensusDemographics:
         marks = {line.get_marker(): list(line.get_xdata()) for line in axes.lines}
         np.testing.assert_allclose(marks["|"], [55, 45])
         np.testing.assert_allclose(marks["D"], [50.8])
+        np.testing.assert_allclose(marks["o"], [51.5])
 
     def test_bands_keep_their_order(self, margins):
         axes = axes_named(distributions.census_demographics(margins), "age_years")
-        assert [tick.get_text() for tick in axes.get_yticklabels()] == ["under 18", "18-24", "85 and over"]
+        assert [tick.get_text() for tick in axes.get_yticklabels()] == ["Under 5", "5 to 9", "10 to 14", "85 and over"]
 
     def test_without_census_rows_it_says_so(self, margins):
         with pytest.raises(ValueError, match="no row has source census"):
@@ -317,6 +321,21 @@ def test_curves_do_not_depend_on_the_order_of_rows(pass_at_k, tmp_path):
     one = drawing.save(figures.pass_curves(pass_at_k), tmp_path / "1.png").read_bytes()
     other = drawing.save(figures.pass_curves(pass_at_k.iloc[::-1]), tmp_path / "2.png").read_bytes()
     assert one == other
+
+
+def test_a_dollar_sign_is_a_dollar_sign(personas):
+    axes = axes_named(distributions.demographics(personas), "income_usd")
+    assert not any(tick.get_parse_math() for tick in axes.get_yticklabels())
+
+
+def test_saving_moves_no_pixel_by_more_than_the_eye_sees(every, tmp_path):
+    figure = every[6](True)
+    figure.savefig(tmp_path / "raw.png", dpi=drawing.DOTS_PER_INCH, facecolor="white")
+    raw, saved = (
+        np.asarray(Image.open(p).convert("RGB"), int)
+        for p in (tmp_path / "raw.png", drawing.save(figure, tmp_path / "s.png"))
+    )
+    assert np.abs(raw - saved).max() <= 4
 
 
 class TestCatalogue:

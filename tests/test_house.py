@@ -19,10 +19,35 @@ ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 LAYERS = {
     "words": {"schema", "streams"},
-    "people": {"census", "codebook", "pums", "population", "rules", "traits", "selection", "personas"},
-    "asking": {"request", "templates", "sealed", "ledger", "llm", "prompts", "feedback", "judging", "attempts", "plan"},
-    "measuring": {"resample", "agreement", "validation", "ablation", "benchmark", "pluralism"},
-    "showing": {"figures", "diagrams", "claims"},
+    "people": {
+        "census",
+        "codebook",
+        "pums",
+        "households",
+        "published",
+        "population",
+        "fidelity",
+        "rules",
+        "traits",
+        "selection",
+        "personas",
+    },
+    "asking": {
+        "request",
+        "templates",
+        "sealed",
+        "ledger",
+        "llm",
+        "prompts",
+        "feedback",
+        "steps",
+        "judging",
+        "leave_one_out",
+        "attempts",
+        "plan",
+    },
+    "measuring": {"resample", "coefficients", "agreement", "validation", "ablation", "benchmark", "pluralism"},
+    "showing": {"figures", "diagrams", "drawing", "distributions", "matrices", "claims"},
     "cli": {"cli"},
 }
 MAY_IMPORT = {
@@ -148,7 +173,9 @@ def test_each_table_has_one_writer_and_its_rule_declares_it():
     for table in schema.tables().values():
         shape_only = table.name == "statistics"
         rule = re.sub(r"^\d\d_", "", table.written_by)
-        assert shape_only or f"{table.name}=f" in rules[rule].split("output:")[1], f"{table.name} is not written by {rule}"
+        assert shape_only or f"{table.name}=f" in rules[rule].split("output:")[1], (
+            f"{table.name} is not written by {rule}"
+        )
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
@@ -156,12 +183,20 @@ def test_parameters_default_to_the_expected_demo(path):
     notebook = nbformat.read(path, as_version=4)
     names = parameter_names(notebook, path.name)
     cell = next(c for c in code(notebook) if "parameters" in c.metadata.get("tags", []))
-    values = {n.targets[0].id: ast.literal_eval(n.value) for n in ast.parse(cell.source).body if isinstance(n, ast.Assign)}
+    values = {
+        n.targets[0].id: ast.literal_eval(n.value) for n in ast.parse(cell.source).body if isinstance(n, ast.Assign)
+    }
     assert set(values) == names
     for value in values.values():
         for item in value if isinstance(value, list) else [value]:
             if isinstance(item, str) and item.startswith(".."):
-                allowed = ("../data/expected/demo/", "../data/reference/", "../data/prompts/", "../data/runs/notebook/", "../figures/runs/notebook/")
+                allowed = (
+                    "../data/expected/demo/",
+                    "../data/reference/",
+                    "../data/prompts/",
+                    "../data/runs/notebook/",
+                    "../figures/runs/notebook/",
+                )
                 assert item.startswith(allowed), item
 
 
@@ -169,14 +204,18 @@ def test_notebook_defaults_are_the_demo_configuration():
     config = yaml.safe_load((ROOT / "config/demo.yaml").read_text("utf-8"))
     for path in NOTEBOOKS:
         cell = next(c for c in code(nbformat.read(path, as_version=4)) if "parameters" in c.metadata.get("tags", []))
-        values = {n.targets[0].id: ast.literal_eval(n.value) for n in ast.parse(cell.source).body if isinstance(n, ast.Assign)}
+        values = {
+            n.targets[0].id: ast.literal_eval(n.value) for n in ast.parse(cell.source).body if isinstance(n, ast.Assign)
+        }
         block = snakefile_rules()[path.stem[3:]]
         for name, keys in re.findall(r'^\s+(\w+)=config((?:\["\w+"\])+),', block, flags=re.M):
             expected = config
             for key in re.findall(r'"(\w+)"', keys):
                 expected = expected[key]
             if "params:" in block and name in values and not str(values[name]).startswith(".."):
-                assert values[name] == expected, f"{path.name}: {name} is {values[name]}, config/demo.yaml says {expected}"
+                assert values[name] == expected, (
+                    f"{path.name}: {name} is {values[name]}, config/demo.yaml says {expected}"
+                )
 
 
 REFERENCE = ROOT / "data" / "reference"
@@ -185,8 +224,12 @@ REFERENCE = ROOT / "data" / "reference"
 def test_every_reference_file_has_its_source_row():
     sources = pd.read_csv(REFERENCE / "sources.csv", dtype=str, keep_default_na=False)
     assert not sources.file.duplicated().any()
-    files = {p.relative_to(ROOT / "data").as_posix() for folder in ("reference", "prompts") for p in (ROOT / "data" / folder).rglob("*")
-             if p.is_file() and p.suffix in (".csv", ".gz", ".yaml") and p.name != "sources.csv"}
+    files = {
+        p.relative_to(ROOT / "data").as_posix()
+        for folder in ("reference", "prompts")
+        for p in (ROOT / "data" / folder).rglob("*")
+        if p.is_file() and p.suffix in (".csv", ".gz", ".yaml") and p.name != "sources.csv"
+    }
     assert set(sources.file) == files
     for row in sources.itertuples():
         assert hashlib.sha256((ROOT / "data" / row.file).read_bytes()).hexdigest() == row.sha256, row.file

@@ -376,7 +376,7 @@ class TestBeforeAnythingIsSent:
     def test_roles_modes_and_addresses(self, tmp_path):
         one = {"large": Endpoint("large", "m", base_url="simulator")}
         with Ledger(tmp_path, "toy", shard=0, of=1) as ledger:
-            with pytest.raises(AskError, match="roles name 'gpt', but endpoints are large"):
+            with pytest.raises(RequestError, match="roles.judge: 'gpt' is no endpoint; endpoints are large"):
                 Asker(one, {"judge": "gpt"}, FORMS, ledger)
             with pytest.raises(AskError, match="mode 'dry' is none of simulate, live, replay"):
                 Asker(one, {}, FORMS, ledger, mode="dry")
@@ -391,6 +391,8 @@ class TestBeforeAnythingIsSent:
             ({"parameters": {"seed": 1}}, "endpoints.large.parameters: seed is set by the engine"),
             ({"base_url": "https://me:pass@host/v1"}, "endpoints.large.base_url: no user, password or query"),
             ({"base_url": "https://host/v1?key=1"}, "name a key_variable"),
+            ({"parameters": {"api_key": "sk"}}, "endpoints.large.parameters: no api_key in it; name a key_variable"),
+            ({"concurency": 3}, "endpoints.large: got an unexpected keyword argument 'concurency'"),
         ],
     )
     def test_settings_that_would_leak_or_clash(self, change, message):

@@ -178,7 +178,7 @@ def test_areas_are_states_or_the_nation(sample):
 def test_margins_and_fidelity_of_the_sample(sample, totals):
     census, replicates = sample
     draws = population.draw(census, n_draws=400, seed=7)
-    margins = schema.check(population.margins(census, draws, replicates, totals), "margins")
+    margins = schema.check(population.tabulate(census, draws, replicates, totals), "margins")
     sums = margins.groupby(["source", "attribute"])["share"].sum()
     assert np.allclose(sums, 1)
     found = schema.check(fidelity.fidelity(margins, seed=7, n_resamples=300), "fidelity")
@@ -190,21 +190,21 @@ def test_margins_and_fidelity_of_the_sample(sample, totals):
 def test_without_replicates_there_is_no_standard_error(sample, totals):
     census, replicates = sample
     draws = population.draw(census, n_draws=50, seed=7)
-    margins = population.margins(census, draws, replicates.head(0), totals)
+    margins = population.tabulate(census, draws, replicates.head(0), totals)
     assert margins.loc[margins["source"] == "census", "standard_error"].isna().all()
     with pytest.raises(SchemaError, match="has no row; give files of one kind"):
-        population.margins(census, draws, replicates.iloc[1:], totals)
+        population.tabulate(census, draws, replicates.iloc[1:], totals)
 
 
 def test_a_draw_of_somebody_else_stops(sample, totals):
     draws = pd.DataFrame({"draw": [0], "person_id": ["2018-nobody-01"]})
     with pytest.raises(SchemaError, match="a person_id is not in the census"):
-        population.margins(*[sample[0], draws, sample[1]], totals)
+        population.tabulate(*[sample[0], draws, sample[1]], totals)
 
 
 def test_without_published_totals_the_draws_are_still_compared(sample, totals):
     census = sample[0].assign(survey_year=2023)
-    margins = population.margins(census, population.draw(census, n_draws=50, seed=1), sample[1], totals)
+    margins = population.tabulate(census, population.draw(census, n_draws=50, seed=1), sample[1], totals)
     found = fidelity.fidelity(margins, seed=1, n_resamples=50).set_index(["statistic", "group"])
     assert np.isnan(found.loc[("published_share_correlation", "all"), "estimate"])
     assert found.loc[("share_correlation", "all"), "estimate"] > 0.9
@@ -241,16 +241,14 @@ def test_a_draw_outside_the_census_stops():
         fidelity.fidelity(one_attribute({"Female": 0.5, "Male": 0.5}, {"Female": 1, "Other": 1}), seed=1)
 
 
-def test_false_alarms_of_the_chi_square_are_as_stated(sample, totals):
-    """Of 60 draws from the census itself, the Holm verdict may alarm in about one of twenty."""
-    census, replicates = sample
-    alarms = 0
-    for seed in range(60):
-        draws = population.draw(census, n_draws=150, seed=seed)
-        margins = population.margins(census, draws, replicates.head(0), totals)
-        found = fidelity.fidelity(margins, seed=seed, n_resamples=400)
-        alarms += found["method"].str.contains("differs by more than chance")[found["statistic"] == "chi_square"].any()
-    assert alarms <= 9  # P(more than 9 | 60, .05) < .001
+def test_false_alarms_of_the_chi_square_are_as_stated():
+    """Of 200 draws from the census itself, about one of twenty differs "by more than chance"."""
+    shares, rng, alarms = {"a": 0.6, "b": 0.3, "c": 0.1}, np.random.default_rng(1), 0
+    for seed in range(200):
+        counts = dict(zip(shares, rng.multinomial(150, list(shares.values())).tolist(), strict=True))
+        found = fidelity.fidelity(one_attribute(shares, counts), seed=seed, n_resamples=500)
+        alarms += found["method"].str.contains("differs by more than chance").any()
+    assert 2 <= alarms <= 20  # the 0.5 % and 99.9 % points of a binomial of 200 and .05
 
 
 @needs_pums
@@ -266,31 +264,36 @@ def test_population_and_sexes_of_seven_states_are_the_published_ones(seven_state
 def test_shares_of_seven_states_are_within_half_a_point_of_the_published(seven_states, totals):
     census, replicates = seven_states
     draws = population.draw(census, n_draws=10, seed=1)
-    margins = population.margins(census, draws, replicates, totals)
+    margins = population.tabulate(census, draws, replicates, totals)
     wide = margins.pivot(index=["attribute", "category"], columns="source", values="share")
     gaps = (wide["file"] - wide["published"]).dropna().abs()
     assert len(gaps) > 80 and gaps.max() < 0.006 and gaps.mean() < 0.0012
 
 
 @needs_pums
-def test_shares_of_each_state_are_within_two_points_of_the_published(seven_states, totals):
+def test_shares_of_each_state_are_the_published_ones_within_their_errors(seven_states, totals):
     census, replicates = seven_states
+    distances = []
     for state in census["state"].unique():
         rows = census[census["state"] == state]
         draws = population.draw(rows, n_draws=5, seed=1)
-        margins = population.margins(rows, draws, replicates.head(0), totals)
-        wide = margins.pivot(index=["attribute", "category"], columns="source", values="share")
-        gaps = (wide["file"] - wide["published"]).dropna().abs().drop("english_ability")
-        assert gaps.max() < 0.02, state
+        margins = population.tabulate(rows, draws, replicates, totals)
+        wide = margins.pivot(index=["attribute", "category"], columns="source", values=["share", "standard_error"])
+        gaps = (wide["share", "file"] - wide["share", "published"]).dropna()
+        errors = np.hypot(wide["standard_error", "file"], wide["standard_error", "published"]).reindex(gaps.index)
+        assert gaps.abs().max() < 0.025, state
+        distances.append((gaps / errors)[errors > 1e-9])
+    far = pd.concat(distances).abs()
+    assert len(far) > 500 and far.max() < 3.5 and (far > 2).mean() < 0.05
 
 
 @needs_pums
 def test_replicate_errors_agree_with_published_margins_of_error(seven_states, totals):
-    """Published errors come from the full sample, of which about two thirds are in the files: a bit smaller."""
+    """The files hold 1 % of the population; in a small state that is under half of the sample behind the
+    published error, so ours is larger by about the root of two."""
     census, replicates = seven_states
     rows = census[census["state"] == "Nebraska"]
-    margins = population.margins(rows, population.draw(rows, n_draws=5, seed=1), replicates, totals)
+    margins = population.tabulate(rows, population.draw(rows, n_draws=5, seed=1), replicates, totals)
     errors = margins.pivot(index=["attribute", "category"], columns="source", values="standard_error")
-    some = errors.loc[["education", "employment_status", "marital_status", "household_type"]].dropna()
-    ratio = (some["file"] / some["published"]).median()
-    assert 0.9 < ratio < 1.6
+    ratio = (errors["file"] / errors["published"]).loc[["education", "race", "industry", "occupation"]].dropna()
+    assert 1.2 < ratio.median() < 1.8

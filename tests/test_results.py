@@ -52,7 +52,11 @@ class TestCompleteness:
         assert prompts["is_kept"].sum() == CONFIG["prompts"]["n"]
         assert (prompts["prompt_split"] == "train").sum() == CONFIG["prompts"]["n_train"]
         sizes = CONFIG["feedback"]
-        expected = {"train": sizes["n_train_pairs"], "heldout_pair": sizes["n_heldout_pairs"], "heldout_prompt": sizes["n_heldout_prompts"]}
+        expected = {
+            "train": sizes["n_train_pairs"],
+            "heldout_pair": sizes["n_heldout_pairs"],
+            "heldout_prompt": sizes["n_heldout_prompts"],
+        }
         counts = pairs.groupby(["persona_id", "pair_split"]).size().unstack()
         assert (counts == pd.Series(expected)).all(axis=None)
         assert len(pairs) == 800
@@ -143,7 +147,9 @@ class TestRecomputation:
     def test_agreement(self):
         shared = CONFIG["agreement"]["min_shared"]
         inputs = table("pool_judgements"), table("pool_items")
-        self.same("agreement", agreement.agreement_statistics(*inputs, min_shared=shared, n_bootstrap=N_BOOTSTRAP, seed=SEED))
+        self.same(
+            "agreement", agreement.agreement_statistics(*inputs, min_shared=shared, n_bootstrap=N_BOOTSTRAP, seed=SEED)
+        )
 
     def test_influences(self):
         compared = ablation.flips(table("ablation_judgements"), table("pool_items"))
@@ -172,7 +178,10 @@ class TestOtherOracles:
         judged = table("pool_judgements").query("status == 'ok'")
         cells = table("kappas").query("comparison == 'model-model'").dropna(subset=["kappa"])
         assert len(cells) > 10
-        by = {key: part.set_index("item_id")["chosen_answer_id"] for key, part in judged.groupby(["rater_id", "persona_shown_id"])}
+        by = {
+            key: part.set_index("item_id")["chosen_answer_id"]
+            for key, part in judged.groupby(["rater_id", "persona_shown_id"])
+        }
         for row in cells.iloc[:: max(1, len(cells) // 50)].itertuples():
             first, second = row.model.split("|")
             both = pd.concat([by[first, row.rater_a], by[second, row.rater_b]], axis=1, join="inner")
@@ -181,10 +190,16 @@ class TestOtherOracles:
             assert row.kappa == pytest.approx(cohen_kappa_score(coded.iloc[:, 0], coded.iloc[:, 1]), abs=1e-12)
 
     def test_holds_by_a_plain_merge(self):
-        judged = table("judgements").query("status == 'ok'").merge(table("pairs"), left_on="item_id", right_on="pair_id", suffixes=("", "_pair"))
+        judged = (
+            table("judgements")
+            .query("status == 'ok'")
+            .merge(table("pairs"), left_on="item_id", right_on="pair_id", suffixes=("", "_pair"))
+        )
         own = judged[judged["persona_shown_id"] == judged["persona_id"]]
         row = one("validation", "holds", "own")
-        assert row["estimate"] == pytest.approx((own["chosen_answer_id_pair"] == own["chosen_answer_id"]).mean(), abs=1e-12)
+        assert row["estimate"] == pytest.approx(
+            (own["chosen_answer_id_pair"] == own["chosen_answer_id"]).mean(), abs=1e-12
+        )
         assert row["n"] == len(own)
 
     def test_excess_flip_by_a_plain_pivot(self):
@@ -203,7 +218,9 @@ class TestOtherOracles:
         attempts = table("attempts")
         own = attempts[(attempts["critic_persona_id"] == attempts["persona_id"]) & (attempts["status"] == "ok")]
         part = own[(own["model"] == "large") & (own["mode"] == "summary")]
-        assert one("benchmark", "pass_rate", "large|summary")["estimate"] == pytest.approx(part["passed"].mean(), abs=1e-12)
+        assert one("benchmark", "pass_rate", "large|summary")["estimate"] == pytest.approx(
+            part["passed"].mean(), abs=1e-12
+        )
 
     def test_weighted_share_of_women_by_hand(self):
         census = table("census")
@@ -225,7 +242,9 @@ class TestFiguresAndLabels:
         figures = table("figures")
         assert len(figures) == 13
         for row in figures.itertuples():
-            assert hashlib.sha256((ROOT / "figures/expected/demo" / row.file).read_bytes()).hexdigest() == row.sha256, row.file
+            assert hashlib.sha256((ROOT / "figures/expected/demo" / row.file).read_bytes()).hexdigest() == row.sha256, (
+                row.file
+            )
 
     def test_simulated_claims_are_never_set_beside_the_paper(self):
         assert not table("claims")["verdict"].isin(["holds", "differs"]).any()

@@ -131,12 +131,17 @@ def test_refusals_and_malformed_answers_come_as_declared():
         assert abs(found - rate) < 4 * np.sqrt(rate * (1 - rate) / n)
 
 
-def test_a_revision_serves_its_own_persona_and_is_no_longer(pairs):
-    """The judge prefers it for its persona in 90-98 %, for another persona far less; utility rises."""
+def test_a_revision_serves_its_own_persona_and_seldom_overruns(pairs):
+    """The judge prefers it for its persona in 90-98 %, for another persona far less; utility rises.
+
+    At most the declared share of revisions, and some, are longer than what they revise (4 standard errors).
+    """
+    share = load().parameters["writing"]["overrun_share"]
+    longer = np.mean([len(revision.split()) > len(base.split()) for _, _, base, revision in pairs])
+    assert 0 < longer < share + 4 * np.sqrt(share * (1 - share) / len(pairs))
     who, judge = load().models["sim-large"], load().models["sim-medium"]
     bank, gains, own, other = load_bank(), [], [], []
     for k, (person, _, base, revision) in enumerate(pairs):
-        assert len(revision.split()) <= len(base.split())
         position = minds.stand(person, who)
         gains.append(load().utility(position, *bank.vector(revision)) - load().utility(position, *bank.vector(base)))
         stranger = pairs[(k + 7) % len(pairs)][0]

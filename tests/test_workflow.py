@@ -17,7 +17,7 @@ from snakemake.exceptions import WorkflowError
 from workflow import compare, run_notebook
 from workflow.library import library_files
 from workflow.notebook import committed, normalised, parameter_names
-from workflow.settings import stage_settings, validated
+from workflow.settings import is_simulated, stage_settings, validated
 from workflow.surroundings import pinned
 
 ROOT = Path(__file__).parents[1]
@@ -60,6 +60,14 @@ class TestConfiguration:
         with pytest.raises(WorkflowError) as error:
             checked(config)
         assert message in str(error.value) and "\n" not in str(error.value).strip()
+
+    def test_a_run_is_simulated_by_its_roles_not_by_spare_endpoints(self, config):
+        assert is_simulated(config)
+        config["endpoints"]["mine"] = config["endpoints"]["large"] | {"base_url": "http://localhost:1/v1"}
+        config["roles"] = {
+            role: ["mine"] if isinstance(named, list) else "mine" for role, named in config["roles"].items()
+        }
+        assert not is_simulated(config) and "world" not in stage_settings(config, [])
 
     def test_a_stage_sees_its_own_block_only(self, config):
         settings = stage_settings(config, ["pool"])
@@ -203,7 +211,12 @@ class TestCompare:
 
     def test_notebook_text(self, tmp_path):
         paths = []
-        for name, text in (("old", "kappa 0.61230"), ("close", "kappa 0.612301"), ("far", "kappa 0.6184"), ("word", "Kappa 0.61230")):
+        for name, text in (
+            ("old", "kappa 0.61230"),
+            ("close", "kappa 0.612301"),
+            ("far", "kappa 0.6184"),
+            ("word", "Kappa 0.61230"),
+        ):
             made = notebook("x = 1")
             made.cells[0].outputs = [nbformat.v4.new_output("stream", text=text)]
             nbformat.write(made, tmp_path / f"{name}.ipynb")
@@ -227,10 +240,17 @@ class TestCompare:
 
 
 def test_paper_names_the_known_runs():
-    done = subprocess.run([sys.executable, "-m", "workflow.paper", "--run", "dema"], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 1 and done.stderr.strip() == "config/dema.yaml: no such file; RUN is one of demo, paper, real"
+    done = subprocess.run(
+        [sys.executable, "-m", "workflow.paper", "--run", "dema"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (
+        done.returncode == 1
+        and done.stderr.strip() == "config/dema.yaml: no such file; RUN is one of demo, paper, real"
+    )
 
 
 def test_real_run_asks_for_its_census():
-    done = subprocess.run([sys.executable, "-m", "workflow.paper", "--run", "real"], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "workflow.paper", "--run", "real"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 1 and "CENSUS=" in done.stderr

@@ -9,23 +9,54 @@ from pathlib import Path
 
 from workflow.surroundings import pinned
 
-COPIED = ("notebooks", "persona_lib", "workflow", "config", "data/reference", "data/prompts", "data/templates", "data/expected")
+COPIED = (
+    "notebooks",
+    "persona_lib",
+    "workflow",
+    "config",
+    "data/reference",
+    "data/prompts",
+    "data/templates",
+    "data/expected",
+)
 
 
 def unit_tests() -> int:
     """pytest over tests/ and the doctests of the library; files spread over the cores."""
-    command = [sys.executable, "-m", "pytest", "-q", "-n", str(os.cpu_count()), "--dist", "loadfile", "-m", "not slow and not system"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-n",
+        str(os.cpu_count()),
+        "--dist",
+        "loadfile",
+        "-m",
+        "not slow and not system",
+    ]
     return subprocess.run(command, env=pinned(Path()), check=False).returncode
 
 
 def notebook_tests(scratch: Path) -> int:
-    """nbval on a copy, because a run overwrites what the notebooks write; a planted socket guard refuses the network."""
+    """nbval on a copy, because a run overwrites what notebooks write; a planted guard refuses the network."""
     for name in COPIED:
         shutil.copytree(name, scratch / name, ignore=shutil.ignore_patterns("__pycache__"))
     guard = Path("tests/offline").resolve()
     environment = pinned(scratch)
     environment["PYTHONPATH"] = f"{guard}{os.pathsep}{environment['PYTHONPATH']}"
-    options = ["-q", "-p", "no:doctest", "-c", os.devnull, f"--rootdir={scratch}", "-n", str(os.cpu_count()), "--dist", "loadfile"]
+    options = [
+        "-q",
+        "-p",
+        "no:doctest",
+        "-c",
+        os.devnull,
+        f"--rootdir={scratch}",
+        "-n",
+        str(os.cpu_count()),
+        "--dist",
+        "loadfile",
+    ]
     command = [sys.executable, "-m", "pytest", *options, "--nbval", "--nbval-cell-timeout=120", "notebooks"]
     return subprocess.run(command, cwd=scratch, env=environment, check=False).returncode
 

@@ -22,7 +22,9 @@ TABLES, FIGURES, NOTEBOOKS = Path("data/expected/demo"), Path("figures/expected/
 
 def rebuild(scratch: Path, cores: int) -> None:
     """Copy the working tree into `scratch` and run the demo there from nothing, asking the simulator anew."""
-    listed = subprocess.run(["git", "ls-files", "-coz", "--exclude-standard"], check=True, capture_output=True, text=True)
+    listed = subprocess.run(
+        ["git", "ls-files", "-coz", "--exclude-standard"], check=True, capture_output=True, text=True
+    )
     for name in filter(None, listed.stdout.split("\0")):
         source = Path(name)
         if source.is_file() and not source.is_relative_to(TABLES) and not source.is_relative_to(FIGURES):
@@ -34,10 +36,12 @@ def rebuild(scratch: Path, cores: int) -> None:
 
 
 def gathered(scratch: Path) -> dict[Path, Path]:
-    """Where each expected file (relative path) stands in the rebuilt tree; notebooks in the form they are committed in."""
+    """Where each expected file (relative path) stands in the rebuilt tree; notebooks in their committed form."""
     run, figures = scratch / "data/runs/demo", scratch / "figures/runs/demo"
     found = {TABLES / path.name: path for path in sorted(run.glob("*.parquet"))}
-    found |= {TABLES / "sealed" / path.name: path for path in sorted(run.glob("sealed/*.parquet")) if "-of-" not in path.name}
+    found |= {
+        TABLES / "sealed" / path.name: path for path in sorted(run.glob("sealed/*.parquet")) if "-of-" not in path.name
+    }
     found |= {FIGURES / path.name: path for path in sorted(figures.glob("*.png"))}
     for executed in sorted((run / "notebooks").glob("*.ipynb")):
         clean = scratch / "committed" / executed.name
@@ -50,7 +54,11 @@ def gathered(scratch: Path) -> dict[Path, Path]:
 def verify(scratch: Path) -> int:
     """Compare the rebuilt files with the expected ones; print each difference and one verdict."""
     rebuilt = gathered(scratch)
-    present = {p for folder, pattern in ((TABLES, "**/*.parquet"), (FIGURES, "*.png"), (NOTEBOOKS, "*.ipynb")) for p in folder.glob(pattern)}
+    present = {
+        p
+        for folder, pattern in ((TABLES, "**/*.parquet"), (FIGURES, "*.png"), (NOTEBOOKS, "*.ipynb"))
+        for p in folder.glob(pattern)
+    }
     verdicts = [Verdict(DIFFERENT, f"{path}: expected, but not rebuilt") for path in sorted(present - set(rebuilt))]
     verdicts += [Verdict(DIFFERENT, f"{path}: rebuilt, but not expected") for path in sorted(set(rebuilt) - present)]
     verdicts += [compare_file(path, rebuilt[path]) for path in sorted(present & set(rebuilt))]

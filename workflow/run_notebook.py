@@ -49,9 +49,10 @@ def run(rule) -> None:
     values = handed_over(rule)
     declared = parameter_names(nbformat.read(rule.input.notebook, as_version=4), rule.input.notebook)
     if set(values) != declared:
+        extra, lacking = sorted(set(values) - declared), sorted(declared - set(values))
         sys.exit(
             f"{rule.input.notebook}: the rule and the parameters cell differ: "
-            f"only in the rule: {sorted(set(values) - declared)}; only in the notebook: {sorted(declared - set(values))}"
+            f"only in the rule: {extra}; only in the notebook: {lacking}"
         )
     for path in (*rule.output, log):
         Path(path).parent.mkdir(parents=True, exist_ok=True)

@@ -29,9 +29,10 @@ def validated(config: dict, schema: str = "config/schema.yaml") -> dict:
     errors = sorted(jsonschema.Draft202012Validator(rules).iter_errors(config), key=lambda e: list(map(str, e.path)))
     if errors:
         raise WorkflowError(f"config: {_sentence(errors[0])}")
-    for key, alias in ((r, a) for r, named in config["roles"].items() for a in ([named] if isinstance(named, str) else named)):
+    for role, alias in _cast(config):
         if alias not in config["endpoints"]:
-            raise WorkflowError(f"config: roles.{key}: {alias!r} is no endpoint; endpoints are {', '.join(config['endpoints'])}")
+            known = ", ".join(config["endpoints"])
+            raise WorkflowError(f"config: roles.{role}: {alias!r} is no endpoint; endpoints are {known}")
     for key, parent in (("personas", "n_train"), ("prompts", "n_train")):
         if config[key][parent] >= config[key]["n"]:
             raise WorkflowError(f"config: {key}.n_train must be below {key}.n = {config[key]['n']}")
@@ -49,9 +50,15 @@ def _sentence(error: jsonschema.ValidationError) -> str:
     return f"{where}: {error.message}"
 
 
+def _cast(config: dict) -> list[tuple[str, str]]:
+    """Every role with the endpoint alias that plays it; a role of several models stands several times."""
+    roles = config["roles"].items()
+    return [(role, alias) for role, named in roles for alias in ([named] if isinstance(named, str) else named)]
+
+
 def is_simulated(config: dict) -> bool:
-    """Whether any answer of the run comes from the simulator."""
-    return any(endpoint["base_url"] == SIMULATOR for endpoint in config["endpoints"].values())
+    """Whether any role of the run is played by the simulator."""
+    return any(config["endpoints"][alias]["base_url"] == SIMULATOR for _, alias in _cast(config))
 
 
 def stage_settings(config: dict, blocks: list[str]) -> Settings:

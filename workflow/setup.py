@@ -18,7 +18,9 @@ def stop(message):
 
 def run(command, log, what):
     """Run a command with its output in the log; stop with a hint when it fails."""
-    environment = dict(os.environ, UV_COMPILE_BYTECODE="1", UV_PYTHON_DOWNLOADS="never", PIP_DISABLE_PIP_VERSION_CHECK="1")
+    environment = dict(
+        os.environ, UV_COMPILE_BYTECODE="1", UV_PYTHON_DOWNLOADS="never", PIP_DISABLE_PIP_VERSION_CHECK="1"
+    )
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     with open(log, "a") as out:
         status = subprocess.call(command, stdout=out, stderr=out, env=environment)
@@ -29,13 +31,14 @@ def run(command, log, what):
 
 def main(folder, lock):
     """Create `folder` and install the packages that `lock` names, then the compendium itself."""
+    version = sys.version.split()[0]
     if sys.version_info < (3, 11):
-        stop("Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; name another: make PYTHON=python3.12 ...")
+        stop("Python 3.11 or newer is needed, this is " + version + "; name another: make PYTHON=python3.12 ...")
     try:
         import ensurepip  # noqa: F401
         import venv
     except ImportError:
-        stop("this Python has no venv module; on Debian or Ubuntu: apt install python3-venv; or make PYTHON=... with another")
+        stop("this Python has no venv module; on Debian: apt install python3-venv; or name another: make PYTHON=...")
     free = shutil.disk_usage(".").free
     if free < NEEDED_BYTES:
         stop("about 2 GB of disk are needed here, %.1f GB are free" % (free / 1024**3))
@@ -50,10 +53,12 @@ def main(folder, lock):
             stop("cannot create " + folder + ": " + str(error))
     print("set-up: installing the packages of " + lock + " (about a minute)", flush=True)
     hint = "the packages of " + lock + " could not be installed: is there a network and a package index?"
-    requirements = ["--require-hashes", "-r", lock]
-    if run([python, "-m", "pip", "install", "uv"], log, None) or run([python, "-m", "uv", "pip", "install", "--python", python] + requirements, log, None):
-        run([python, "-m", "pip", "install"] + requirements, log, hint)
-    run([python, "-m", "pip", "install", "--no-deps", "--no-build-isolation", "-e", "."], log, "the compendium itself could not be installed")
+    pip, uv = [python, "-m", "pip", "install"], [python, "-m", "uv", "pip", "install", "--python", python]
+    locked = ["--require-hashes", "-r", lock]
+    if run(pip + ["uv"], log, None) or run(uv + locked, log, None):
+        run(pip + locked, log, hint)
+    own = ["--no-deps", "--no-build-isolation", "-e", "."]
+    run(pip + own, log, "the compendium itself could not be installed")
     print("set-up: done", flush=True)
 
 

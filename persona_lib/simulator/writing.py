@@ -11,7 +11,7 @@ from persona_lib.simulator.forms import labels, parse_description
 from persona_lib.simulator.minds import losses, own_part, stand
 from persona_lib.simulator.sentences import SLOT, load_bank, mention, split
 from persona_lib.simulator.topics import topic_phrase
-from persona_lib.simulator.world import Model, load
+from persona_lib.simulator.world import Model, load, uniform
 from persona_lib.streams import generator
 
 SHORTER = "Say it in fewer words."
@@ -119,8 +119,12 @@ def weightiest(description: str, who: Model) -> str:
 
 
 def revise(prompt: str, text: str, criticism: str, who: Model, digest: bytes) -> str:
-    """The answer moved towards a critique: the sentences that it likes least give way, and it grows no longer."""
+    """The answer moved towards a critique: the sentences that it likes least give way.
+
+    It grows no longer, but for the declared share of revisions that overrun their length.
+    """
     bank, writing = load_bank(), load().parameters["writing"]
+    overruns = uniform(digest, "overrun") < writing["overrun_share"]
     aim = np.zeros(len(load().dimensions))
     adjectives = {pole(d, sign)[0]: (d, sign) for d in range(len(aim)) for sign in (-1.0, 1.0)}
     asked = criticism.rpartition("SUGGESTIONS:")[2]
@@ -135,7 +139,7 @@ def revise(prompt: str, text: str, criticism: str, who: Model, digest: bytes) ->
     for i in np.argsort(worth, kind="stable")[: who.n_replaced]:
         rest = " ".join(sentences[:i] + sentences[i + 1 :])
         says = [s.replace(SLOT, mention(topic, int(topic in rest))) for s in bank.say]
-        room = len(text.split()) - len(rest.split())
+        room = len(text.split()) - len(rest.split()) + writing["overrun_words"] * overruns
         j = bank.find(sentences[i])
         kind = bank.kind[j] if j is not None else "body"
         open_to = [k for k in np.flatnonzero((bank.kind == kind) & np.isfinite(scores)) if len(says[k].split()) <= room]
@@ -145,7 +149,7 @@ def revise(prompt: str, text: str, criticism: str, who: Model, digest: bytes) ->
         if aim @ bank.vectors[best] > aim @ bank.vector(sentences[i])[0]:
             sentences[i] = says[best]
             scores[best] = -np.inf
-    if SHORTER in asked and len(sentences) > 4:
+    if SHORTER in asked and len(sentences) > 4 and not overruns:
         body = range(1, len(sentences) - 1)
         del sentences[min(body, key=lambda i: float(aim @ bank.vector(sentences[i])[0]))]
     return " ".join(sentences)
