@@ -57,7 +57,8 @@ def influence(influences: pd.DataFrame, *, simulated: bool = False) -> Figure:
     left.set_yticks(places, [_label(n) for n in names])
     right.set_yticks([])
     right.axvline(0, color=SOFT, linewidth=0.8)
-    left.set(xlabel="Cohen's kappa, with against without", xlim=(min(-0.2, np.nanmin([0, *kappas["low"]]) - 0.03), 1.03))
+    lowest = np.nanmin([-0.17, *kappas["low"]])
+    left.set(xlabel="Cohen's kappa, with against without", xlim=(lowest - 0.03, 1.03))
     right.set(xlabel="excess of changed choices (percentage points)")
     for axes in (left, right):
         axes.set_ylim(places[-1] + 0.6, -0.6)

@@ -32,7 +32,7 @@ def run(command, log, what):
 def main(folder, lock):
     """Create `folder` and install the packages that `lock` names, then the compendium itself."""
     version = sys.version.split()[0]
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036  an old Python is told so
         stop("Python 3.11 or newer is needed, this is " + version + "; name another: make PYTHON=python3.12 ...")
     try:
         import ensurepip  # noqa: F401
