@@ -85,6 +85,7 @@ def fidelity(margins: pd.DataFrame, *, seed: int, n_resamples: int = 2_000) -> p
         A draw falls into a category that the census does not have.
     """
     rows: list[dict] = []
+    margins = margins.sort_values(["source", "attribute", "category"])  # row order must not move a random number
     wide = {source: part.set_index(["attribute", "category"]) for source, part in margins.groupby("source")}
     attributes = list(dict.fromkeys(margins["attribute"]))
     rows += _of_draws(wide["census"], wide["draws"], attributes, generator(seed, "population.fidelity"), n_resamples)
