@@ -27,11 +27,11 @@ wildcard_constraints:
 
 
 rule all:
+    default_target: True
     """Everything up to the claims."""
     input:
         expand(f"{RUN}/claims.parquet", run=config["run"]),
         expand(f"{RUN}/plan.parquet", run=config["run"]),
-    default_target: True
 
 
 rule overview:
