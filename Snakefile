@@ -27,8 +27,8 @@ wildcard_constraints:
 
 
 rule all:
-    default_target: True
     """Everything up to the claims."""
+    default_target: True
     input:
         expand(f"{RUN}/claims.parquet", run=config["run"]),
         expand(f"{RUN}/plan.parquet", run=config["run"]),
