@@ -4,8 +4,10 @@ import argparse
 import fcntl
 import json
 import os
+import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import yaml
@@ -31,7 +33,11 @@ def main() -> int:
         sys.exit(f"{config_file}: no such file; RUN is one of {', '.join(known)}")
     if args.run == "real" and not args.census:
         sys.exit('RUN=real reads census files of yours: make paper RUN=real CENSUS="csv_pvt.zip csv_pri.zip"')
+    rules = re.findall(r"^rule (\w+):", Path("Snakefile").read_text("utf-8"), flags=re.MULTILINE)
+    if unknown := [name for name in args.until.split() if name not in rules]:
+        sys.exit(f"UNTIL={unknown[0]}: no such rule; rules are {', '.join(rules)}")
     LOCK.parent.mkdir(parents=True, exist_ok=True)
+    start = time.time()
     with LOCK.open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -43,8 +49,12 @@ def main() -> int:
         command += ["--configfile", str(config_file), *_overrides(args)]
         command += ["--until", *args.until.split()] if args.until else []
         status = subprocess.run([*command, *args.rest], env=environment, check=False).returncode
+    run = _run_name(config_file)
     if status == 0:
-        _say_where(_run_name(config_file))
+        _say_where(run)
+    else:
+        for cause in _causes(Path(f"data/runs/{run}/logs"), since=start):
+            print(f"\nstopped: {cause}", file=sys.stderr)
     return status
 
 
@@ -67,6 +77,19 @@ def _clear_remains(environment: dict[str, str]) -> None:
 
 def _run_name(config_file: Path) -> str:
     return yaml.safe_load(config_file.read_text("utf-8")).get("run", "demo")
+
+
+def _causes(logs: Path, *, since: float) -> list[str]:
+    """What stopped each rule whose log says so: a notebook's first line, or the last error of `persona`."""
+    found = []
+    for log in sorted(path for path in logs.glob("*.log") if path.stat().st_mtime >= since):
+        lines = log.read_text("utf-8", errors="replace").splitlines()
+        errors = [line.split(": ", 1)[1] for line in lines if re.match(r"\S+ \S+ ERROR \S+: ", line)]
+        if lines and re.match(r"notebooks/\S+: cell ", lines[0]):
+            found.append(lines[0])
+        elif errors:
+            found.append(f"{log.stem}: {errors[-1]}")
+    return found
 
 
 def _say_where(run: str) -> None:
