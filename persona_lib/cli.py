@@ -109,6 +109,7 @@ def _parser() -> argparse.ArgumentParser:
     simulate = commands.add_parser("simulate", help="serve the simulated models on this machine until stdin closes")
     simulate.add_argument("--port", type=int, default=0, help="0: any free port, printed as the only line")
     simulate.add_argument("--templates", default="data/templates", metavar="DIR", help="folder of the templates")
+    simulate.add_argument("--faults", metavar="FILE", help="misbehave as this file says; see persona_lib.simulator.faults")
     simulate.set_defaults(run=_simulate)
 
     check = commands.add_parser("check-ledger", help="count what ledgers hold; stop at the first fault")
@@ -169,7 +170,11 @@ def _seal(chosen: argparse.Namespace) -> None:
 
 
 def _simulate(chosen: argparse.Namespace) -> None:
-    _found("persona_lib.simulator.app:serve")(chosen.port, templates=chosen.templates)
+    try:
+        faults = _found("persona_lib.simulator.faults:read")(chosen.faults) if chosen.faults else None
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    _found("persona_lib.simulator.app:serve")(chosen.port, templates=chosen.templates, faults=faults)
 
 
 def _check(chosen: argparse.Namespace) -> None:
