@@ -109,7 +109,7 @@ def _parser() -> argparse.ArgumentParser:
     simulate = commands.add_parser("simulate", help="serve the simulated models on this machine until stdin closes")
     simulate.add_argument("--port", type=int, default=0, help="0: any free port, printed as the only line")
     simulate.add_argument("--templates", default="data/templates", metavar="DIR", help="folder of the templates")
-    simulate.add_argument("--faults", metavar="FILE", help="misbehave as this file says; see persona_lib.simulator.faults")
+    simulate.add_argument("--faults", metavar="FILE", help="misbehave as this file says (simulator/faults.py)")
     simulate.set_defaults(run=_simulate)
 
     check = commands.add_parser("check-ledger", help="count what ledgers hold; stop at the first fault")

@@ -19,8 +19,8 @@ import pytest
 
 from persona_lib.simulator import VERSION, roles
 from persona_lib.simulator.app import make_app
-from persona_lib.simulator.protocol import EMBEDDER, tokens
 from persona_lib.simulator.forms import TEMPLATES, Forms
+from persona_lib.simulator.protocol import EMBEDDER, tokens
 from persona_lib.simulator.world import load
 from persona_lib.templates import TemplateError, render
 from persona_lib.templates import load as load_templates

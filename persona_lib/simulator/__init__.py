@@ -12,7 +12,6 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
-
 _SERVER = {"app.py", "batches.py", "faults.py"}  # these carry replies and change none
 
 

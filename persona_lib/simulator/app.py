@@ -43,9 +43,7 @@ def make_app(templates: str | os.PathLike = TEMPLATES, *, faults: Plan | None = 
         return _json(models())
 
     async def missing(request: Request, error: Exception) -> Response:
-        return _refused(
-            request, ProtocolError(getattr(error, "status_code", 404), f"No such path: {request.url.path}")
-        )
+        return _refused(request, ProtocolError(getattr(error, "status_code", 404), f"No such path: {request.url.path}"))
 
     inner = Starlette(
         routes=[

@@ -157,7 +157,8 @@ def embed(body: Any) -> dict:
         raise ProtocolError(404, said, code="model_not_found", param="model")
     texts = body.get("input")
     texts = [texts] if isinstance(texts, str) else texts
-    if not isinstance(texts, list) or not 0 < len(texts) <= _LONGEST or not all(isinstance(t, str) and t for t in texts):
+    whole = isinstance(texts, list) and all(isinstance(text, str) and text for text in texts)
+    if not whole or not 0 < len(texts) <= _LONGEST:
         raise ProtocolError(400, f"'input' must be a text that is not empty, or 1 to {_LONGEST} of them", param="input")
     size = body.get("dimensions", 256)
     if not isinstance(size, int) or isinstance(size, bool) or not 1 <= size <= 4096:
