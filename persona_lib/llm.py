@@ -231,6 +231,7 @@ class _Line:
         self._open_at = 0.0
         self._n_failed_in_row = self._n_retries = 0
         self._chance = random.Random()
+        self._heard = _Heard()
 
     async def close(self) -> None:
         if self._client is not None:
@@ -308,9 +309,12 @@ class _Line:
         except openai.APIStatusError as error:
             return self._refusal_or_raise(error)
         try:
-            return words.read(request, self._clean(said))
+            reply = words.read(request, self._clean(said))
         except words.ReplyError as error:
             raise _Again(str(error)) from None
+        if not self._heard.is_new(said, request):
+            raise _Again("the answer to another request came back")
+        return reply
 
     def _connect(self):
         import openai
@@ -352,6 +356,29 @@ class _Line:
     def _clean(self, text: str) -> str:
         """The text without the key, should the endpoint repeat it; short stand-ins such as EMPTY are no secrets."""
         return text.replace(self._key, "[key]") if len(self._key) >= 12 else text
+
+
+class _Heard:
+    """The last few thousand responses, to notice one that is given to a second request.
+
+    The protocol repeats nothing of the request in its response, so a mix-up shows only where the very response,
+    by its id and every byte, has been given to another request before. Two answers that are exchanged, or one
+    that is another's and reaches us first, cannot be told from right ones.
+    """
+
+    def __init__(self, most: int = 4096) -> None:
+        self._most = most
+        self._seen: dict[tuple[str, int], str] = {}
+
+    def is_new(self, body: str, request: Request) -> bool:
+        """Whether no other request was given this response; one without an id says nothing."""
+        named = re.search(r'"id"\s*:\s*"([^"]+)"', body)
+        if named is None:
+            return True
+        first = self._seen.setdefault((named[1], hash(body)), request.hash)
+        if len(self._seen) > self._most:
+            del self._seen[next(iter(self._seen))]
+        return first == request.hash
 
 
 def _stop(stop: asyncio.Future, error: Exception) -> None:
