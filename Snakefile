@@ -18,6 +18,7 @@ FIGURES = "figures/runs/{run}"
 SHARDS = range(config["shards"])
 TEMPLATES = sorted(expand("data/templates/{name}.yaml", name=glob_wildcards("data/templates/{name}.yaml").name))
 SIMULATED = is_simulated(config)
+CAP = "none" if config["spend"]["cap_usd"] is None else config["spend"]["cap_usd"]  # no parameter: raising it asks nothing anew
 
 
 wildcard_constraints:
@@ -146,7 +147,7 @@ rule collect_personas:
         " --read census={input.census} draws={input.draws} chain={input.chain} norms={input.norms}"
         " quirks={input.quirks} mannerisms={input.mannerisms} lifestyles={input.lifestyles}"
         " core_values={input.core_values}"
-        " --ledger {params.ledger} --sealed {output.sealed} --log {log}"
+        " --ledger {params.ledger} --cap-usd {CAP} --sealed {output.sealed} --log {log}"
 
 
 rule personas:
@@ -205,7 +206,7 @@ rule collect_prompts:
         "persona collect prompts --shard {wildcards.shard} --of {wildcards.of}"
         " --settings {params.settings:q} --templates data/templates"
         " --read bank={input.bank} topics={input.topics}"
-        " --ledger {params.ledger} --sealed {output.sealed} --log {log}"
+        " --ledger {params.ledger} --cap-usd {CAP} --sealed {output.sealed} --log {log}"
 
 
 rule prompts:
@@ -252,7 +253,7 @@ rule collect_feedback:
         "persona collect feedback --shard {wildcards.shard} --of {wildcards.of}"
         " --settings {params.settings:q} --templates data/templates"
         " --read personas={input.personas} prompts={input.prompts}"
-        " --ledger {params.ledger} --sealed {output.sealed} --log {log}"
+        " --ledger {params.ledger} --cap-usd {CAP} --sealed {output.sealed} --log {log}"
 
 
 rule feedback:
@@ -304,7 +305,7 @@ rule collect_validation:
         "persona collect validation --shard {wildcards.shard} --of {wildcards.of}"
         " --settings {params.settings:q} --templates data/templates"
         " --read personas={input.personas} prompts={input.prompts} pairs={input.pairs} answers={input.answers}"
-        " --ledger {params.ledger} --sealed {output.sealed} --log {log}"
+        " --ledger {params.ledger} --cap-usd {CAP} --sealed {output.sealed} --log {log}"
 
 
 rule validation:
@@ -354,7 +355,7 @@ rule collect_pool:
         "persona collect pool --shard {wildcards.shard} --of {wildcards.of}"
         " --settings {params.settings:q} --templates data/templates"
         " --read personas={input.personas} prompts={input.prompts}"
-        " --ledger {params.ledger} --sealed {output.sealed} --log {log}"
+        " --ledger {params.ledger} --cap-usd {CAP} --sealed {output.sealed} --log {log}"
 
 
 rule agreement:
@@ -411,7 +412,7 @@ rule collect_ablation:
         "persona collect ablation --shard {wildcards.shard} --of {wildcards.of}"
         " --settings {params.settings:q} --templates data/templates"
         " --read personas={input.personas} prompts={input.prompts} pool_items={input.pool_items} pool_answers={input.pool_answers}"
-        " --ledger {params.ledger} --sealed {output.sealed} --log {log}"
+        " --ledger {params.ledger} --cap-usd {CAP} --sealed {output.sealed} --log {log}"
 
 
 rule ablation:
@@ -463,7 +464,7 @@ rule collect_benchmark:
         "persona collect benchmark --shard {wildcards.shard} --of {wildcards.of}"
         " --settings {params.settings:q} --templates data/templates"
         " --read personas={input.personas} prompts={input.prompts}"
-        " --ledger {params.ledger} --sealed {output.sealed} --log {log}"
+        " --ledger {params.ledger} --cap-usd {CAP} --sealed {output.sealed} --log {log}"
 
 
 rule benchmark:
@@ -512,7 +513,7 @@ rule collect_pass_at_k:
         "persona collect pass_at_k --shard {wildcards.shard} --of {wildcards.of}"
         " --settings {params.settings:q} --templates data/templates"
         " --read personas={input.personas} prompts={input.prompts}"
-        " --ledger {params.ledger} --sealed {output.sealed} --log {log}"
+        " --ledger {params.ledger} --cap-usd {CAP} --sealed {output.sealed} --log {log}"
 
 
 rule pass_at_k:

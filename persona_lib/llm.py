@@ -33,7 +33,7 @@ from persona_lib.ledger import Ledger, ReplayMiss
 from persona_lib.request import Endpoint, Reply, Request
 from persona_lib.templates import Template
 
-SIMULATOR = "simulator"
+SIMULATOR = words.SIMULATOR
 MODES = ("simulate", "live", "replay")
 _GIVE_UP_AFTER = 10
 _LONGEST_WAIT_S = 120.0
