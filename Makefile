@@ -1,5 +1,5 @@
 # make paper   re-execute everything offline at demo scale        make test    every check
-# See README.md for RUN=, CENSUS=, PROMPTS=, UNTIL=, CORES=.
+# See README.md for RUN=, CENSUS=, PROMPTS=, UNTIL=, CORES=, CONFIRM=, and for make plan.
 
 PYTHON ?= python3
 VENV   ?= .venv
@@ -12,7 +12,7 @@ LAB    := $(VENV)/.ready-lab
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 unexport PYTHONDONTWRITEBYTECODE PYTHONHOME
 
-.PHONY: help paper test verify refresh lab lock clean
+.PHONY: help paper plan test verify refresh lab lock clean
 
 help:
 	@sed -n '1,2s/^# //p' Makefile
@@ -27,7 +27,10 @@ $(LAB): $(READY) requirements-lab.lock
 	@touch $@
 
 paper: $(READY)
-	@python -m workflow.paper --run $(RUN) --cores $(CORES) --until "$(UNTIL)" --census "$(CENSUS)" --prompts "$(PROMPTS)"
+	@python -m workflow.paper --run $(RUN) --cores $(CORES) --until "$(UNTIL)" --census "$(CENSUS)" --prompts "$(PROMPTS)" --confirm "$(CONFIRM)"
+
+plan: $(READY)
+	@python -m workflow.paper --run $(RUN) --census "$(CENSUS)" --prompts "$(PROMPTS)" --plan
 
 test: $(READY)
 	@python -m workflow.check

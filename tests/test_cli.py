@@ -142,7 +142,9 @@ class TestCollect:
         rng, n_kills, safe = random.Random(3), 0, set()
         for _ in range(8):
             run = started(house("killed"))
-            time.sleep(rng.uniform(0.9, 1.6))
+            while run.poll() is None and not answered(tmp_path / "killed" / "ledger") - safe:
+                time.sleep(0.02)
+            time.sleep(rng.uniform(0, 0.3))
             if run.poll() is None:
                 run.send_signal(signal.SIGKILL)
                 n_kills += 1
@@ -195,6 +197,7 @@ class TestCollect:
         assert cli.main(house()) == 0
         changed = (tmp_path / "texts.csv").read_text().replace("text 7 ", "text 7, ", 1)
         (tmp_path / "texts.csv").write_text(changed.replace("q7,text 7, {{prompt}} é", 'q7,"text 7, {{prompt}} é"'))
+        capsys.readouterr()
         assert cli.main(house(mode="replay")) == 1
         said = capsys.readouterr().err
         assert said.count("\n") == 1 and "toy-0-of-1.jsonl: no answer to request" in said
@@ -219,6 +222,8 @@ class TestCollect:
             run.send_signal(signal.SIGINT)
             said = run.communicate(timeout=20)[1]
         assert run.returncode == 130
+        estimate, said = said.split("\n", 1)
+        assert "toy 0 of 1: 400 calls to make, price unknown" in estimate
         assert said == "persona: interrupted; what was answered is kept, the same command goes on\n"
         assert not (tmp_path / "run" / "toy-0-of-1.parquet").exists()
         safe = answered(tmp_path / "run" / "ledger")
@@ -263,7 +268,7 @@ class TestCollect:
     def test_a_missing_key_is_named(self, house, capsys, monkeypatch):
         monkeypatch.delenv("TEST_KEY")
         assert cli.main(house()) == 1
-        assert capsys.readouterr().err == "persona: endpoint large: its key is not set; export TEST_KEY=...\n"
+        assert capsys.readouterr().err.endswith("\npersona: endpoint large: its key is not set; export TEST_KEY=...\n")
 
     def test_unknown_stage_table_and_file(self, house, capsys, tmp_path):
         for old, new, message in (
