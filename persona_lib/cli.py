@@ -150,7 +150,7 @@ def _collect(chosen: argparse.Namespace) -> None:
         if ledger.n_cut_bytes:
             _log.warning("%s: cut %d bytes of an answer that a crash tore", ledger.path, ledger.n_cut_bytes)
         collect(tables, settings, shard=chosen.shard, of=chosen.of, ask=ask)
-        count = ledger.seal(chosen.sealed, ask.asked, facts=ask.facts)
+        count = ledger.seal(chosen.sealed, facts=ask.facts)
     _log.info("sealed %s: %s", chosen.sealed, count)
     if count["failed"]:
         said = f"{chosen.stage} {chosen.shard} of {chosen.of}: {count['failed']} of {sum(count.values())} calls failed"
