@@ -167,10 +167,12 @@ def _collect(chosen: argparse.Namespace) -> None:
         ledger = stack.enter_context(ledgers.Ledger(chosen.ledger, chosen.stage, shard=chosen.shard, of=chosen.of))
         if ledger.n_cut_bytes:
             _log.warning("%s: cut %d bytes of an answer that a crash tore", ledger.path, ledger.n_cut_bytes)
-        meter = None
+        meter = n_expected = None
         if mode == "live":
             rehearsal = Rehearsal(endpoints, settings["roles"], templates, ledger, lengths=read_lengths(chosen.lengths))
-            meter = stack.enter_context(_metered(chosen, settings, endpoints, rehearsal, collect, ledger))
+            collect(ask=rehearsal)
+            meter = stack.enter_context(_metered(chosen, settings, endpoints, rehearsal, ledger))
+            n_expected = len(rehearsal.asked)
         address = stack.enter_context(_serving(chosen.templates)) if simulated and mode != "replay" else None
         ask = stack.enter_context(
             llm.Asker(
@@ -181,11 +183,12 @@ def _collect(chosen: argparse.Namespace) -> None:
                 mode=mode,
                 simulator=address,
                 meter=meter,
+                n_expected=n_expected,
                 quiet=chosen.quiet,
             )
         )
         collect(ask=ask)
-        count = ledger.seal(chosen.sealed, ask.asked, facts=ask.facts)
+        count = ledger.seal(chosen.sealed, facts=ask.facts)
     _log.info("sealed %s: %s", chosen.sealed, count)
     if count["failed"]:
         said = f"{chosen.stage} {chosen.shard} of {chosen.of}: {count['failed']} of {sum(count.values())} calls failed"
@@ -197,11 +200,9 @@ def _metered(
     settings: dict,
     endpoints: dict[str, words.Endpoint],
     rehearsal: Rehearsal,
-    collect: Callable[..., None],
     ledger: ledgers.Ledger,
 ) -> spending.Meter:
     """Say what this shard has still to ask and what it will cost, then open the meter that keeps the cap."""
-    collect(ask=rehearsal)
     prices = spending.read_prices(chosen.prices)
     found = rehearsal.estimate(prices)
     costs = [cost for _, _, cost in found.values()]

@@ -11,7 +11,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pandas as pd
 import pytest
 
-from persona_lib import llm
 from persona_lib import request as words
 from persona_lib.ledger import Ledger, LedgerError, ReplayMiss, replay
 from persona_lib.llm import Asker, AskError
@@ -146,7 +145,7 @@ def run(server, tmp_path, monkeypatch):
         ):
             replies = ask(rows)
             if seal:
-                ledger.seal(tmp_path / seal, ask.asked, facts=ask.facts)
+                ledger.seal(tmp_path / seal, facts=ask.facts)
             return replies
 
     return asked
@@ -495,12 +494,3 @@ def test_the_key_is_in_no_file_no_log_and_no_reply(run, server, tmp_path, caplog
 def test_a_short_stand_in_for_a_key_does_not_eat_text(run, monkeypatch):
     monkeypatch.setenv("TEST_KEY", "EMPTY")
     assert run(["EMPTY is a word"], key_variable="TEST_KEY")["text"].tolist() == ["EMPTY is a word"]
-
-
-@pytest.mark.parametrize(
-    ("headers", "seconds"),
-    [({"retry-after": "2"}, 2), ({"retry-after-ms": "20"}, 0.02), ({}, None), ({"retry-after": "soon"}, None),
-     ({"retry-after": "-1"}, None), ({"retry-after": "Thu, 01 Jan 1970 00:00:00 GMT"}, 0)],
-)  # fmt: skip
-def test_retry_after_forms(headers, seconds):
-    assert llm._retry_after(headers) == seconds
