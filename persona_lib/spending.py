@@ -23,8 +23,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from persona_lib import flights
 from persona_lib import ledger as ledgers
-from persona_lib.request import SIMULATOR, Endpoint, Reply
+from persona_lib.request import SIMULATOR, Endpoint, Reply, Request
 
 BOOK = "spending.json"
 _COLUMNS = ["price", "input_usd", "output_usd", "batch_discount", "as_of", "source"]
@@ -152,7 +153,8 @@ class Meter:
                 is_current = entry is not None and entry["bytes"] == path.stat().st_size
                 if path != self._path and not is_current and not _is_written(path):
                     used = usage(path)
-                    book[path.stem] = _entry(used, self._cost(used), path.stat().st_size)
+                    granted = (self._cost(used) or 0.0) + flights.held_usd(path)
+                    book[path.stem] = _entry(used, granted, path.stat().st_size)
             self._write(book, is_open=True)
         self._must_know({alias for entry in self._others.values() for alias in entry["usage"]})
         return self
@@ -180,6 +182,16 @@ class Meter:
         if reason is None:
             self._n_under_way += 1
         return reason
+
+    def bound(self, request: Request, endpoint: Endpoint) -> float:
+        """USD that a call costs at most: two characters a token in, the longest reply out; 0 where not known.
+
+        Where the endpoint's parameters set no max_tokens, a reply is taken to have 1,024 at most.
+        """
+        price = self._prices[endpoint.alias]
+        n_characters = sum(len(message["content"]) for message in request.messages)
+        most = endpoint.parameters.get("max_completion_tokens") or endpoint.parameters.get("max_tokens") or _TOKENS_OUT
+        return 0.0 if price is None else price.of(n_characters / 2, most)
 
     def hold(self, usd: float, *, already_sent: bool = False) -> str | None:
         """Set money aside for calls sent together, as a batch; why it cannot be, None if it is.

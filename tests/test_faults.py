@@ -9,15 +9,13 @@ import asyncio
 import json
 import resource
 import signal
-import threading
 import time
-from collections import Counter
 
 import httpx2
 import openai
 import pandas as pd
 import pytest
-import uvicorn
+from serving import FORMS, MODEL, TEXTS, Serving
 
 from persona_lib import ledger as ledgers
 from persona_lib.ledger import Ledger, LedgerError
@@ -25,41 +23,6 @@ from persona_lib.llm import Asker, AskError
 from persona_lib.request import Endpoint
 from persona_lib.simulator.app import make_app
 from persona_lib.simulator.faults import Plan, Rule
-from persona_lib.templates import Template
-
-FORMS = {"answer": Template("answer", 1, "", "Be kind.", "{{prompt}}")}
-TEXTS = [f"Why is {k} a number?" for k in range(12)]
-MODEL = "sim-small"
-
-
-class Serving:
-    """A server of the simulator in a thread of this process; counts the requests that reach it, by user text."""
-
-    def __init__(self, plan: Plan | None = None) -> None:
-        self.app, self.calls = make_app(faults=plan), Counter()
-
-    async def __call__(self, scope, receive, send):
-        async def counted():
-            message = await receive()
-            if message["type"] == "http.request" and scope["path"].endswith("completions"):
-                self.calls[json.loads(message["body"])["messages"][-1]["content"]] += 1
-            return message
-
-        await self.app(scope, counted, send)
-
-    def __enter__(self) -> Serving:
-        config = uvicorn.Config(self, port=0, log_level="critical", access_log=False, lifespan="off")
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, daemon=True)
-        self._thread.start()
-        while not self._server.started:
-            time.sleep(0.005)
-        self.url = f"http://127.0.0.1:{self._server.servers[0].sockets[0].getsockname()[1]}/v1"
-        return self
-
-    def __exit__(self, *_) -> None:
-        self._server.should_exit = self._server.force_exit = True
-        self._thread.join(timeout=10)
 
 
 @pytest.fixture

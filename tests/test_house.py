@@ -52,6 +52,8 @@ LAYERS = {
         "leave_one_out",
         "attempts",
         "plan",
+        "batch",
+        "flights",
         "spending",
         "usage",
         "rehearsal",

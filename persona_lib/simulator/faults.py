@@ -161,7 +161,7 @@ class Faults:
             more = message.get("more_body", False)
             parts.append(message.get("body", b""))
         body = b"".join(parts)
-        digest = hashlib.sha256(scope["path"].encode() + b"\0" + body).hexdigest()
+        digest = hashlib.sha256(scope["path"].encode() + b"\0" + _lasting(scope, body)).hexdigest()
         try:
             rule = of_header(header.decode("latin-1")) if header else self._rule(scope["path"], digest)
         except FaultError as error:
@@ -235,6 +235,12 @@ def of_header(text: str) -> Rule:
         except ValueError as error:
             raise FaultError(f"header {HEADER.decode()}: {part!r} is not NAME=NUMBER") from error
     return Rule.of({"fault": fault, **values}, f"header {HEADER.decode()}")
+
+
+def _lasting(scope: Mapping, body: bytes) -> bytes:
+    """The body as it is at every try; an upload's has a new boundary each time, so the path must do."""
+    kind = dict(scope["headers"]).get(b"content-type", b"")
+    return b"" if kind.startswith(b"multipart/") else body
 
 
 def _again(body: bytes, receive: Callable) -> Callable:
