@@ -5,16 +5,20 @@
 prints its port and serves until stdin closes. Every answer depends on the question alone. With `--storm` that
 share of the calls fails, chosen by a hash of question and call number: 429 with and without Retry-After, 500, 502,
 503, a dropped connection, half a body, a page instead of JSON, an answer that comes late. `GET /paid` tells how
-many whole answers each (sample, question) was sent: what an endpoint would charge for.
+many whole answers each (sample, question) was sent, which is what an endpoint would charge for; `GET /calls` how
+many calls there were.
 """
 
 import argparse
 import asyncio
 import hashlib
 import json
+import subprocess
 import sys
 import threading
+import urllib.request
 from collections import Counter
+from typing import Any
 
 FAULTS = ("429 wait", "429", "500", "502", "503", "drop", "half", "page", "late")
 LATE_S = 0.5
@@ -58,6 +62,8 @@ class Line(asyncio.Protocol):
             body, self.rest = self.rest[end + 4 : end + 4 + size], self.rest[end + 4 + size :]
             if head.startswith(b"get /paid"):
                 self.send(json.dumps(self.state.paid).encode())
+            elif head.startswith(b"get /calls"):
+                self.send(str(self.state.calls.total()).encode())
             else:
                 self.call(json.loads(body))
 
@@ -128,10 +134,34 @@ def completion(text: str, model: str, *, n_in: int) -> bytes:
     ).encode()
 
 
-async def serve(state: State) -> None:
-    """Serve on a free port of 127.0.0.1, printed as the only line, until stdin closes."""
+class Server:
+    """A loopback server in a process of its own, as a context manager; `url` ends in /v1."""
+
+    def __init__(self, *, latency_ms: float = 0, storm: float = 0, port: int = 0) -> None:
+        named = {"latency-ms": latency_ms, "storm": storm, "port": port}
+        self._command = [sys.executable, __file__, *(f"--{name}={value}" for name, value in named.items())]
+
+    def __enter__(self) -> "Server":
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen(self._command, stdin=pipe, stdout=pipe, text=True)
+        self.port = int(self._process.stdout.readline())
+        self.url = f"http://127.0.0.1:{self.port}/v1"
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.stdin.close()
+        self._process.wait()
+
+    def read(self, what: str) -> Any:
+        """What GET /paid or /calls gives."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/{what}") as found:
+            return json.load(found)
+
+
+async def serve(state: State, port: int) -> None:
+    """Serve on a port (0: a free one) of 127.0.0.1, printed as the only line, until stdin closes."""
     loop, ended = asyncio.get_running_loop(), asyncio.Event()
-    server = await loop.create_server(lambda: Line(state), "127.0.0.1", 0, backlog=2048)
+    server = await loop.create_server(lambda: Line(state), "127.0.0.1", port, backlog=2048)
     print(server.sockets[0].getsockname()[1], flush=True)
     threading.Thread(target=lambda: (sys.stdin.read(), loop.call_soon_threadsafe(ended.set)), daemon=True).start()
     await ended.wait()
@@ -142,8 +172,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--latency-ms", type=float, default=0)
     parser.add_argument("--storm", type=float, default=0, help="share of the calls that fail")
+    parser.add_argument("--port", type=int, default=0, help="0: a free one")
     args = parser.parse_args()
-    asyncio.run(serve(State(args.latency_ms / 1000, args.storm)))
+    asyncio.run(serve(State(args.latency_ms / 1000, args.storm), args.port))
 
 
 if __name__ == "__main__":

@@ -50,6 +50,7 @@ class Progress:
         self._bar.total = max(self._n_expected, self._n_asked)
         self._bar.initial += n_known  # what costs no time says nothing of the rate
         self._bar.update(n_known)
+        self._bar.refresh()
 
     def count(self, replies: list[Reply], *, n_retries: int) -> None:
         """These have become durable; so many tries were repeated since the start."""

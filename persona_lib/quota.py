@@ -7,6 +7,7 @@ the time that was reached before it: calls are spaced evenly and come in the ord
 from __future__ import annotations
 
 import fcntl
+import math
 import os
 import time
 from collections.abc import Callable
@@ -63,7 +64,7 @@ class Quota:
                 used = [float(part) for part in os.pread(number, 100, 0).split()]
             except ValueError:
                 used = []
-            if len(used) != 2:
+            if len(used) != 2 or not all(map(math.isfinite, used)):
                 used = [now, now]
             used = [min(max(until, now), now + _AHEAD_S) for until in used]
             after = [until + n * each for until, n, each in zip(used, amounts, self._seconds, strict=True)]
