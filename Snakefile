@@ -18,7 +18,8 @@ FIGURES = "figures/runs/{run}"
 SHARDS = range(config["shards"])
 TEMPLATES = sorted(expand("data/templates/{name}.yaml", name=glob_wildcards("data/templates/{name}.yaml").name))
 SIMULATED = is_simulated(config)
-CAP = "none" if config["spend"]["cap_usd"] is None else config["spend"]["cap_usd"]  # no parameter: raising it asks nothing anew
+# Not among the parameters of a rule: raising the cap must ask nothing anew.
+CAP = "none" if config["spend"]["cap_usd"] is None else config["spend"]["cap_usd"]
 
 
 wildcard_constraints:
@@ -42,6 +43,9 @@ rule overview:
         library=library_files("notebooks/00_overview.ipynb"),
         decisions="data/reference/decisions.csv",
         bank=config["prompts"]["bank"],
+        templates=TEMPLATES,
+        lengths="data/reference/typical_lengths.csv",
+        prices="data/reference/prices.csv",
     output:
         plan=f"{RUN}/plan.parquet",
         notebook=f"{RUN}/notebooks/00_overview.ipynb",

@@ -55,7 +55,8 @@ class Rehearsal:
         self.asked.add(request.hash)
         known = self._ledger.find(request) if self._ledger is not None else None
         if known is not None:
-            return known
+            repair = words.repair(request, known)
+            return known if repair is None else words.settled(known, self._reply(repair, template))
         length = sum(len(message["content"]) for message in request.messages)
         if request.response_schema is not None:
             length += len(words.canonical(request.response_schema))

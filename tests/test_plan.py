@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from persona_lib import cli, plan, quote, schema, sealed, spending, templates, usage
+from persona_lib import cli, plan, quote, schema, sealed, spending, structured, templates, usage
 from persona_lib import request as words
 from persona_lib.ledger import Ledger
 from persona_lib.prompts import read_bank, screen
@@ -204,8 +204,8 @@ def test_stand_ins_fit_the_schemas_of_all_templates_and_all_have_a_length():
     for name, template in FORMS.items():
         assert LENGTHS.loc[("reply", name)].gt(0).all()
         if template.response_schema is not None:
-            schema_text = words.canonical(template.response_schema)
-            assert words._wrong(words.canonical(stand_in(template.response_schema)), schema_text) == "", name
+            text = words.canonical(stand_in(template.response_schema))
+            assert structured.parsed(text, words.canonical(template.response_schema))[1] == "", name
 
 
 class TestCommand:
@@ -224,3 +224,20 @@ class TestCommand:
         (tmp_path / "x.yaml").write_text(text)
         assert cli.main(["plan", str(tmp_path / "x.yaml")]) == 1
         assert message in capsys.readouterr().err
+
+
+def test_a_rehearsal_knows_the_repair_that_follows_a_reply_out_of_form(tmp_path):
+    """An endpoint without JSON schema: the recorded reply is no JSON, so one more call is still to be made."""
+    endpoints = {"mine": Endpoint("mine", "m", json_schema=False)}
+    slots = dict.fromkeys(FORMS["judge_no_persona"].slots, "x")
+    rows = pd.DataFrame([{"endpoint": "mine", "template": "judge_no_persona", "slots": slots}])
+    asked = words.build(rows, endpoints=endpoints, templates=FORMS)[0]
+    with Ledger(tmp_path, "toy", shard=0, of=1) as ledger:
+        for reply, missing in ((None, 1), (Reply("unparsed", detail="no JSON object in it: A."), 1)):
+            if reply is not None:
+                ledger.append([(asked, reply)])
+            ask = Rehearsal(endpoints, {}, FORMS, ledger, lengths=LENGTHS)
+            assert ask(rows)["status"].tolist() == ["ok"] and len(ask.calls()) == missing
+        ledger.append([(words.repair(asked, reply), Reply("ok", text='{"choice": "A"}'))])
+        ask = Rehearsal(endpoints, {}, FORMS, ledger, lengths=LENGTHS)
+        assert ask(rows)["data"].tolist() == [{"choice": "A"}] and ask.calls().empty
