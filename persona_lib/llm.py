@@ -255,6 +255,10 @@ class _Desk:
                 continue
             request, number = self._again_next() if is_due else (waiting.popleft(), 1)
             if number == 1 and self._meter is not None and (said := self._meter.stop_reason()):
+                if self._meter.n_under_way:  # these may turn out cheaper than what is set aside for them
+                    waiting.appendleft(request)
+                    await self._sleep(0.02)
+                    continue
                 _stop(stop, AskError(f"{said}; the answers so far are kept, the same command goes on"))
                 break
             n_tokens = _n_prompt_tokens(request) + self._tokens_out

@@ -108,7 +108,8 @@ def price_of(endpoint: Endpoint, prices: pd.DataFrame) -> Price | None:
 class Meter:
     """Counts what the answers of one shard cost, and says when its run may send no more.
 
-    Use it as a context manager while the shard's ledger is open.
+    Use it as a context manager while the shard's ledger is open. `n_under_way` is how many calls were
+    admitted and not yet charged.
 
     Parameters
     ----------
@@ -138,7 +139,7 @@ class Meter:
         self._path, self._endpoints, self._cap, self._expected = Path(ledger), endpoints, cap_usd, expected_usd
         self._prices = {alias: price_of(endpoint, prices) for alias, endpoint in endpoints.items()}
         self._uncounted = ""
-        self._n_under_way, self._held = 0, 0.0
+        self.n_under_way, self._held = 0, 0.0
         self._dearest = max((self._first_guess(alias) for alias in asked), default=0.0)
         self._is_guess = True
         self._used = usage(self._path)
@@ -166,7 +167,7 @@ class Meter:
 
     def charge(self, reply: Reply, endpoint: Endpoint) -> None:
         """Count one answer that has become durable."""
-        self._n_under_way = max(0, self._n_under_way - 1)
+        self.n_under_way = max(0, self.n_under_way - 1)
         price = self._prices[endpoint.alias]
         counted = _add(self._used, endpoint.alias, reply.tokens_in, reply.tokens_out)
         if not counted and reply.status in ("ok", "unparsed") and price != Price(0.0, 0.0):
@@ -178,9 +179,9 @@ class Meter:
 
     def stop_reason(self) -> str | None:
         """Why no further call may be sent; None admits one, which is under way until it is charged."""
-        reason = self._refusal(self._held + (self._n_under_way + 1) * self._dearest)
+        reason = self._refusal(self._held + (self.n_under_way + 1) * self._dearest)
         if reason is None:
-            self._n_under_way += 1
+            self.n_under_way += 1
         return reason
 
     def bound(self, request: Request, endpoint: Endpoint) -> float:

@@ -229,6 +229,26 @@ class TestCollect:
         assert cli.main(house()) == 0
         assert {key: server.calls[key] for key in safe} == before
 
+    def test_a_cap_stops_the_run_before_it_is_passed_and_raising_it_goes_on(self, house, server, capsys, tmp_path):
+        """The oracle of the cost: the server's own counts at gpt-4's USD 30 and 60 per million tokens."""
+        endpoints = json.loads(house()[house().index("--settings") + 1])["endpoints"]
+        endpoints["large"] |= {"price": "gpt-4", "parameters": {"max_tokens": 100}}
+        arguments = house(endpoints=endpoints)
+
+        def paid():
+            return sum(n * len(text) * 90 / 1e6 for (text, _), n in server.calls.items())
+
+        assert cli.main([*arguments, "--cap-usd", "0.3"]) == 1
+        said = capsys.readouterr().err
+        assert "400 calls to make, USD " in said and "the run is capped at USD 0.30" in said
+        assert "the spending cap is reached" in said and "the same command goes on" in said
+        assert 0.25 < paid() <= 0.3 and not (tmp_path / "run" / "toy-0-of-1.parquet").exists()
+        assert cli.main([*arguments, "--cap-usd", "0.3"]) == 1 and paid() <= 0.3
+        assert cli.main([*arguments, "--cap-usd", "3"]) == 0
+        assert set(server.calls.values()) == {1}, "nothing was paid for twice"
+        assert cli.main([*house(), "--cap-usd", "3"]) == 1
+        assert "the price of endpoint large is not known" in capsys.readouterr().err
+
     def test_no_key_in_any_file_or_stream(self, house, tmp_path, capfd):
         assert cli.main(house()) == 0
         said = capfd.readouterr()
