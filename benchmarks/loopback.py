@@ -68,7 +68,7 @@ class Line(asyncio.Protocol):
                 self.call(json.loads(body))
 
     def call(self, body: dict) -> None:
-        question = body["messages"][-1]["content"]
+        question = str(body["messages"][-1]["content"]) if body["messages"] else ""  # a client may ask nothing at first
         key = f"{body.get('seed')} {question}"
         fault, wait = self.state.fault(key), self.state.latency_s
         if fault == "late":
