@@ -13,27 +13,23 @@ with an unknown id, or two different ones with the same id, are not recorded.
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import json
 import logging
 import secrets
 import tempfile
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
 from typing import IO, Any, TypeVar
 
-from persona_lib import request as words
+from persona_lib.batch_files import PATH, NoAnswer, asking, doubtful, outcome, rows
 from persona_lib.flights import Flight, Flights
 from persona_lib.ledger import Ledger
 from persona_lib.line import FILTERED, Again, AskError, Line, body
-from persona_lib.request import Reply, Request
+from persona_lib.request import SIMULATOR, Reply, Request
 from persona_lib.spending import Meter
 
 MOST_REQUESTS = 50_000
 MOST_BYTES = 200_000_000
-PATH = "/v1/chat/completions"
 _KEY = "persona_batch"  # in the metadata of a batch
 _SLICE = 1_000  # answers in memory at once
 _POLL_S = (0.2, 60.0)  # between two looks at what is in flight: at first, and at most
@@ -44,15 +40,6 @@ T = TypeVar("T")
 
 class _Gone(Exception):
     """The endpoint does not know what it is asked about."""
-
-
-@dataclass
-class _Found:
-    """What the files of an ended batch hold: answers by hash; what is no answer, and why; a reason to stop."""
-
-    replies: dict[str, Reply] = field(default_factory=dict)
-    reasons: dict[str, str] = field(default_factory=dict)
-    stop: str = ""
 
 
 class Batches:
@@ -82,6 +69,11 @@ class Batches:
         self._tries: Counter[str] = Counter()
         self._under_way: dict[str, Flight] = {}
         self._most, self._is_full = MOST_REQUESTS, False
+
+    def in_flight(self, requests: Iterable[Request]) -> list[Request]:
+        """Those requests that earlier runs left in a batch: they are on their way, whatever the transport is now."""
+        flying = {digest for flight in self._flights.open(self._endpoint.alias) for digest in flight.hashes}
+        return [request for request in requests if request.hash in flying]
 
     async def ask(self, requests: Iterable[Request]) -> None:
         """Answer every request, or return early when the run stops; what is in flight then stays there.
@@ -151,8 +143,7 @@ class Batches:
         """Write the first requests that fit in one batch and under the cap; which, the money held, why no more."""
         part, n_bytes, usd, reason = [], 0, 0.0, ""
         for request in ready[: self._most]:
-            line = {"custom_id": request.hash, "method": "POST", "url": PATH, "body": body(request)}
-            block = json.dumps(line).encode() + b"\n"
+            block = asking(request, body(request))
             if n_bytes + len(block) > MOST_BYTES:
                 reason = f"a request of {len(block)} bytes is too large for a batch"
                 break
@@ -205,7 +196,7 @@ class Batches:
         try:
             batch = await self._patiently("show a batch", partial(self._show, flight.batch))
         except _Gone:
-            if self._endpoint.base_url != words.SIMULATOR:
+            if self._endpoint.base_url != SIMULATOR:
                 raise AskError(
                     f"endpoint {self._endpoint.alias} knows no batch {flight.batch}, which {self._flights.path.name} "
                     "records: is the key of another account? If it is gone for good, delete that file and ask again"
@@ -214,26 +205,27 @@ class Batches:
             return
         if batch.status not in ("completed", "failed", "expired", "cancelled"):
             return
-        found = _Found()
+        reasons: dict[str, NoAnswer] = {}
         n_completed = batch.request_counts.completed if batch.request_counts else 0
         for file, n_rows in ((batch.output_file_id, n_completed), (batch.error_file_id, 0)):
             if file is not None:
                 with tempfile.TemporaryFile() as copy:
                     fetch = partial(self._download, file, copy, n_rows)
                     await self._patiently("give a file", fetch, limit_s=_FILE_S)
-                    await self._take(copy, flight, found)
+                    reasons |= await self._take(copy, flight)
         if self._stop.done():
             return
+        refused = next((f"did not take a request ({none.reason})" for none in reasons.values() if none.is_refused), "")
         if batch.status == "failed":
-            found.stop = self._why_not_taken(batch, flight)
-        elif not found.stop and batch.status != "cancelled":
-            await self._count_tries(sorted(flight.hashes & self._waiting.keys()), found, batch.status)
+            refused = self._why_not_taken(batch, flight)
+        elif batch.status == "cancelled":
+            refused = f"batch {batch.id} was cancelled"
+        elif not refused:
+            await self._count_tries(sorted(flight.hashes & self._waiting.keys()), reasons, batch.status)
         self._land(flight, batch.status)
-        if batch.status == "cancelled":
-            found.stop = f"batch {batch.id} was cancelled"
-        if found.stop:
+        if refused:
             said = "the answers so far are kept, the same command hands over the rest"
-            raise AskError(f"endpoint {self._endpoint.alias}: {found.stop}; {said}")
+            raise AskError(f"endpoint {self._endpoint.alias}: {refused}; {said}")
 
     def _land(self, flight: Flight, status: str) -> None:
         self._flights.write("ended", flight.key, status=status)
@@ -255,63 +247,32 @@ class Batches:
         async with self._line.client.files.with_streaming_response.content(file) as response:
             async for block in response.iter_bytes():
                 copy.write(block)
-        if sum(1 for _ in _rows(copy)) < n_rows:
+        if sum(1 for _ in rows(copy)) < n_rows:
             raise ValueError(f"{file} has fewer lines than answers")
 
-    async def _take(self, copy: IO[bytes], flight: Flight, found: _Found) -> None:
-        """Record the answers of one file, a slice at a time; keep in mind what is no answer, and why."""
-        doubtful, n_strangers = self._doubtful(copy, flight)
-        for digest in doubtful:
-            found.reasons[digest] = "two different answers came back"
+    async def _take(self, copy: IO[bytes], flight: Flight) -> dict[str, NoAnswer]:
+        """Record the answers of one file, a slice at a time; which requests it has no answer to, and why."""
+        twofold, n_strangers = doubtful(copy, flight.hashes)
+        reasons = dict.fromkeys(twofold, NoAnswer("two different answers came back"))
         if n_strangers:
             _log.warning("batch %s: %d answers to requests that it does not hold", flight.batch, n_strangers)
         part: dict[str, Request] = {}
-        for row in _rows(copy):
-            request = self._waiting.get(row["custom_id"])
-            if request is None or request.hash not in flight.hashes or request.hash in doubtful or request.hash in part:
+        for row in rows(copy):
+            digest = row["custom_id"]
+            request = self._waiting.get(digest)
+            if request is None or digest not in flight.hashes or digest in twofold or digest in part:
                 continue
-            reply = self._reply(request, row, found)
-            if reply is not None:
-                await self._answers.put((request, reply))
-                part[request.hash] = request
+            said = outcome(request, row, clean=self._line.clean, filtered=FILTERED)
+            if isinstance(said, NoAnswer):
+                reasons[digest] = said
+                continue
+            await self._answers.put((request, said))
+            part[digest] = request
             if len(part) >= _SLICE:
                 await self._until_kept(part)
                 part = {}
         await self._until_kept(part)
-
-    def _doubtful(self, copy: IO[bytes], flight: Flight) -> tuple[set[str], int]:
-        """Hashes that come with two different answers, and how many answers are to nobody."""
-        first: dict[str, bytes] = {}
-        doubtful, n_strangers = set(), 0
-        for row in _rows(copy):
-            digest = row["custom_id"]
-            if digest not in flight.hashes:
-                n_strangers += 1
-                continue
-            said = hashlib.sha256(words.canonical(row.get("response")).encode()).digest()
-            if first.setdefault(digest, said) != said:
-                doubtful.add(digest)
-        return doubtful, n_strangers
-
-    def _reply(self, request: Request, row: Mapping[str, Any], found: _Found) -> Reply | None:
-        """The answer in one line of an output or error file; None with a reason in `found` if it is none."""
-        response, error = row.get("response") or {}, row.get("error") or {}
-        body, status = response.get("body"), response.get("status_code")
-        if status == 200:
-            try:
-                return words.read(request, self._line.clean(json.dumps(body)))
-            except words.ReplyError as problem:
-                found.reasons[request.hash] = str(problem)
-                return None
-        told = body.get("error") or {} if isinstance(body, dict) else {}
-        code, message = error.get("code") or told.get("code"), error.get("message") or told.get("message")
-        said = self._line.clean(f"{status or code}: {message}")[:300]
-        if code in FILTERED:
-            return Reply("refused", detail=said, finish_reason="content_filter")
-        if isinstance(status, int) and 400 <= status < 500 and status not in (408, 409, 429):
-            found.stop = f"did not take a request ({said})"
-        found.reasons[request.hash] = said
-        return None
+        return reasons
 
     async def _until_kept(self, part: Mapping[str, Request]) -> None:
         while not self._stop.done() and not all(request in self._ledger for request in part.values()):
@@ -320,13 +281,13 @@ class Batches:
             for digest in part:
                 del self._waiting[digest]
 
-    async def _count_tries(self, missing: list[str], found: _Found, status: str) -> None:
+    async def _count_tries(self, missing: list[str], reasons: Mapping[str, NoAnswer], status: str) -> None:
         """What a batch did not answer is handed over again, until it has been often enough."""
         for digest in missing:
             self._tries[digest] += 1
             if self._tries[digest] > self._endpoint.retries:
-                said = found.reasons.get(digest, f"no answer in a batch that is {status}")
-                reply = Reply("failed", detail=f"{said}; tries: {self._tries[digest]}")
+                none = reasons.get(digest, NoAnswer(f"no answer in a batch that is {status}"))
+                reply = Reply("failed", detail=f"{none.reason}; tries: {self._tries[digest]}")
                 await self._answers.put((self._waiting.pop(digest), reply))
 
     def _why_not_taken(self, batch: Any, flight: Flight) -> str:
@@ -372,19 +333,3 @@ class Batches:
             raise Again(str(error)) from None
         except (openai.APIResponseValidationError, AttributeError, TypeError, ValueError) as error:
             raise Again(f"not understood: {' '.join(str(error).split())[:80]}") from None
-
-
-def _rows(copy: IO[bytes]) -> Iterator[dict]:
-    """The lines of a file.
-
-    Raises
-    ------
-    ValueError
-        A line is no JSON object with a custom_id: the file is not what it should be, or not whole.
-    """
-    copy.seek(0)
-    for line in copy:
-        row = json.loads(line)
-        if not isinstance(row, dict) or "custom_id" not in row:
-            raise ValueError(f"no line of a batch: {line[:40]!r}")
-        yield row

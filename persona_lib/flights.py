@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from persona_lib import locks
 from persona_lib.sealed import LedgerError
 
 SUFFIX = ".batches"
@@ -36,7 +37,7 @@ class Flight:
 
 
 class Flights:
-    """The batches of one stage: all shards' are read, one's own file is written.
+    """The batches of one stage: one's own file is written, those of shards that nobody works on are read too.
 
     Parameters
     ----------
@@ -54,8 +55,9 @@ class Flights:
         stage = self.path.stem.rsplit("-", 3)[0]
         self._known: dict[str, Flight] = {}
         for path in sorted(self.path.parent.glob(f"{stage}-*-of-*{SUFFIX}")):
-            for event in events(path):
-                _apply(self._known, event)
+            if path == self.path or not locks.is_held(path.with_suffix(".lock")):
+                for event in events(path):
+                    _apply(self._known, event)
 
     def open(self, endpoint: str) -> list[Flight]:
         """The flights at one endpoint that have not ended, in the order of their plans."""
@@ -118,10 +120,10 @@ def held_usd(ledger: str | Path) -> float:
 
 def _apply(known: dict[str, Flight], event: dict) -> Flight:
     key = event["key"]
-    if event["event"] == "planned":
-        known[key] = Flight(key, event["endpoint"], frozenset(event["hashes"]), event["usd"])
     flight = known.setdefault(key, Flight(key, "", frozenset()))
-    if event["event"] == "made":
+    if event["event"] == "planned":
+        flight.endpoint, flight.hashes, flight.usd = event["endpoint"], frozenset(event["hashes"]), event["usd"]
+    elif event["event"] == "made":
         flight.batch = event["batch"]
     elif event["event"] == "ended":
         flight.ended = event["status"]

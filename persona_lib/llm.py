@@ -27,6 +27,7 @@ import pandas as pd
 
 from persona_lib import pressure, sealed
 from persona_lib import request as words
+from persona_lib.batch import Batches
 from persona_lib.ledger import Ledger, ReplayMiss
 from persona_lib.line import SIMULATOR, Again, AskError, Line
 from persona_lib.progress import Meter, Progress
@@ -174,16 +175,15 @@ class Asker:
 
     async def _work(self, alias: str, waiting: deque[Request], answers: asyncio.Queue, stop: asyncio.Future) -> None:
         desk = self._desks[alias]
-        if desk.line.endpoint.transport == "chat":
-            await desk.work(waiting, answers, stop)
-            return
-        from persona_lib.batch import Batches
-
         try:
             batches = Batches(desk.line, self._ledger, answers=answers, stop=stop, meter=self._meter)
-            await batches.ask(waiting)
+            by_batch = list(waiting) if desk.line.endpoint.transport == "batch" else batches.in_flight(waiting)
+            await batches.ask(by_batch)
         except Exception as error:
             _stop(stop, error)
+            return
+        done = {request.hash for request in by_batch}
+        await desk.work(deque(request for request in waiting if request.hash not in done), answers, stop)
 
     async def _keep(self, answers: asyncio.Queue, stop: asyncio.Future) -> None:
         """Write what has come in while the disk was busy with the batch before, until None comes."""

@@ -15,7 +15,6 @@ from __future__ import annotations
 import fcntl
 import json
 import math
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from persona_lib import flights
+from persona_lib import flights, locks
 from persona_lib import ledger as ledgers
 from persona_lib.request import SIMULATOR, Endpoint, Reply, Request
 
@@ -152,7 +151,7 @@ class Meter:
             for path in sorted(self._path.parent.glob("*.jsonl")):
                 entry = book.get(path.stem)
                 is_current = entry is not None and entry["bytes"] == path.stat().st_size
-                if path != self._path and not is_current and not _is_written(path):
+                if path != self._path and not is_current and not locks.is_held(path.with_suffix(".lock")):
                     used = usage(path)
                     granted = (self._cost(used) or 0.0) + flights.held_usd(path)
                     book[path.stem] = _entry(used, granted, path.stat().st_size)
@@ -302,18 +301,3 @@ def _add(used: dict[str, list[int]], alias: str, tokens_in: int | None, tokens_o
 
 def _entry(used: Mapping[str, list[int]], granted: float | None, size: int) -> dict:
     return {"usage": {alias: list(row) for alias, row in used.items()}, "granted_usd": granted or 0.0, "bytes": size}
-
-
-def _is_written(path: Path) -> bool:
-    """Whether some process has this ledger open."""
-    lock = path.with_suffix(".lock")
-    if not lock.exists():
-        return False
-    number = os.open(lock, os.O_RDWR)
-    try:
-        fcntl.flock(number, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(number)
-    return False

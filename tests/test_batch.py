@@ -245,6 +245,29 @@ class TestResume:
             assert ask(server)["text"].to_dict() == true
             assert len(made(server)) == 2 and n_answered(server) == 12
 
+    def test_what_is_in_flight_is_awaited_even_where_the_transport_is_chat_now(self, ask, true, monkeypatch):
+        with Serving() as server:
+            revive = self.dies_waiting(monkeypatch)
+            with pytest.raises(Died):
+                ask(server, TEXTS[:7])
+            revive()
+            assert ask(server, transport="chat")["text"].to_dict() == true
+            assert n_answered(server) == 7 and set(server.calls) == set(TEXTS[7:])
+
+    def test_events_count_whatever_the_order_of_the_files_that_hold_them(self, tmp_path):
+        """A shard of another cut ends a flight in its own file, which sorts before the one that planned it."""
+        Flights(tmp_path / "toy-1-of-2.jsonl").write("planned", "k", endpoint="large", hashes=["h"], usd=0.5)
+        first = Flights(tmp_path / "toy-0-of-1.jsonl")
+        assert [flight.hashes for flight in first.open("large")] == [{"h"}]
+        first.write("ended", "k", status="completed")
+        assert not Flights(tmp_path / "toy-0-of-1.jsonl").open("large")
+
+    def test_flights_of_a_shard_at_work_are_its_own_business(self, tmp_path):
+        with Ledger(tmp_path, "toy", shard=1, of=2) as other:
+            Flights(other.path).write("planned", "k", endpoint="large", hashes=["h"], usd=0.5)
+            assert not Flights(tmp_path / "toy-0-of-2.jsonl").open("large")
+        assert Flights(tmp_path / "toy-0-of-2.jsonl").open("large")
+
     def test_a_batch_that_the_endpoint_does_not_know_stops_the_run(self, ask, monkeypatch):
         with Serving() as server:
             revive = self.dies_waiting(monkeypatch)

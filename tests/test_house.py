@@ -53,6 +53,7 @@ LAYERS = {
         "attempts",
         "plan",
         "batch",
+        "batch_files",
         "flights",
         "spending",
         "usage",
