@@ -20,7 +20,7 @@ from persona_lib.simulator import minds, writing
 from persona_lib.simulator.forms import parse_description
 from persona_lib.simulator.sentences import load_bank, split
 from persona_lib.simulator.topics import topic_phrase
-from persona_lib.simulator.world import World, choice_probability, choose, load
+from persona_lib.simulator.world import World, load
 
 REPO = Path(__file__).resolve().parents[1]
 
@@ -72,10 +72,8 @@ def test_influence_on_choices_orders_like_the_weights():
         without = np.array([world.position({k: v for k, v in lines.items() if k != name}) for lines in full])[which]
         with_it = without + world.weights[name] * world.effects(name, [lines[name] for lines in full])[which]
         same = rng.random(n)
-        a, b = (
-            choose(choice_probability(world.utility(p, difference, 0), noise=0.1, position_bias=0.0), same)
-            for p in (without, with_it)
-        )
+        who = world.models["sim-judge"]
+        a, b = (world.choose(p, difference, 0 * difference, who, uniform=same) for p in (without, with_it))
         found[name] = np.mean(a != b)
     assert spearmanr(list(found.values()), [world.weights[k] for k in found]).statistic > 0.9
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from persona_lib.simulator import minds, portraits, topics, writing
 from persona_lib.simulator.forms import Forms, parse_description
 from persona_lib.simulator.sentences import phrases
-from persona_lib.simulator.world import Model, choose, load, uniform
+from persona_lib.simulator.world import Model, load, uniform
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def judge(call: Call) -> str:
     chance = minds.prefer_first(
         call.slots.get("persona", ""), call.slots["answer_a"], call.slots["answer_b"], call.who, sample=call.sample
     )
-    return json.dumps({"choice": "A" if choose(chance, call.uniform("choice")) else "B"})
+    return json.dumps({"choice": "A" if call.uniform("choice") < chance else "B"})
 
 
 def answer_output_only(call: Call) -> str:
@@ -131,8 +131,7 @@ def answer_from_summary(call: Call) -> str:
 
 def examine(call: Call) -> str:
     persona, text = call.slots["persona"], call.slots["answer"]
-    passed = bool(choose(minds.accept(persona, text, call.who), call.uniform("verdict")))
-    if passed:
+    if call.uniform("verdict") < minds.accept(persona, text, call.who):
         return json.dumps({"needs_revision": False, "reason": "The answer suits this person as it stands."})
     d, direction = minds.losses(persona, text, call.who)[0]
     reason = f"This person would want an answer that {writing.pole(d, direction)[1]}."

@@ -13,7 +13,9 @@ import numpy as np
 import pandas as pd
 
 from persona_lib.simulator.forms import labels
-from persona_lib.simulator.minds import model, prefer_first
+from persona_lib.simulator.minds import model, stand
+from persona_lib.simulator.sentences import load_bank
+from persona_lib.simulator.world import load
 
 PLACEBO = "placebo"
 
@@ -107,12 +109,15 @@ def _askable(rows: pd.DataFrame, answers: pd.DataFrame) -> pd.DataFrame:
 
 def _first_chosen(rows: pd.DataFrame, settings: Mapping) -> np.ndarray:
     """Chance that the answer shown first is chosen, row by row."""
-    raters = {alias: model(settings["endpoints"][alias]["model"]) for alias in rows["rater_id"].unique()}
-    columns = (rows[c] for c in ("description", "text_a", "text_b", "swapped", "rater_id"))
-    return np.array(
-        [
-            prefer_first(shown, *((b, a) if swapped else (a, b)), raters[alias])
-            for shown, a, b, swapped, alias in zip(*columns, strict=True)
-        ],
-        dtype=float,
-    )
+    found = np.empty(len(rows))
+    for alias, at in rows.groupby("rater_id").indices.items():
+        who, own = model(settings["endpoints"][alias]["model"]), rows.iloc[at]
+        stands = {text: stand(text, who) for text in own["description"].unique()}
+        read = {text: load_bank().vector(text) for text in pd.unique(own[["text_a", "text_b"]].to_numpy().ravel())}
+        (a, words_a), (b, words_b) = (zip(*map(read.get, own[c]), strict=True) for c in ("text_a", "text_b"))
+        is_b_first = own["swapped"].to_numpy(dtype=bool)[:, None]
+        first, second = np.where(is_b_first, b, a), np.where(is_b_first, a, b)
+        more_words = (np.array(words_a) - np.array(words_b)) * np.where(is_b_first[:, 0], -1, 1)
+        positions = np.array([stands[text] for text in own["description"]])
+        found[at] = load().chance_first(positions, first, second, who, more_words=more_words)
+    return found

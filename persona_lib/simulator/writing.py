@@ -16,7 +16,6 @@ from persona_lib.streams import generator
 
 SHORTER = "Say it in fewer words."
 _QUOTED = re.compile(r"“([^”]*)”")
-_RANK_WEIGHTS = (1.0, 0.85, 0.7, 0.6, 0.5, 0.4, 0.3)
 
 
 @lru_cache(maxsize=5_000)
@@ -129,12 +128,12 @@ def revise(prompt: str, text: str, criticism: str, who: Model, digest: bytes) ->
     adjectives = {pole(d, sign)[0]: (d, sign) for d in range(len(aim)) for sign in (-1.0, 1.0)}
     asked = criticism.rpartition("SUGGESTIONS:")[2]
     found = [adjectives[a] for a in re.findall(r"Be more ([\w-]+)", asked) if a in adjectives]
-    for (d, sign), weight in zip(found, _RANK_WEIGHTS, strict=False):
+    for (d, sign), weight in zip(found, writing["follows"], strict=False):
         aim[d] = sign * weight * writing["pull"]
     sentences, topic = split(text), topic_phrase(prompt)
     disliked = set(_QUOTED.findall(criticism.partition("What does not:")[2]))
     scores = bank.vectors @ (aim + load().habit[who.name]) + _fit(prompt) + _wander(who, digest)
-    worth = [float(aim @ bank.vector(s)[0]) - 0.5 * (s in disliked) for s in sentences]
+    worth = [float(aim @ bank.vector(s)[0]) - writing["disliked"] * (s in disliked) for s in sentences]
     scores[[j for j in map(bank.find, sentences) if j is not None]] = -np.inf
     for i in np.argsort(worth, kind="stable")[: who.n_replaced]:
         rest = " ".join(sentences[:i] + sentences[i + 1 :])
@@ -149,7 +148,7 @@ def revise(prompt: str, text: str, criticism: str, who: Model, digest: bytes) ->
         if aim @ bank.vectors[best] > aim @ bank.vector(sentences[i])[0]:
             sentences[i] = says[best]
             scores[best] = -np.inf
-    if SHORTER in asked and len(sentences) > 4 and not overruns:
+    if SHORTER in asked and len(sentences) > writing["shortest"] and not overruns:
         body = range(1, len(sentences) - 1)
         del sentences[min(body, key=lambda i: float(aim @ bank.vector(sentences[i])[0]))]
     return " ".join(sentences)
