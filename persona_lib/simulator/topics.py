@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from functools import cache, lru_cache
 
-from persona_lib.simulator.sentences import phrases
+from persona_lib.simulator.sentences import phrases, subjects
 from persona_lib.simulator.world import uniform
 
 _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
@@ -160,6 +160,29 @@ def _gerund(verb: str) -> str:
         return verb[:-1] + "ing"
     short = re.fullmatch(r"(?:[^aeiou]|qu)*[aeiou][bdgklmnprt]", verb)
     return verb + verb[-1] * bool(short) + "ing"
+
+
+@lru_cache(maxsize=20_000)
+def subject_of(prompt: str) -> str:
+    """The subject, a key of `subjects.yaml`, most of whose words a prompt holds; the first of equals, `life` if none.
+
+    Examples
+    --------
+    >>> subject_of("Should vaccines be mandatory?"), subject_of("Why?")
+    ('health', 'life')
+    """
+    words = _stems(prompt)
+    counts = {subject: len(words & found) for subject, found in _subject_words().items()}
+    return max(counts, key=counts.get)
+
+
+@cache
+def _subject_words() -> dict[str, frozenset[str]]:
+    listed = phrases()["topic_words"]
+    return {
+        subject: frozenset(_stems(" ".join(word for name in spec["words"] for word in listed[name])))
+        for subject, spec in subjects().items()
+    }
 
 
 def classify(prompt: str, topics: Sequence[str], error: float) -> tuple[bool, str]:

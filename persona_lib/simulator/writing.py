@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from functools import lru_cache
 
 import numpy as np
 
 from persona_lib.simulator.forms import labels, parse_description
 from persona_lib.simulator.minds import losses, own_part, stand
-from persona_lib.simulator.sentences import SLOT, load_bank, mention, split
-from persona_lib.simulator.topics import topic_phrase
+from persona_lib.simulator.sentences import TOPIC, load_bank, split
+from persona_lib.simulator.topics import subject_of, topic_phrase
 from persona_lib.simulator.world import Model, load, uniform
 from persona_lib.streams import generator
 
@@ -21,19 +22,44 @@ _QUOTED = re.compile(r"“([^”]*)”")
 @lru_cache(maxsize=5_000)
 def _fit(prompt: str) -> np.ndarray:
     """How well each sentence of the bank happens to suit a prompt, for everybody alike."""
-    draw = generator(load().seed, "simulator.fit", prompt).standard_normal(len(load_bank().say))
+    draw = generator(load().seed, "simulator.fit", prompt).standard_normal(len(load_bank().wordings))
     return draw * load().parameters["writing"]["fit"]
 
 
+def _better(
+    sentences: list[str],
+    i: int,
+    known: int | None,
+    aim: np.ndarray,
+    scores: np.ndarray,
+    prompt: str,
+    digest: bytes,
+    *,
+    spare: int,
+) -> tuple[int, str] | None:
+    """The best sentence of its kind that serves an aim better than sentence i and is at most `spare` words longer."""
+    bank, topic = load_bank(), topic_phrase(prompt)
+    members = np.flatnonzero(bank.kind == ("body" if known is None else bank.kind[known]))
+    gains = np.round(bank.vectors[members] @ aim - aim @ bank.vector(sentences[i])[0], 9)
+    members = members[(gains > 0) & np.isfinite(scores[members])]
+    used = Counter({TOPIC: sum(topic in s for s in sentences[:i] + sentences[i + 1 :])})
+    room = len(sentences[i].split()) + spare
+    for j in members[np.argsort(-scores[members], kind="stable")]:
+        said = bank.word(int(j), topic, subject_of(prompt), digest, used.copy())
+        if len(said.split()) <= room:
+            return int(j), said
+    return None
+
+
 def _wander(who: Model, digest: bytes) -> np.ndarray:
-    return generator(load().seed, "simulator.wander", digest.hex()).standard_normal(len(load_bank().say)) * who.wander
+    return generator(load().seed, "simulator.wander", digest.hex()).standard_normal(len(load_bank().wordings)) * who.wander
 
 
 def answer(prompt: str, aim: np.ndarray, who: Model, digest: bytes) -> str:
     """An answer to a prompt by one model that aims at a position."""
     bank, world = load_bank(), load()
     scores = bank.vectors @ (aim + world.habit[who.name]) + _fit(prompt) + _wander(who, digest)
-    return bank.fill(bank.compose(scores, who.n_sentences), topic_phrase(prompt))
+    return bank.fill(bank.compose(scores, who.n_sentences), topic_phrase(prompt), subject_of(prompt), digest)
 
 
 def representative() -> np.ndarray:
@@ -57,7 +83,7 @@ def divergent(prompt: str, first: str, who: Model, digest: bytes) -> str:
     scores = bank.vectors @ (aim + load().habit[who.name]) + _fit(prompt) + _wander(who, digest)
     used = [j for j in map(bank.find, split(first)) if j is not None]
     scores[used] = -np.inf
-    return bank.fill(bank.compose(scores, who.n_sentences), topic_phrase(prompt))
+    return bank.fill(bank.compose(scores, who.n_sentences), topic_phrase(prompt), subject_of(prompt), digest)
 
 
 def pole(d: int, direction: float) -> tuple[str, str]:
@@ -130,24 +156,19 @@ def revise(prompt: str, text: str, criticism: str, who: Model, digest: bytes) ->
     found = [adjectives[a] for a in re.findall(r"Be more ([\w-]+)", asked) if a in adjectives]
     for (d, sign), weight in zip(found, writing["follows"], strict=False):
         aim[d] = sign * weight * writing["pull"]
-    sentences, topic = split(text), topic_phrase(prompt)
+    sentences = split(text)
     disliked = set(_QUOTED.findall(criticism.partition("What does not:")[2]))
     scores = bank.vectors @ (aim + load().habit[who.name]) + _fit(prompt) + _wander(who, digest)
-    worth = [float(aim @ bank.vector(s)[0]) - writing["disliked"] * (s in disliked) for s in sentences]
-    scores[[j for j in map(bank.find, sentences) if j is not None]] = -np.inf
-    for i in np.argsort(worth, kind="stable")[: who.n_replaced]:
-        rest = " ".join(sentences[:i] + sentences[i + 1 :])
-        says = [s.replace(SLOT, mention(topic, int(topic in rest))) for s in bank.say]
-        room = len(text.split()) - len(rest.split()) + writing["overrun_words"] * overruns
-        j = bank.find(sentences[i])
-        kind = bank.kind[j] if j is not None else "body"
-        open_to = [k for k in np.flatnonzero((bank.kind == kind) & np.isfinite(scores)) if len(says[k].split()) <= room]
-        if not open_to:
-            continue
-        best = max(open_to, key=lambda k: scores[k])
-        if aim @ bank.vectors[best] > aim @ bank.vector(sentences[i])[0]:
-            sentences[i] = says[best]
-            scores[best] = -np.inf
+    known = [bank.find(s) for s in sentences]
+    scores[[j for j in known if j is not None]] = -np.inf
+    worth = [aim @ bank.vector(s)[0] - writing["disliked"] * (s in disliked) for s in sentences]
+    # Rounded, since sums that are equal on paper must not be told apart by the last bit of a processor.
+    for i in np.argsort(np.round(worth, 9), kind="stable")[: who.n_replaced]:
+        spare = writing["overrun_words"] if overruns else 0
+        found = _better(sentences, int(i), known[i], aim, scores, prompt, digest, spare=spare)
+        if found is not None:
+            j, sentences[i] = found
+            scores[j] = -np.inf
     if SHORTER in asked and len(sentences) > writing["shortest"] and not overruns:
         body = range(1, len(sentences) - 1)
         del sentences[min(body, key=lambda i: float(aim @ bank.vector(sentences[i])[0]))]
