@@ -64,7 +64,9 @@ def quality(description: str, answer: str, who: Model) -> float:
 
 @lru_cache(maxsize=20_000)
 def _best(description: str, name: str) -> float:
-    return max(1e-9, load_bank().best(stand(description, load().models[name]), load().parameters["critic"]["sentences"]))
+    return max(
+        1e-9, load_bank().best(stand(description, load().models[name]), load().parameters["critic"]["sentences"])
+    )
 
 
 def accept(description: str, answer: str, who: Model) -> float:

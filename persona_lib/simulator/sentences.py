@@ -202,6 +202,19 @@ def _declared(name: str) -> dict:
     return yaml.load(Path(__file__).with_name(name).read_text("utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
+def phrase(kind: str, name: str, digest: bytes, **slots: str) -> str:
+    """One of the wordings under `kind` and `name` of `phrases.yaml`, its slots filled; the digest decides which.
+
+    Examples
+    --------
+    >>> phrase("critique", "goes", b"one request")
+    'I go through the answer sentence by sentence.'
+    """
+    wordings = phrases()[kind][name]
+    chosen = wordings[hashlib.sha256(digest + name.encode()).digest()[0] % len(wordings)]
+    return _SLOT.sub(lambda found: slots[found[1]], chosen)
+
+
 @cache
 def load_bank() -> Bank:
     """The bank of `bank.yaml` with the subjects of `subjects.yaml` in the world of `world.yaml`, read once."""

@@ -10,12 +10,12 @@ import numpy as np
 
 from persona_lib.simulator.forms import labels, parse_description
 from persona_lib.simulator.minds import losses, own_part, stand
-from persona_lib.simulator.sentences import TOPIC, load_bank, split
+from persona_lib.simulator.sentences import TOPIC, load_bank, phrase, split
 from persona_lib.simulator.topics import subject_of, topic_phrase
 from persona_lib.simulator.world import Model, load, uniform
 from persona_lib.streams import generator
 
-SHORTER = "Say it in fewer words."
+SHORTER, REJECTS = "Say it in fewer words.", "What does not:"
 _QUOTED = re.compile(r"“([^”]*)”")
 
 
@@ -52,7 +52,9 @@ def _better(
 
 
 def _wander(who: Model, digest: bytes) -> np.ndarray:
-    return generator(load().seed, "simulator.wander", digest.hex()).standard_normal(len(load_bank().wordings)) * who.wander
+    return (
+        generator(load().seed, "simulator.wander", digest.hex()).standard_normal(len(load_bank().wordings)) * who.wander
+    )
 
 
 def answer(prompt: str, aim: np.ndarray, who: Model, digest: bytes) -> str:
@@ -92,19 +94,16 @@ def pole(d: int, direction: float) -> tuple[str, str]:
     return tuple(load().parameters["dimensions"][name]["high" if direction > 0 else "low"])
 
 
-def steps(aim: np.ndarray, prompt: str) -> str:
+def steps(aim: np.ndarray, prompt: str, digest: bytes) -> str:
     """Numbered thoughts before an answer: where the reader seems to stand, and what that means here."""
     order = np.argsort(-np.abs(aim), kind="stable")[:2]
-    wants = [pole(int(d), float(np.sign(aim[d]))) for d in order]
-    thoughts = [
-        f"This reader seems to like an answer that {wants[0][1]}.",
-        f"On {topic_phrase(prompt)} it should also be {wants[1][0]}.",
-        "I leave out whatever pulls the other way.",
-    ]
+    (_, what), (adjective, _) = (pole(int(d), float(np.sign(aim[d]))) for d in order)
+    slots = {"what": what, "adjective": adjective, "topic": topic_phrase(prompt)}
+    thoughts = (phrase("steps", name, digest, **slots) for name in ("reader", "also", "leaves"))
     return "\n".join(f"{i}. {thought}" for i, thought in enumerate(thoughts, start=1))
 
 
-def critique(description: str, text: str, who: Model, *, prefers_short: bool) -> str:
+def critique(description: str, text: str, who: Model, digest: bytes, *, prefers_short: bool) -> str:
     """A critique from the person's point of view: steps, quotes, then EVALUATION: and SUGGESTIONS:.
 
     Names the dimensions on which the answer loses most utility, the greatest loss first; quotes the sentences with
@@ -117,20 +116,24 @@ def critique(description: str, text: str, who: Model, *, prefers_short: bool) ->
     ranked = [sentences[i] for i in np.argsort(utilities, kind="stable")]
     half = (len(ranked) + 1) // 2
     weighty = weightiest(description, who)
-    thoughts = [
-        f"1. Of the description, the line “{weighty}” bears on this most." if weighty else "1. I read it twice.",
-        f"2. I hope for an answer that {wants[0][1]} and {wants[1][1]}.",
-        "3. I go through the answer sentence by sentence.",
+    slots = {"line": weighty, "what": wants[0][1], "also": wants[1][1], "adjective": wants[0][0], "other": wants[1][0]}
+    names = ("weighs", "hopes", "goes") if weighty else ("hopes", "goes")
+    thoughts = [phrase("critique", name, digest, **slots) for name in names]
+    said = [
+        *(f"{i}. {thought}" for i, thought in enumerate(thoughts, start=1)),
         "",
         "What speaks to me: " + " ".join(f"“{s}”" for s in reversed(ranked[half:])),
-        "What does not: " + " ".join(f"“{s}”" for s in ranked[:half]),
+        f"{REJECTS} " + " ".join(f"“{s}”" for s in ranked[:half]),
         "",
         "EVALUATION:",
-        f"The answer is not {wants[0][0]} enough for me, and it could be more {wants[1][0]}.",
+        phrase("critique", "verdict", digest, **slots),
         "SUGGESTIONS:",
-        *(f"Be more {adjective}: I like an answer that {what}." for adjective, what in wants),
+        *(
+            phrase("critique", "suggests", digest + adjective.encode(), adjective=adjective, what=what)
+            for adjective, what in wants
+        ),
     ]
-    return "\n".join([*thoughts, SHORTER] if prefers_short else thoughts)
+    return "\n".join([*said, SHORTER] if prefers_short else said)
 
 
 def weightiest(description: str, who: Model) -> str:
@@ -153,11 +156,11 @@ def revise(prompt: str, text: str, criticism: str, who: Model, digest: bytes) ->
     aim = np.zeros(len(load().dimensions))
     adjectives = {pole(d, sign)[0]: (d, sign) for d in range(len(aim)) for sign in (-1.0, 1.0)}
     asked = criticism.rpartition("SUGGESTIONS:")[2]
-    found = [adjectives[a] for a in re.findall(r"Be more ([\w-]+)", asked) if a in adjectives]
+    found = [adjectives[a] for a in re.findall(r"\bmore ([\w-]+)", asked) if a in adjectives]
     for (d, sign), weight in zip(found, writing["follows"], strict=False):
         aim[d] = sign * weight * writing["pull"]
     sentences = split(text)
-    disliked = set(_QUOTED.findall(criticism.partition("What does not:")[2]))
+    disliked = set(_QUOTED.findall(criticism.partition(REJECTS)[2]))
     scores = bank.vectors @ (aim + load().habit[who.name]) + _fit(prompt) + _wander(who, digest)
     known = [bank.find(s) for s in sentences]
     scores[[j for j in known if j is not None]] = -np.inf
