@@ -21,6 +21,7 @@ import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from types import TracebackType
+from typing import Protocol
 from urllib.parse import urlsplit
 
 import pandas as pd
@@ -51,6 +52,22 @@ class _Again(Exception):
         self.wait_s = wait_s
 
 
+class Meter(Protocol):
+    """What counts the money of a run; see `persona_lib.plan`. Sums are in USD; None where a price is not known."""
+
+    def charge(self, reply: Reply, endpoint: Endpoint) -> None:
+        """Count one answer that has become durable."""
+
+    def stop_reason(self) -> str | None:
+        """Why nothing more may be sent, None while it may."""
+
+    def spent(self) -> float | None:
+        """What the answers of this run have cost so far."""
+
+    def remaining(self) -> float | None:
+        """What the rest of the run will cost, as far as it can be told."""
+
+
 class Asker:
     """`ask(requests) -> replies` over a live ledger; use it as a context manager.
 
@@ -63,6 +80,8 @@ class Asker:
     ledger : the open ledger of this shard
     mode : simulate and live send what the ledger lacks; replay sends nothing and stops there
     simulator : address of the running simulator, for endpoints whose base_url says so
+    meter : counts what is spent and may stop the run
+    transport : httpx transport that reaches the simulator inside this process, instead of its address
     quiet : no progress bar; there is none either where stderr is no terminal
 
     Raises
@@ -82,6 +101,8 @@ class Asker:
         *,
         mode: str = "live",
         simulator: str | None = None,
+        meter: Meter | None = None,
+        transport: object | None = None,
         quiet: bool = False,
     ) -> None:
         if mode not in MODES:
@@ -90,12 +111,12 @@ class Asker:
         self.simulated = any(endpoint.base_url == SIMULATOR for endpoint in endpoints.values())
         self.asked: set[str] = set()
         self._endpoints, self._templates, self._used = endpoints, templates, set()
-        self._ledger, self._mode, self._quiet = ledger, mode, quiet
+        self._ledger, self._mode, self._quiet, self._meter = ledger, mode, quiet, meter
         self._runner = asyncio.Runner()
         self._lines: dict[str, _Line] = {}
         for alias, endpoint in words.used(endpoints, self.roles).items():
             if mode != "replay":
-                self._lines[alias] = _Line(endpoint, simulator)
+                self._lines[alias] = _Line(endpoint, simulator, meter, transport)
 
     def __enter__(self) -> Asker:
         return self
@@ -181,20 +202,25 @@ class Asker:
                 except Exception as error:
                     _stop(stop, error)
                     return
+                for request, reply in new:
+                    if self._meter is not None:
+                        self._meter.charge(reply, self._endpoints[request.endpoint])
                 bar.update(len(new))
 
 
 class _Line:
     """The line to one endpoint: its client, its key, how it fares."""
 
-    def __init__(self, endpoint: Endpoint, simulator: str | None) -> None:
-        self._endpoint = endpoint
+    def __init__(
+        self, endpoint: Endpoint, simulator: str | None, meter: Meter | None = None, transport: object | None = None
+    ) -> None:
+        self._endpoint, self._meter, self._transport = endpoint, meter, None
         self._url = endpoint.base_url
         self._key = ""
         if endpoint.base_url == SIMULATOR:
-            if simulator is None:
+            if simulator is None and transport is None:
                 raise AskError(f"endpoint {endpoint.alias}: the simulator is not running")
-            self._url = simulator
+            self._url, self._transport = simulator or "http://localhost/v1", transport
         elif endpoint.key_variable:
             self._key = os.environ.get(endpoint.key_variable, "").strip()
             if not self._key.isascii() or not self._key.isprintable():
@@ -217,6 +243,9 @@ class _Line:
     async def work(self, waiting: deque[Request], answers: asyncio.Queue, stop: asyncio.Future) -> None:
         """Ask what is waiting, one at a time, until there is nothing left or the run must stop."""
         while waiting and not stop.done():
+            if self._meter is not None and (said := self._meter.stop_reason()):
+                _stop(stop, AskError(f"{said}; the answers so far are kept, the same command goes on"))
+                return
             request = waiting.popleft()
             try:
                 reply = await self._ask(request, stop)
@@ -289,6 +318,7 @@ class _Line:
         # Its own pool of exactly as many connections as there are workers; no proxy on the way to this machine.
         n = self._endpoint.concurrency
         transport = openai.DefaultAsyncHttpxClient(
+            transport=self._transport,
             limits=type(openai.DEFAULT_CONNECTION_LIMITS)(max_connections=n, max_keepalive_connections=n),
             trust_env=urlsplit(self._url).hostname not in ("127.0.0.1", "localhost", "::1"),
         )

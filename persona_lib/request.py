@@ -43,10 +43,16 @@ class Endpoint:
     timeout_s: float = 60
     retries: int = 0
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    transport: str = "chat"
+    json_schema: bool = True
+    requests_per_minute: float | None = None
+    tokens_per_minute: float | None = None
+    price: str | None = None
 
     def recorded(self) -> dict:
         """What a sealed ledger says of an endpoint: what can change an answer, and nothing of keys and speed."""
-        return {"base_url": self.base_url, "model": self.model, "parameters": dict(self.parameters)}
+        found = {"base_url": self.base_url, "model": self.model, "parameters": dict(self.parameters)}
+        return found if self.json_schema else found | {"json_schema": False}
 
 
 @dataclass(frozen=True)

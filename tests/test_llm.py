@@ -127,7 +127,7 @@ def run(server, tmp_path, monkeypatch):
     """Ask texts in one run over the same ledger each time; gives the replies."""
     monkeypatch.setenv("TEST_KEY", KEY)
 
-    def asked(texts, template="answer", samples=0, mode="live", seal=None, **endpoint):
+    def asked(texts, template="answer", samples=0, mode="live", seal=None, meter=None, **endpoint):
         settings = {
             "model": "m",
             "key_variable": "TEST_KEY",
@@ -142,7 +142,7 @@ def run(server, tmp_path, monkeypatch):
                              "slots": [{"prompt": text} for text in texts]})  # fmt: skip
         with (
             Ledger(tmp_path / "ledger", "toy", shard=0, of=1) as ledger,
-            Asker({"large": one}, {"answerer": "large"}, FORMS, ledger, mode=mode, quiet=True) as ask,
+            Asker({"large": one}, {"answerer": "large"}, FORMS, ledger, mode=mode, meter=meter, quiet=True) as ask,
         ):
             replies = ask(rows)
             if seal:
@@ -398,6 +398,57 @@ class TestBeforeAnythingIsSent:
     def test_settings_that_would_leak_or_clash(self, change, message):
         with pytest.raises(RequestError, match=message):
             words.endpoints({"large": {"model": "m", **change}})
+
+
+class Purse:
+    """A meter of one cent an answer, with a cap."""
+
+    def __init__(self, cap):
+        self.cap, self.charged = cap, []
+
+    def charge(self, reply, endpoint):
+        self.charged.append((reply.text, reply.tokens_in, endpoint.alias))
+
+    def stop_reason(self):
+        return f"the cap of {self.cap} cents is reached" if len(self.charged) >= self.cap else None
+
+    def spent(self):
+        return len(self.charged) / 100
+
+    def remaining(self):
+        return None
+
+
+class TestMeter:
+    def test_every_answer_is_charged_once_when_it_is_durable(self, run):
+        purse = Purse(100)
+        run(["a", "b", "a"], meter=purse)
+        run(["a", "b", "c"], meter=purse)
+        assert sorted(purse.charged) == [(text, 7, "large") for text in "abc"]
+
+    def test_a_cap_stops_the_run_and_the_same_command_goes_on(self, run, server):
+        texts = [f"{k}" for k in range(20)]
+        with pytest.raises(AskError, match="the cap of 5 cents is reached; the answers so far are kept"):
+            run(texts, meter=Purse(5), concurrency=1)
+        assert 5 <= sum(server.calls.values()) < 20
+        assert run(texts)["text"].tolist() == texts and set(server.calls.values()) == {1}
+
+
+class TestInProcessTransport:
+    def test_reaches_the_simulator_without_a_socket(self, tmp_path):
+        import httpx2
+
+        def answer(request):
+            text = json.loads(request.content)["messages"][-1]["content"]
+            return httpx2.Response(200, json=completion(text.upper()))
+
+        one = {"large": Endpoint("large", "m", base_url="simulator")}
+        rows = pd.DataFrame([{"endpoint": "large", "template": "answer", "slots": {"prompt": "x"}}])
+        with (
+            Ledger(tmp_path, "toy", shard=0, of=1) as ledger,
+            Asker(one, {"answerer": "large"}, FORMS, ledger, transport=httpx2.MockTransport(answer)) as ask,
+        ):
+            assert ask(rows)["text"].tolist() == ["X"]
 
 
 class TestReplayMode:
