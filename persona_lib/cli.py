@@ -91,6 +91,9 @@ def _parser() -> argparse.ArgumentParser:
     collect.add_argument("--ledger", required=True, metavar="DIR", help="folder of the live ledgers")
     collect.add_argument("--sealed", required=True, metavar="FILE", help="the sealed ledger to write")
     collect.add_argument("--log", metavar="FILE", help="where the log goes")
+    collect.add_argument(
+        "--server", action="store_true", help="ask simulated models over a socket, not in this process"
+    )
     collect.add_argument("--quiet", action="store_true", help="no progress bar")
     collect.set_defaults(run=_collect)
 
@@ -140,11 +143,22 @@ def _collect(chosen: argparse.Namespace) -> None:
         version = _world(settings)
         endpoints |= {e.alias: replace(e, model=f"{e.model}@{version}") for e in simulated}
     collect, tables = _found(STAGES[chosen.stage]), read_tables(chosen.read)
+    asks_simulator = bool(simulated) and mode != "replay"
+    inside = None
+    if asks_simulator and not chosen.server:
+        inside = _found("persona_lib.simulator.inside:transport")(chosen.templates)
     with (
         ledgers.Ledger(chosen.ledger, chosen.stage, shard=chosen.shard, of=chosen.of) as ledger,
-        _serving(chosen.templates) if simulated and mode != "replay" else nullcontext() as address,
+        _serving(chosen.templates) if asks_simulator and chosen.server else nullcontext() as address,
         llm.Asker(
-            endpoints, settings["roles"], templates, ledger, mode=mode, simulator=address, quiet=chosen.quiet
+            endpoints,
+            settings["roles"],
+            templates,
+            ledger,
+            mode=mode,
+            simulator=address,
+            transport=inside,
+            quiet=chosen.quiet,
         ) as ask,
     ):
         if ledger.n_cut_bytes:

@@ -42,7 +42,7 @@ class Bank:
     def __init__(self, declared: Mapping[str, Sequence[Mapping]], subjects: Mapping[str, Mapping], world: World):
         self.world = world
         self.subjects = subjects
-        known = {slot: {w for subject in subjects.values() for w in subject[slot]} for slot in subjects["life"]}
+        self._words = {slot: {w for subject in subjects.values() for w in subject[slot]} for slot in subjects["life"]}
         poles = {}
         for d, name in enumerate(world.dimensions):
             spec = world.parameters["dimensions"][name]
@@ -52,7 +52,7 @@ class Bank:
         for kind in KINDS:
             for sentence in declared[kind]:
                 say, vector = sentence["say"], np.zeros(len(world.dimensions))
-                if wrong := (set(_SLOT.findall(say)) - {TOPIC, *known}) | (set(sentence) - {"say", *poles}):
+                if wrong := (set(_SLOT.findall(say)) - {TOPIC, *self._words}) | (set(sentence) - {"say", *poles}):
                     raise ValueError(f"bank: {say}: there is no {', '.join(sorted(wrong))}")
                 if _SLOT.match(say.lstrip("[")):
                     raise ValueError(f"bank: {say}: must begin with a word of its own")
@@ -75,8 +75,6 @@ class Bank:
                     self._whole[wording] = j
                 else:
                     self._slotted.setdefault(_ends(wording), []).append((wording, j))
-        found = {slot: "|".join(map(re.escape, sorted(words))) for slot, words in known.items()} | {TOPIC: ".+?"}
-        self._pattern = lru_cache(maxsize=None)(lambda wording: re.compile(_pattern(wording, found)))
         self._sentence = lru_cache(maxsize=100_000)(self._sentence_uncached)
         self.vector = lru_cache(maxsize=50_000)(self._vector_uncached)
 
@@ -87,9 +85,16 @@ class Bank:
         first, last = _ends(sentence)
         for ends in ((first, last), (first, "")):
             for wording, j in self._slotted.get(ends, ()):
-                if self._pattern(wording).fullmatch(sentence):
+                if self._fits(wording, sentence):
                     return j
         return None
+
+    def _fits(self, wording: str, sentence: str) -> bool:
+        slots, pattern = _pattern(wording)
+        found = pattern.fullmatch(sentence)
+        return found is not None and all(
+            slot == TOPIC or word in self._words[slot] for slot, word in zip(slots, found.groups(), strict=True)
+        )
 
     def _sentence_uncached(self, sentence: str) -> np.ndarray:
         if (j := self.find(sentence)) is not None:
@@ -193,9 +198,10 @@ def _ends(sentence: str) -> tuple[str, str]:
     return (words[0], "" if "}" in words[-1] else words[-1]) if words else ("", "")
 
 
-def _pattern(wording: str, found: Mapping[str, str]) -> str:
+@cache
+def _pattern(wording: str) -> tuple[list[str], re.Pattern]:
     parts = _SLOT.split(wording)
-    return "".join(f"(?:{found[part]})" if i % 2 else re.escape(part) for i, part in enumerate(parts))
+    return parts[1::2], re.compile("".join("(.+?)" if i % 2 else re.escape(part) for i, part in enumerate(parts)))
 
 
 def _declared(name: str) -> dict:

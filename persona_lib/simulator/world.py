@@ -106,20 +106,22 @@ class World:
         distinct, back = np.unique(np.asarray(values, dtype=object).astype(str), return_inverse=True)
         return np.array([self.effect(attribute, value) for value in distinct])[back]
 
-    def own_part(self, lines: Mapping[str, str], model: Model | None = None) -> np.ndarray:
-        """The weighted sum of the effects of the attributes shown; with a model, as that model reads it."""
-        found = np.zeros(len(self.dimensions))
+    def parts(self, lines: Mapping[str, str], model: Model | None = None) -> dict[str, np.ndarray]:
+        """What each attribute shown adds to a position; with a model, as that model reads it."""
+        found = {}
         for attribute, value in lines.items():
-            weight = self.weights.get(attribute)
-            if weight is None:
-                continue
-            effect = self.effect(attribute, value)
-            if model is not None:
-                effect = model.skill * effect
-                if model.misreading:
-                    effect = effect + model.misreading * self.effect(attribute, value, model.name)
-            found += weight * effect
+            if attribute in self.weights:
+                effect = self.effect(attribute, value)
+                if model is not None:
+                    effect = model.skill * effect
+                    if model.misreading:
+                        effect = effect + model.misreading * self.effect(attribute, value, model.name)
+                found[attribute] = self.weights[attribute] * effect
         return found
+
+    def own_part(self, lines: Mapping[str, str], model: Model | None = None) -> np.ndarray:
+        """The sum of the `parts`; zero where nothing is shown."""
+        return sum(self.parts(lines, model).values(), np.zeros(len(self.dimensions)))
 
     def position(self, lines: Mapping[str, str], model: Model | None = None, attention: float = 1.0) -> np.ndarray:
         """Where a person described by these lines stands: the shared part and, times attention, the own part.

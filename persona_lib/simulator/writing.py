@@ -115,7 +115,7 @@ def critique(description: str, text: str, who: Model, digest: bytes, *, prefers_
     utilities = [float(position @ bank.vector(s)[0]) for s in sentences]
     ranked = [sentences[i] for i in np.argsort(utilities, kind="stable")]
     half = (len(ranked) + 1) // 2
-    weighty = weightiest(description, who)
+    weighty = weightiest(description, who.name)
     slots = {"line": weighty, "what": wants[0][1], "also": wants[1][1], "adjective": wants[0][0], "other": wants[1][0]}
     names = ("weighs", "hopes", "goes") if weighty else ("hopes", "goes")
     thoughts = [phrase("critique", name, digest, **slots) for name in names]
@@ -136,12 +136,13 @@ def critique(description: str, text: str, who: Model, digest: bytes, *, prefers_
     return "\n".join([*said, SHORTER] if prefers_short else said)
 
 
-def weightiest(description: str, who: Model) -> str:
-    """The line of a description whose attribute moves the person's position most, as `Label: value`; '' if none."""
+@lru_cache(maxsize=20_000)
+def weightiest(description: str, name: str) -> str:
+    """The line of a description whose attribute moves the person most in a model's eyes; '' if none does."""
     lines = parse_description(description)
-    if not lines:
+    moves = {a: float(np.linalg.norm(part)) for a, part in load().parts(lines, load().models[name]).items()}
+    if not moves:
         return ""
-    moves = {a: float(np.linalg.norm(load().own_part({a: value}, who))) for a, value in lines.items()}
     attribute = max(moves, key=moves.get)
     return f"{next(label for label, a in labels().items() if a == attribute)}: {lines[attribute]}"
 
