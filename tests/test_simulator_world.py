@@ -40,8 +40,9 @@ def test_shared_share_is_the_share_of_the_mean_square():
 def test_positions_in_bulk_are_those_one_by_one():
     shown = [parse_description(description(i)) for i in range(5)]
     columns = {name: [lines[name] for lines in shown] for name in shown[0]}
-    one_by_one = [load().position(lines) for lines in shown]
-    assert np.allclose(load().positions(columns), one_by_one, atol=1e-12)
+    for who in (None, load().models["sim-small"]):
+        one_by_one = [load().position(lines, who) for lines in shown]
+        assert np.allclose(load().positions(columns, who), one_by_one, atol=1e-12)
 
 
 def test_lines_that_say_nothing_move_nobody():

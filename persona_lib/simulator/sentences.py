@@ -213,7 +213,7 @@ def phrase(kind: str, name: str, digest: bytes, **slots: str) -> str:
 
     Examples
     --------
-    >>> phrase("critique", "goes", b"one request")
+    >>> phrase("critique", "goes", b"a request")
     'I go through the answer sentence by sentence.'
     """
     wordings = phrases()[kind][name]

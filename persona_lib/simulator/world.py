@@ -101,10 +101,10 @@ class World:
             return min(limit, max(-limit, score)) * self._draw("slope", reader, attribute)
         return self._draw("effect", reader, attribute, value)
 
-    def effects(self, attribute: str, values: Sequence[str]) -> np.ndarray:
+    def effects(self, attribute: str, values: Sequence[str], reader: str = "") -> np.ndarray:
         """`effect` of many values, one row each; every distinct value is looked up once."""
         distinct, back = np.unique(np.asarray(values, dtype=object).astype(str), return_inverse=True)
-        return np.array([self.effect(attribute, value) for value in distinct])[back]
+        return np.array([self.effect(attribute, value, reader) for value in distinct])[back]
 
     def parts(self, lines: Mapping[str, str], model: Model | None = None) -> dict[str, np.ndarray]:
         """What each attribute shown adds to a position; with a model, as that model reads it."""
@@ -136,13 +136,20 @@ class World:
         """
         return self.shared + attention * self.own_part(lines, model)
 
-    def positions(self, columns: Mapping[str, Sequence[str]]) -> np.ndarray:
-        """`position` of many persons at once, one row each, from one sequence of values per attribute."""
-        found = 0.0
+    def parts_in_bulk(self, columns: Mapping[str, Sequence[str]], model: Model | None = None) -> dict[str, np.ndarray]:
+        """`parts` of many persons at once: one row each, from one sequence of values per attribute."""
+        found = {}
         for attribute, values in columns.items():
             if attribute in self.weights:
-                found = found + self.weights[attribute] * self.effects(attribute, values)
-        return self.shared + found
+                effects = self.effects(attribute, values)
+                if model is not None:
+                    effects = model.skill * effects + model.misreading * self.effects(attribute, values, model.name)
+                found[attribute] = self.weights[attribute] * effects
+        return found
+
+    def positions(self, columns: Mapping[str, Sequence[str]], model: Model | None = None) -> np.ndarray:
+        """`position` of many persons at once, one row each, from one sequence of values per attribute."""
+        return self.shared + sum(self.parts_in_bulk(columns, model).values())
 
     def taste(self, model: Model, sample: int, whose: str) -> np.ndarray:
         """A rater's own taste; zero for a model without. Another sample, or another persona, is another rater."""
