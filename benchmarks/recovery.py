@@ -100,11 +100,14 @@ def coverage(rows: pd.DataFrame) -> pd.DataFrame:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--worlds", type=int, default=200)
-    parser.add_argument("--keep", help="a Parquet file for every interval")
+    parser.add_argument("--keep", help="a Parquet file for every interval, written anew after each world")
     chosen = parser.parse_args()
-    rows = pd.concat([studied(number) for number in range(chosen.worlds)], ignore_index=True)
-    if chosen.keep:
-        rows.to_parquet(chosen.keep)
+    found = []
+    for number in range(chosen.worlds):
+        found.append(studied(number))
+        if chosen.keep:
+            pd.concat(found, ignore_index=True).to_parquet(chosen.keep)
+    rows = pd.concat(found, ignore_index=True)
     print("| statistic | group | coverage | MC error | bias / half width | half width | intervals |")
     print("|---|---|---|---|---|---|---|")
     for r in coverage(rows).itertuples():
