@@ -18,6 +18,12 @@ from persona_lib.simulator.world import World, load
 NAMES = ["lifestyle", "big_five", "hearing_difficulty", studies.PLACEBO]
 
 
+@pytest.fixture(autouse=True)
+def coarse(monkeypatch):
+    """Truths averaged over 20,000 cells: their error is a tenth of the intervals' here."""
+    monkeypatch.setattr(studies, "N_INTEGRATED", 20_000)
+
+
 @pytest.fixture(scope="module")
 def people() -> studies.Population:
     return studies.population(World({**load().parameters, "seed": 11}), np.random.default_rng(11))
@@ -38,7 +44,7 @@ def missed(found: pd.DataFrame, truth: dict, *, widths: float) -> list[str]:
 def test_pairs_and_biases_come_out(people):
     """Twice the half width of a 95 % interval is four standard errors."""
     who, rng = people.world.models["sim-small"], np.random.default_rng(1)
-    tables = studies.validation(people, who, rng, n_persons=150, n_items=150, n_pairs=1000)
+    tables = studies.validation(people, who, rng, n_persons=120, n_items=120, n_pairs=600)
     truth = studies.validation_truth(people, who, rng)
     assert not missed(validation.validation_statistics(*tables), truth, widths=2)
     assert truth["holds", "own"] > truth["holds", "swapped"] + 0.1 and truth["first_position", "none"] > 0.55
@@ -47,10 +53,10 @@ def test_pairs_and_biases_come_out(people):
 
 def test_influences_come_out_and_a_placebo_has_none(people):
     who, rng = people.world.models["sim-medium"], np.random.default_rng(2)
-    judged, items = studies.ablation(people, who, rng, names=NAMES, n_persons=80, n_items=60, n_shown=3)
+    judged, items = studies.ablation(people, who, rng, names=NAMES, n_persons=60, n_items=40, n_shown=3)
     compared = ablation.flips(judged, items)
     truth = studies.ablation_truth(people, who, rng, names=NAMES, n_shown=3)
-    assert not missed(ablation.influence_statistics(compared, n_bootstrap=100, seed=1), truth, widths=2)
+    assert not missed(ablation.influence_statistics(compared, n_bootstrap=60, seed=1), truth, widths=2)
     assert truth["excess_flip", studies.PLACEBO] == 0
     assert truth["excess_flip", "lifestyle"] > truth["excess_flip", "hearing_difficulty"] + 0.03
 
@@ -61,7 +67,7 @@ def test_agreement_comes_out(people):
     judged, items = studies.pool(people, models, people.world.models[raters], rng, n_persons=40, n_items=60, n_raters=4)
     check(judged, "pool_judgements")
     truth = studies.pool_truth(people, models, people.world.models[raters], rng)
-    found = agreement.agreement_statistics(judged, items, min_shared=8, n_bootstrap=100, seed=1)
+    found = agreement.agreement_statistics(judged, items, min_shared=8, n_bootstrap=60, seed=1)
     assert not missed(found, truth, widths=2)
     assert truth["kappa_content", "sim-medium"] > truth["kappa_content", "sim-small"]
 
@@ -69,7 +75,7 @@ def test_agreement_comes_out(people):
 def test_pass_rates_and_error_rates_come_out(people):
     models, critic = [people.world.models["sim-small"]], people.world.models["sim-judge"]
     rng = np.random.default_rng(4)
-    attempts, dropped = studies.benchmark(people, models, critic, rng, n_persons=200, n_items=400)
+    attempts, dropped = studies.benchmark(people, models, critic, rng, n_persons=120, n_items=240)
     dropped = dropped[dropped["attribute"].isin(["age_years", "race"])]
     truth = studies.benchmark_truth(people, models, critic, rng)
     truth = {key: value for key, value in truth.items() if key[0] != "drop_rate" or key[1] in ("age_years", "race")}

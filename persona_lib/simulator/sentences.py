@@ -12,12 +12,10 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
-from pathlib import Path
 
 import numpy as np
-import yaml
 
-from persona_lib.simulator.world import World, load
+from persona_lib.simulator.world import World, declared, load
 from persona_lib.streams import generator
 
 KINDS = ("opening", "body", "closing")
@@ -204,10 +202,6 @@ def _pattern(wording: str) -> tuple[list[str], re.Pattern]:
     return parts[1::2], re.compile("".join("(.+?)" if i % 2 else re.escape(part) for i, part in enumerate(parts)))
 
 
-def _declared(name: str) -> dict:
-    return yaml.load(Path(__file__).with_name(name).read_text("utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-
-
 def phrase(kind: str, name: str, digest: bytes, **slots: str) -> str:
     """One of the wordings under `kind` and `name` of `phrases.yaml`, its slots filled; the digest decides which.
 
@@ -224,16 +218,16 @@ def phrase(kind: str, name: str, digest: bytes, **slots: str) -> str:
 @cache
 def load_bank() -> Bank:
     """The bank of `bank.yaml` with the subjects of `subjects.yaml` in the world of `world.yaml`, read once."""
-    return Bank(_declared("bank.yaml"), subjects(), load())
+    return Bank(declared("bank.yaml"), subjects(), load())
 
 
 @cache
 def subjects() -> dict:
     """The words of each subject, from `subjects.yaml`, read once."""
-    return _declared("subjects.yaml")
+    return declared("subjects.yaml")
 
 
 @cache
 def phrases() -> dict:
     """The word lists of `phrases.yaml`, read once."""
-    return _declared("phrases.yaml")
+    return declared("phrases.yaml")

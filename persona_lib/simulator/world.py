@@ -278,7 +278,13 @@ def _models(declared: Mapping) -> dict[str, Model]:
     return models
 
 
+def declared(name: str) -> dict:
+    """What a YAML file of this package holds."""
+    text = Path(__file__).with_name(name).read_text("utf-8")
+    return yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+
+
 @cache
 def load() -> World:
     """The world of `world.yaml`, read once."""
-    return World(yaml.safe_load(Path(__file__).with_name("world.yaml").read_text("utf-8")))
+    return World(declared("world.yaml"))
