@@ -621,7 +621,10 @@ rule truth:
         judgements=rules.validation.output.judgements,
         pool_items=rules.agreement.output.pool_items,
         pool_answers=rules.agreement.output.pool_answers,
+        pool_judgements=rules.agreement.output.pool_judgements,
         ablation_judgements=rules.ablation.output.ablation_judgements,
+        attempts=rules.benchmark.output.attempts,
+        dropped=rules.benchmark.output.dropped,
         library=library_files("persona_lib/simulator/truth.py"),
     output:
         truth=f"{RUN}/truth.parquet",
@@ -634,7 +637,8 @@ rule truth:
     shell:
         "persona truth --settings {params.settings:q} --read personas={input.personas} prompts={input.prompts}"
         " pairs={input.pairs} answers={input.answers} judgements={input.judgements} pool_items={input.pool_items}"
-        " pool_answers={input.pool_answers} ablation_judgements={input.ablation_judgements}"
+        " pool_answers={input.pool_answers} pool_judgements={input.pool_judgements}"
+        " ablation_judgements={input.ablation_judgements} attempts={input.attempts} dropped={input.dropped}"
         " --out {output.truth} > {log}"
 
 

@@ -98,6 +98,9 @@ def _parser() -> argparse.ArgumentParser:
     collect.add_argument("--ledger", required=True, metavar="DIR", help="folder of the live ledgers")
     collect.add_argument("--sealed", required=True, metavar="FILE", help="the sealed ledger to write")
     collect.add_argument("--log", metavar="FILE", help="where the log goes")
+    collect.add_argument(
+        "--server", action="store_true", help="ask simulated models over a socket, not in this process"
+    )
     collect.add_argument("--quiet", action="store_true", help="no progress bar")
     collect.set_defaults(run=_collect)
 
@@ -173,7 +176,12 @@ def _collect(chosen: argparse.Namespace) -> None:
             collect(ask=rehearsal)
             meter = stack.enter_context(_metered(chosen, settings, endpoints, rehearsal, ledger))
             n_expected = len(rehearsal.asked)
-        address = stack.enter_context(_serving(chosen.templates)) if simulated and mode != "replay" else None
+        address = inside = None
+        if simulated and mode != "replay":
+            if chosen.server:
+                address = stack.enter_context(_serving(chosen.templates))
+            else:
+                inside = _found("persona_lib.simulator.inside:transport")(chosen.templates)
         ask = stack.enter_context(
             llm.Asker(
                 endpoints,
@@ -182,6 +190,7 @@ def _collect(chosen: argparse.Namespace) -> None:
                 ledger,
                 mode=mode,
                 simulator=address,
+                transport=inside,
                 meter=meter,
                 n_expected=n_expected,
                 quiet=chosen.quiet,

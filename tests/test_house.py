@@ -170,6 +170,25 @@ class TestFormOfNotebook:
         assert any("assert " in cell.source for cell in code(nbformat.read(path, as_version=4)))
 
 
+def test_only_sections_marked_recovery_read_the_truth():
+    """By the notebooks' code under each heading, by the rules that are handed the table, by the library's words."""
+    n_read = 0
+    for path in NOTEBOOKS:
+        heading = ""
+        for cell in nbformat.read(path, as_version=4).cells:
+            if cell.cell_type == "markdown":
+                heading = (re.findall(r"^#+ .*", cell.source, flags=re.M) or [heading])[-1]
+            elif "parameters" not in cell.metadata.get("tags", []):
+                reads = re.search(r"\bread\w*\([^)]*\btruth\b|truth\.parquet", cell.source) is not None
+                n_read += reads
+                assert not reads or "recover" in heading.casefold(), f"{path.name}, under {heading!r}: {cell.source}"
+    assert n_read == 1
+    handed = [name for name, body in snakefile_rules().items() if "rules.truth.output" in body and name != "all"]
+    assert handed == ["claims"]
+    told = {p.stem for p in (ROOT / "persona_lib").glob("*.py") if re.search(r"\btruth\b", p.read_text("utf-8"))}
+    assert told == {"cli", "claims"}
+
+
 def snakefile_rules() -> dict[str, str]:
     text = (ROOT / "Snakefile").read_text("utf-8")
     parts = re.split(r"^rule (\w+):$", text, flags=re.M)
