@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from persona_lib.pums import PumsError
+from persona_lib import vintages
+from persona_lib.archives import PumsError
 from persona_lib.schema import UNKNOWN
 
 COLUMNS = ("dictionary_year", "variable", "code", "label")
@@ -182,13 +183,17 @@ def _year_of(rows: list[list[str]], name: str) -> int:
 def codes(dictionary: pd.DataFrame, *, year: int) -> dict[str, dict[str, str]]:
     """Normalised code -> plain label for every variable, by the dictionary year nearest to `year`.
 
-    A variable that the nearest year does not have is taken from the nearest year that has it. States
-    and places lose their postal code; `PLAIN` goes before the dictionary's own words.
+    A variable that the nearest year does not have is taken from the nearest year that has it, but never
+    across a change of its code list (`vintages.yaml`): then it has no labels. States and places lose their
+    postal code; `PLAIN` goes before the dictionary's own words.
     """
     found: dict[str, dict[str, str]] = {}
     for variable, rows in dictionary.groupby("variable"):
         years = rows["dictionary_year"]
-        nearest = min(years.unique(), key=lambda y: (abs(y - year), -y))
+        alike = [y for y in years.unique() if vintages.same_codes(str(variable), int(y), year)]
+        if not alike:
+            continue
+        nearest = min(alike, key=lambda y: (abs(y - year), -y))
         chosen = rows[years == nearest]
         labels = dict(zip(chosen["code"], chosen["label"], strict=True))
         if variable in ("ST", "STATE", "POBP"):
