@@ -6,6 +6,7 @@ With `llm` the only module that knows a network; nothing but the console script 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -15,7 +16,7 @@ from typing import Any, TypeVar
 
 import httpx2
 
-from persona_lib import pums
+from persona_lib.archives import DamagedError, PumsError, members, reading
 
 FILES = "https://www2.census.gov/programs-surveys/acs/data/pums"
 API = "https://api.census.gov/data"
@@ -24,7 +25,7 @@ TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504, *range(520, 528)})
 T = TypeVar("T")
 
 
-class DownloadError(ValueError):
+class DownloadError(PumsError):
     """What could not be fetched, why, and what to do; never holds a key."""
 
 
@@ -89,11 +90,10 @@ def fetch_zip(
         The server refuses, moves or lacks the file, sends a page in its place, or a file that stays
         damaged or short after the last try; a zip without its member, or whose member has no record.
     """
-    patient = patience
     if path.is_file():
         try:
             return Fetched(path, url, _sha256(path), count_records(path, member), is_new=False)
-        except pums.PumsError:
+        except PumsError:
             path.unlink()
     path.parent.mkdir(parents=True, exist_ok=True)
     part, tag = path.with_name(f"{path.name}.part"), path.with_name(f"{path.name}.part.tag")
@@ -102,13 +102,14 @@ def fetch_zip(
         _transfer(client, url, part, tag, progress or (lambda *_: None))
         try:
             return count_records(part, member, name=path.name)
-        except pums.PumsError as error:
+        except PumsError as error:
             part.unlink()
-            if isinstance(error, pums.DamagedError):
+            tag.unlink(missing_ok=True)
+            if isinstance(error, DamagedError):
                 raise _Again(str(error)) from error
             raise DownloadError(f"{url}: {error}") from error
 
-    found = _patiently(attempt, url, patient)
+    found = _patiently(attempt, url, patience)
     os.replace(part, path)
     tag.unlink(missing_ok=True)
     return Fetched(path, url, _sha256(path), found, is_new=True)
@@ -119,30 +120,32 @@ def _transfer(client: httpx2.Client, url: str, part: Path, tag: Path, progress: 
     have = part.stat().st_size if part.is_file() and tag.is_file() else 0
     headers = {"Range": f"bytes={have}-", "If-Range": tag.read_text("ascii")} if have else {}
     with client.stream("GET", url, headers=headers) as answer:
-        if answer.status_code == 416:  # nothing is left, or the file has shrunk: `part` says which
-            part.unlink()
-            raise _Again("the server's file is not the one that was begun")
+        if answer.status_code == 416:  # nothing is left to fetch; the check of `part` says whether it is whole
+            return
         if answer.status_code not in (200, 206):
             _refuse(answer, url)
-        if answer.status_code == 200 or not answer.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
+        if answer.status_code == 200:
             have = 0
-        if answer.status_code == 206 and not have:
-            raise DownloadError(f"{url}: the server sent another part than was asked for")
+        elif not answer.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
+            part.unlink()
+            raise _Again("another part of the file than was asked for")
         total = have + int(answer.headers["Content-Length"]) if "Content-Length" in answer.headers else None
         mark = answer.headers.get("ETag") or answer.headers.get("Last-Modified")
+        pieces = answer.iter_raw()
+        start = next(pieces, b"")
+        if not have:
+            _refuse_page(answer, start, url)
         tag.write_text(mark, "ascii") if mark else tag.unlink(missing_ok=True)
         with part.open("r+b" if have else "wb") as file:
             file.seek(have)
-            for piece in answer.iter_bytes(1 << 16):
-                if file.tell() == 0:
-                    _refuse_page(answer, piece, url)
+            for piece in itertools.chain([start], pieces):
                 file.write(piece)
                 progress(file.tell(), total)
 
 
 def _refuse_page(answer: httpx2.Response, start: bytes, url: str) -> None:
     """Stop at once if the body is not a zip: a blocked client is answered with a page, often with status 200."""
-    if start[:2] == b"PK":
+    if b"PK".startswith(start[:2]):
         return
     if start.lstrip()[:1] == b"<" or "html" in answer.headers.get("Content-Type", ""):
         raise DownloadError(f"{url}: {_blocked('an HTML page in place of the zip', start)}")
@@ -163,8 +166,8 @@ def count_records(path: Path, member: str, *, name: str | None = None) -> dict[s
         As `pums.members`; no member of that name; a member without a record, or whose last record is torn.
     """
     found = {}
-    for label, opened in pums.members(path, name=name, form=member):
-        with pums.reading(label), opened() as file:
+    for label, opened in members(path, name=name, form=member):
+        with reading(label), opened() as file:
             head = file.readline()
             n_lines, last = 0, b""
             while piece := file.read(1 << 20):
@@ -172,9 +175,9 @@ def count_records(path: Path, member: str, *, name: str | None = None) -> dict[s
                 last = (last + piece)[-len(head) - (1 << 12) :]
         tail = last.rstrip(b"\r\n").rsplit(b"\n", 1)[-1]
         if not tail:
-            raise pums.PumsError(f"{label}: a header without a single record")
+            raise PumsError(f"{label}: a header without a single record")
         if tail.count(b",") != head.count(b","):
-            raise pums.DamagedError(f"{label}: the last record is torn")
+            raise DamagedError(f"{label}: the last record is torn")
         found[label] = n_lines if last.endswith(b"\n") else n_lines + 1
     return found
 
@@ -203,7 +206,7 @@ def ask(
             raise DownloadError(f"{url}: no records for {query.get('for', 'this request')}")
         moved = answer.headers.get("Location", "")
         if "missing_key" in moved:
-            raise DownloadError(f"{url}: the API answers only with a key; set the variable that holds yours")
+            raise DownloadError(f"{url}: the API answers only with a key; put yours into the variable CENSUS_API_KEY")
         if "invalid_key" in moved:
             raise DownloadError(f"{url}: the API refuses the key; is it activated?")
         if answer.status_code != 200:
@@ -245,21 +248,19 @@ def _refuse(answer: httpx2.Response, url: str, key: str = "") -> None:
 
 def _patiently(attempt: Callable[[], T], url: str, patience: Patience) -> T:
     """Try, wait, try again; the last failure is told."""
-    wait_s = patience.first_wait_s
-    for number in range(1, patience.tries + 1):
+    number, wait_s = 1, patience.first_wait_s
+    while True:
         try:
             return attempt()
-        except (_Again, httpx2.TransportError) as error:
-            # a transport error may quote the address with its query, so only its kind is told
-            said = str(error) if isinstance(error, _Again) else type(error).__name__
-            if number == patience.tries:
-                raise DownloadError(
-                    f"{url}: {said}, {number} times; run the same command again later, it goes on where this one stopped"
-                ) from None
-            asked = getattr(error, "wait_s", None)
+        except (httpx2.UnsupportedProtocol, httpx2.InvalidURL):
+            raise DownloadError(f"{url}: no address of a web server") from None
+        except (_Again, httpx2.RequestError) as error:
+            # a request error may quote the address with its query, so only its kind is told
+            said, asked = (str(error), error.wait_s) if isinstance(error, _Again) else (type(error).__name__, None)
+        if number == patience.tries:
+            raise DownloadError(f"{url}: {said}, {number} times; the same command goes on from here later")
         patience.sleep(min(patience.longest_wait_s, wait_s if asked is None else asked))
-        wait_s *= 2
-    raise AssertionError("unreachable")
+        number, wait_s = number + 1, 2 * wait_s
 
 
 def _sha256(path: Path) -> str:
