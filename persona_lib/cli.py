@@ -131,8 +131,8 @@ def _add_census(parser: argparse.ArgumentParser) -> None:
     download.set_defaults(run=_download)
     api = ways.add_parser("api", help="person rows with household variables joined, by the Census API")
     api.add_argument("--key-variable", default="CENSUS_API_KEY", metavar="NAME", help="environment variable of the key")
-    api.add_argument("--no-replicates", action="store_true", help="without the 80 replicate weights: a third of the time")
-    api.add_argument("--dictionary", default="data/reference/pums_labels.csv.gz", metavar="FILE", help="labels of codes")
+    api.add_argument("--no-replicates", action="store_true", help="without the 80 replicate weights")
+    api.add_argument("--dictionary", default="data/reference/pums_labels.csv.gz", metavar="FILE", help="labels")
     api.add_argument("--base", default="", metavar="URL", help="root of the API")
     api.set_defaults(run=_ask_census)
     for way in (download, api):

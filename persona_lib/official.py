@@ -1,4 +1,4 @@
-"""What the Census Bureau publishes and where: addresses of PUMS zips, questions to the API, its answers as PUMS rows."""
+"""What the Census Bureau publishes, and where: PUMS zips, questions to its API, the API's answers as PUMS rows."""
 
 from __future__ import annotations
 
@@ -13,14 +13,12 @@ from persona_lib import codebook, vintages
 from persona_lib.archives import PumsError
 from persona_lib.pums import JOINED, NUMBERS, OPTIONAL, REPLICATES, REQUIRED
 
-AREAS = dict(
-    (pair[:2], pair[2:])
-    for pair in (
-        "al01 ak02 az04 ar05 ca06 co08 ct09 de10 dc11 fl12 ga13 hi15 id16 il17 in18 ia19 ks20 ky21 la22 me23 md24 "
-        "ma25 mi26 mn27 ms28 mo29 mt30 ne31 nv32 nh33 nj34 nm35 ny36 nc37 nd38 oh39 ok40 or41 pa42 ri44 sc45 sd46 "
-        "tn47 tx48 ut49 vt50 va51 wa53 wv54 wi55 wy56 pr72"
-    ).split()
-)
+_AREAS = """
+al01 ak02 az04 ar05 ca06 co08 ct09 de10 dc11 fl12 ga13 hi15 id16 il17 in18 ia19 ks20 ky21 la22 me23 md24 ma25 mi26
+mn27 ms28 mo29 mt30 ne31 nv32 nh33 nj34 nm35 ny36 nc37 nd38 oh39 ok40 or41 pa42 ri44 sc45 sd46 tn47 tx48 ut49 vt50
+va51 wa53 wv54 wi55 wy56 pr72
+"""
+AREAS = {pair[:2]: pair[2:] for pair in _AREAS.split()}  # postal code: number of the state
 NATION = "us"
 LARGEST_QUERY = 50  # variables that the API answers at once
 KEY = ("SERIALNO", "SPORDER")
