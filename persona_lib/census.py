@@ -215,9 +215,9 @@ def _codes(rows: pd.DataFrame, variable: str) -> pd.Series:
 
 def _mapped(values: pd.Series, words: list[str]) -> pd.Series:
     """Categories under other names, of which several may be the same."""
-    unique = list(dict.fromkeys(words))
-    place = np.array([*(unique.index(word) for word in words), -1])
-    return pd.Series(pd.Categorical.from_codes(place[values.cat.codes], unique), index=values.index)
+    place = {word: k for k, word in enumerate(dict.fromkeys(words))}
+    codes = np.array([*(place[word] for word in words), -1])[values.cat.codes]  # the code of a missing value is -1
+    return pd.Series(pd.Categorical.from_codes(codes, list(place)), index=values.index)
 
 
 def _labelled(rows: pd.DataFrame, variable: str, known: dict, *, universe: pd.Series | bool = True) -> pd.Series:

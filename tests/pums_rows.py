@@ -3,6 +3,7 @@
 import csv
 import io
 import zipfile
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
@@ -30,6 +31,9 @@ CHILD = ADULT | {
 WIFE = ADULT | {"SPORDER": "02", "AGEP": "41", "SEX": "2", "RELP": "01", "FER": "2"}
 
 
+read_labels = cache(codebook.read_dictionary)
+
+
 def text_of(rows: list[dict]) -> str:
     """Rows as a CSV text, columns in the order of the first row."""
     out = io.StringIO()
@@ -44,7 +48,7 @@ def read(tmp_path: Path, rows: list[dict], *, dictionary: Path = LABELS, name: s
     path = tmp_path / name
     path.write_text(text_of(rows), "utf-8")
     persons, homes = pums.read_files(path)
-    made = census.describe(persons, households=homes, dictionary=codebook.read_dictionary(dictionary))
+    made = census.describe(persons, households=homes, dictionary=read_labels(dictionary))
     return schema.check(made, "census")
 
 

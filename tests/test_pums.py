@@ -3,10 +3,11 @@
 import gzip
 
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
-from pums_rows import ADULT, WIFE, read, text_of, zipped
+from pums_rows import ADULT, CHILD, LABELS, WIFE, read, text_of, zipped
 
-from persona_lib import census, pums, schema
+from persona_lib import census, codebook, pums, schema
 from persona_lib.archives import PumsError
 from persona_lib.pums import REPLICATES
 
@@ -112,3 +113,96 @@ def test_replicate_weights_may_be_negative_and_are_all_or_none(tmp_path):
 def test_lacking_required_column_names_file_and_column(tmp_path):
     with pytest.raises(PumsError, match="psam_p44.csv: column AGEP is missing"):
         read(tmp_path, [{k: v for k, v in ADULT.items() if k != "AGEP"}])
+
+
+def test_numbers_are_typed_and_codes_are_text(tmp_path):
+    path = tmp_path / "psam_p44.csv"
+    path.write_text(text_of([ADULT | {"PWGTP": " 00087"}, CHILD]), "utf-8")
+    stored = pums.extract(path, tmp_path / "records")
+    table = pq.read_table(stored[0])
+    assert table["PWGTP"].to_pylist() == [87, 87] and table["PINCP"].to_pylist() == [50_000, None]
+    assert table["SCHL"].to_pylist() == ["21", "02"] and table["ESR"].to_pylist() == ["1", ""]
+    assert {str(table.schema.field(c).type) for c in ("AGEP", "ADJINC")} == {"int32"}
+    persons, _ = pums.load(stored)
+    assert persons["SCHL"].dtype == "category" and persons["line"].tolist() == [2, 3]
+
+
+def test_a_second_extract_leaves_nothing_of_the_first(tmp_path):
+    for name, rows in (("a.csv", [ADULT]), ("b.csv", [WIFE, CHILD])):
+        (tmp_path / name).write_text(text_of(rows), "utf-8")
+    pums.extract([tmp_path / "a.csv", tmp_path / "b.csv"], tmp_path / "records")
+    pums.extract(tmp_path / "b.csv", tmp_path / "records")
+    assert [len(pq.read_table(path)) for path in (tmp_path / "records").glob("*")] == [2]
+
+
+@pytest.mark.parametrize(("column", "value"), [("PWGTP", "99999999999"), ("PINCP", "1e3"), ("ADJINC", "1.01")])
+def test_typed_numbers_name_their_bad_cell(tmp_path, column, value):
+    path = tmp_path / "psam_p44.csv"
+    path.write_text(text_of([ADULT, WIFE, CHILD | {column: value}]), "utf-8")
+    with pytest.raises(PumsError, match=f"psam_p44.csv: (line 4: {column} is '{value}'|a number that is too large)"):
+        pums.extract(path, tmp_path / "records")
+
+
+def test_serial_numbers_of_2015_and_2016_take_their_year_from_the_name(tmp_path):
+    old = ADULT | {"SERIALNO": "12", "INDP": "4970"}
+    for name in ("ss15pri.csv", "ss16pri.csv"):
+        (tmp_path / name).write_text(text_of([old]), "utf-8")
+    packed = zipped(tmp_path / "csv_pri.zip", {"ss15pri.csv": text_of([old | {"SERIALNO": "0000013"}])})
+    persons, homes = pums.read_files([tmp_path / "ss15pri.csv", tmp_path / "ss16pri.csv", packed])
+    labels = codebook.read_dictionary(LABELS)
+    rows = schema.check(census.describe(persons, households=homes, dictionary=labels), "census")
+    assert rows["person_id"].tolist() == [f"{y}-{y}0000000{n}-01" for y, n in ((2015, 12), (2015, 13), (2016, 12))]
+    assert set(rows["occupation"]) == {"Sales"} and set(rows["survey_year"]) == {2015, 2016}
+    (tmp_path / "mine.csv").write_text(text_of([old]), "utf-8")
+    with pytest.raises(PumsError, match="mine.csv: line 2: SERIALNO is '12': a serial number without a year; keep"):
+        pums.read_files(tmp_path / "mine.csv")
+
+
+def test_a_year_before_2015(tmp_path):
+    (tmp_path / "ss13pri.csv").write_text(text_of([ADULT | {"SERIALNO": "0000012"}]), "utf-8")
+    with pytest.raises(PumsError, match="ss13pri.csv: a file of 2013; 2015 and later can be read"):
+        pums.read_files(tmp_path / "ss13pri.csv")
+
+
+def test_a_five_year_file_is_coded_as_its_last_year(tmp_path):
+    old, new = ADULT | {"SERIALNO": "2015000000012"}, ADULT | {"SERIALNO": "2019HU0000001"}
+    rows = read(tmp_path, [old, new])
+    assert rows["survey_year"].tolist() == [2015, 2019] and set(rows["occupation"]) == {"Sales"}
+    assert rows["job_description"].nunique() == 1  # INDP 4971 does not exist before 2018
+
+
+def test_household_and_person_files_of_2016_join(tmp_path):
+    (tmp_path / "ss16pri.csv").write_text(text_of([ADULT | {"SERIALNO": "12", "INDP": "4970"}]), "utf-8")
+    (tmp_path / "ss16hri.csv").write_text("SERIALNO,WGTP,HHT,HUPAOC,HHL\n0000012,80,1,4,2\n", "utf-8")
+    persons, homes = pums.read_files([tmp_path / "ss16pri.csv", tmp_path / "ss16hri.csv"])
+    labels = codebook.read_dictionary(LABELS)
+    row = census.describe(persons, households=homes, dictionary=labels).iloc[0]
+    assert (row["household_language"], row["is_household_derived"]) == ("Spanish", False)
+
+
+def test_parts_are_the_whole_table_in_its_order(tmp_path):
+    """Three files, households torn between none of the parts; the parts are the checked table, cut."""
+    weights = {name: str(k) for k, name in enumerate(REPLICATES)}
+    files = []
+    for k in range(3):
+        homes = [{"SERIALNO": f"2018HU{n:07d}"} for n in range(k, 9, 3)]
+        rows = [row | home | weights for home in reversed(homes) for row in (CHILD, ADULT, WIFE)]
+        files.append(tmp_path / f"psam_p{k}.csv")
+        files[-1].write_text(text_of(rows), "utf-8")
+    labels = codebook.read_dictionary(LABELS)
+    persons, homes = pums.load(stored := pums.extract(files, tmp_path / "records"))
+    parts = list(census.describe_parts(persons, households=homes, dictionary=labels, n_rows=4))
+    assert len(parts) > 3 and all(part["household_id"].isin(parts[0]["household_id"]).sum() == 0 for part in parts[1:])
+    whole = schema.check(census.describe(persons, households=homes, dictionary=labels), "census")
+    assert schema.write_parts(parts, tmp_path / "census.parquet", "census") == 27
+    pd.testing.assert_frame_equal(schema.read(tmp_path / "census.parquet", "census"), whole)
+    schema.write_parts(census.replicate_parts(stored, persons, n_rows=5), tmp_path / "r.parquet", "replicates")
+    expected = schema.check(census.replicate_weights(pums.read_files(files)[0]), "replicates")
+    pd.testing.assert_frame_equal(schema.read(tmp_path / "r.parquet", "replicates"), expected)
+
+
+def test_parts_out_of_order_are_refused_and_leave_nothing(tmp_path):
+    parts = [pd.DataFrame({"draw": [k], "person_id": ["p"]}) for k in (1, 2, 2)]
+    with pytest.raises(schema.SchemaError, match=r"draws: key draw = \(2,\) comes after \(2,\)"):
+        schema.write_parts(parts, tmp_path / "draws.parquet", "draws")
+    assert not list(tmp_path.iterdir())
