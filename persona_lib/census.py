@@ -104,8 +104,9 @@ def _describe_file(
     code = _codes(rows, relation)
     kinship = _mapped(code, [RELATIONS.get(c, "") for c in code.cat.categories]).astype("str")
     derived = derive(rows.assign(relation=kinship), in_quarters=in_quarters, year=year)
-    is_derived = read["household_type"].isna()
-    home = {column: read[column].where(~is_derived, derived[column]) for column in derived}
+    home = {column: read[column].fillna(derived[column]) for column in derived}
+    told = read.isna() & (derived != UNKNOWN) & ~in_quarters.to_numpy()[:, None]
+    is_derived = read["household_type"].isna() | told.any(axis=1)
     return pd.DataFrame(
         {
             "person_id": _person_id(rows),

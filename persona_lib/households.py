@@ -38,15 +38,21 @@ def attach(
     *,
     in_quarters: pd.Series,
 ) -> pd.DataFrame:
-    """Household type, presence of children and language from household records; missing where there is none."""
+    """Household type, presence of children and language from household records.
+
+    Missing where a person's household has no record, or the records lack the column.
+    """
     nothing = pd.DataFrame({column: pd.Series(pd.NA, index=rows.index, dtype="str") for column in _COLUMNS})
     matched = households[households["SERIALNO"].isin(rows["SERIALNO"])].reset_index(drop=True)
     if matched.empty:
         return nothing
-    homes = pd.DataFrame({column: labelled(matched, variable) for column, variable in _COLUMNS.items()})
+    present = {
+        c: variable for c, variable in _COLUMNS.items() if variable in matched and matched[variable].notna().any()
+    }
+    homes = pd.DataFrame({column: labelled(matched, variable) for column, variable in present.items()})
     homes.index = pd.Index(matched["SERIALNO"])
-    found = homes.reindex(rows["SERIALNO"]).set_axis(rows.index)
-    return found.mask(found.notna().all(axis=1) & in_quarters, NOT_IN_UNIVERSE)
+    found = homes.reindex(rows["SERIALNO"]).set_axis(rows.index).reindex(columns=list(_COLUMNS)).astype("str")
+    return found.mask(found.notna() & in_quarters.to_numpy()[:, None], NOT_IN_UNIVERSE)
 
 
 def derive(rows: pd.DataFrame, *, in_quarters: pd.Series, year: int) -> pd.DataFrame:

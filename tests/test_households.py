@@ -2,7 +2,7 @@
 
 import pandas as pd
 import pytest
-from pums_rows import ADULT, LABELS, PUMS, ROOT, WIFE, household, needs_pums, one, read, text_of
+from pums_rows import ADULT, CHILD, LABELS, PUMS, ROOT, WIFE, household, needs_pums, one, read, text_of
 
 from persona_lib import census, codebook, published, pums, schema
 from persona_lib.schema import NOT_IN_UNIVERSE, UNKNOWN
@@ -78,6 +78,16 @@ def seven_states(tmp_path_factory) -> pd.DataFrame:
     persons, homes = pums.load(stored)
     labels = codebook.read_dictionary(LABELS)
     return pd.concat(census.describe_parts(persons, households=homes, dictionary=labels), ignore_index=True)
+
+
+def test_what_the_household_file_lacks_is_derived(tmp_path):
+    (tmp_path / "psam_p44.csv").write_text(text_of([ADULT, WIFE, CHILD]), "utf-8")
+    (tmp_path / "psam_h44.csv").write_text("SERIALNO,WGTP,HHT\n2018HU0000001,80,7\n", "utf-8")
+    persons, homes = pums.read_files([tmp_path / "psam_p44.csv", tmp_path / "psam_h44.csv"])
+    rows = census.describe(persons, households=homes, dictionary=codebook.read_dictionary(LABELS))
+    assert set(rows["household_type"]) == {codebook.PLAIN["HHT"]["7"]} and rows["is_household_derived"].all()
+    assert set(rows["family_presence"]) == {"Own children under 6 only"}
+    assert set(rows["household_language"]) == {"English only"}
 
 
 @pytest.mark.parametrize(
