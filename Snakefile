@@ -88,6 +88,7 @@ rule census:
     output:
         census=f"{RUN}/census.parquet",
         replicates=f"{RUN}/replicates.parquet",
+        records=directory(f"{RUN}/records"),
         notebook=f"{RUN}/notebooks/01_census.ipynb",
     log:
         f"{RUN}/logs/01_census.log",

@@ -21,8 +21,12 @@ LAYERS = {
     "words": {"schema", "streams"},
     "people": {
         "census",
-        "codebook",
+        "archives",
+        "vintages",
         "pums",
+        "codebook",
+        "official",
+        "download",
         "households",
         "published",
         "population",
@@ -106,6 +110,19 @@ def test_imports_point_one_way(path):
         assert target in allowed or name in allowed, f"{path.name} ({layer}) imports {name} ({target})"
 
 
+def test_only_two_modules_know_a_network():
+    """llm asks models, download fetches census files; the simulator is served, and asks nobody."""
+    network = {"httpx", "httpx2", "openai", "requests", "urllib", "urllib3", "http", "ftplib", "aiohttp"}
+    knows = set()
+    for path in (ROOT / "persona_lib").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
+            if {name.split(".")[0] for name in names} & network:
+                knows.add(path.stem)
+    assert knows == {"llm", "download"}
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "persona_lib").rglob("*.py")), ids=lambda p: p.name)
 def test_library_prints_nothing_and_stays_short(path):
     source = path.read_text("utf-8")
@@ -163,7 +180,15 @@ class TestFormOfNotebook:
 
     def test_imports_no_simulator_and_no_network(self, path):
         source = "\n".join(cell.source for cell in code(nbformat.read(path, as_version=4)))
-        for module in ("persona_lib.simulator", "persona_lib.llm", "openai", "requests", "urllib"):
+        for module in (
+            "persona_lib.simulator",
+            "persona_lib.llm",
+            "persona_lib.download",
+            "openai",
+            "requests",
+            "urllib",
+            "httpx2",
+        ):
             assert f"import {module}" not in source and f"from {module}" not in source
 
     def test_asserts_something(self, path):
