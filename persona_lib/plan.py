@@ -34,7 +34,12 @@ def planned_calls(settings: dict, *, n_bank: int | None = None) -> pd.DataFrame:
     n_rated = pool["n_panel_personas"] * pool["n_panel_items"]
     n_studied = len(attributes()) + 1
     rows = [
-        ("personas", 2 * n_draws, "census, draws", "each draw: write the open field, check consistency"),
+        (
+            "personas",
+            2 * n_draws if settings["personas"]["model_stage"] else 0,
+            "census, draws",
+            "each draw: write the open field, check consistency",
+        ),
         ("prompts", n_bank or n_prompts, "the bank", "each distinct question of the bank: classify"),
         (
             "feedback",
