@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import mutual_info_score
 
 from persona_lib import beliefs, codebook
@@ -154,16 +155,19 @@ def test_draw_leaves_its_argument_alone(chain):
 def survey_population(margins, predictors, levels):
     """The joint of the predictors by iterative fitting to the committed two-way margins with n >= 10."""
     grid = pd.DataFrame(itertools.product(*(levels[p] for p in predictors)), columns=predictors)
-    weight = pd.Series(1 / len(grid), index=grid.index)
+    weight, known = np.full(len(grid), 1 / len(grid)), []
+    for a, b in itertools.combinations(predictors, 2):
+        rows = margins[(margins["row"] == a) & (margins["column"] == b)]
+        target = rows.set_index(["row_value", "column_value"])["share"].astype(float)
+        cell, cells = pd.MultiIndex.from_frame(grid[[a, b]]).factorize()
+        known.append((cell, target.reindex(cells).to_numpy()))
     for _ in range(60):
-        for a, b in itertools.combinations(predictors, 2):
-            known = margins[(margins["row"] == a) & (margins["column"] == b)]
-            target = known.set_index(["row_value", "column_value"])["share"]
-            cell = pd.MultiIndex.from_frame(grid[[a, b]])
-            now = weight.groupby([grid[a], grid[b]]).sum()
-            wanted = target.reindex(now.index)
-            left = (1 - target.sum()) * now[wanted.isna()] / max(now[wanted.isna()].sum(), 1e-12)
-            weight = weight * (wanted.fillna(left) / now).reindex(cell).to_numpy()
+        for cell, wanted in known:
+            now = np.bincount(cell, weights=weight)
+            is_rest = np.isnan(wanted)
+            left = (1 - np.nansum(wanted)) * now / max(now[is_rest].sum(), 1e-12)
+            weight = weight * (np.where(is_rest, left, wanted) / np.maximum(now, 1e-300))[cell]
+    weight = pd.Series(weight, index=grid.index)
     return grid, weight
 
 
@@ -183,7 +187,8 @@ def test_coefficients_reproduce_the_two_way_margins(chain, field):
     assert np.abs(again - outcome["fitted_share"]).max() < 0.004
 
 
-def test_calibrated_chain_meets_the_national_margins(chain):
+def survey_people():
+    """One person per cell of the religion table's predictors, with census labels, and the cells' weights."""
     margins = pd.read_csv(REFERENCE / "chain_margins.csv", keep_default_na=False)
     levels = {
         "age_group": {"18-29": 25, "30-44": 35, "45-64": 55, "65+": 70},
@@ -211,6 +216,11 @@ def test_calibrated_chain_meets_the_national_margins(chain):
             "education": grid["education"].map(levels["education"]),
         }
     )
+    return crowd, weight
+
+
+def test_calibrated_chain_meets_the_national_margins(chain):
+    crowd, weight = survey_people()
     joint = beliefs.chain_joint(crowd, chain, weight=weight)
     assert joint["share"].sum() == pytest.approx(1)
     for row in pd.read_csv(REFERENCE / "national_margins.csv").itertuples():
@@ -226,6 +236,37 @@ def test_chain_joint_is_what_draws_tend_to(chain):
         expected = joint.groupby(field)["share"].sum()
         shares = drawn[field].value_counts(normalize=True).reindex(expected.index, fill_value=0)
         assert np.abs(shares - expected).max() < 4.5 * np.sqrt(0.25 / 40_000)
+
+
+def test_draws_reproduce_every_two_way_table_of_the_chain_and_the_survey(chain):
+    """Within Monte-Carlo error: z of each cell of the chain's own tables; the survey's religion tables beside them."""
+    n = 40_000
+    cells, weight = survey_people()
+    crowd = cells.loc[np.random.default_rng(6).choice(len(cells), n, p=weight / weight.sum())].reset_index(drop=True)
+    drawn = beliefs.draw_chain(crowd, chain, seed=13)
+    share = pd.Series(crowd.value_counts(normalize=True), name="share").reset_index()
+    joint = beliefs.chain_joint(share, chain, weight=share["share"])
+    for pair in itertools.combinations(beliefs.CHAIN, 2):
+        expected = joint.groupby(list(pair))["share"].sum()
+        found = drawn.groupby(list(pair)).size().reindex(expected.index, fill_value=0) / n
+        z = (found - expected) / np.sqrt(expected * (1 - expected) / n)
+        assert (z[expected * n > 5].abs() < 4.5).all(), pair
+        assert abs((z[expected * n > 5] ** 2).mean() - 1) < 0.6, pair
+    bare = chain.assign(coefficient=chain["coefficient"].mask(chain["predictor"] == "calibration", "0"))
+    drawn = beliefs.draw_chain(crowd, bare, seed=12).join(beliefs.predictors(crowd))
+    margins = pd.read_csv(REFERENCE / "chain_margins.csv", keep_default_na=False)
+    for row in margins[(margins["table"] == "religion") & (margins["row"] == "religion")].itertuples():
+        p = float(row.fitted_share)
+        ours = ((drawn["religion"] == row.row_value) & (drawn[row.column] == row.column_value)).mean()
+        assert abs(ours - p) < 0.004 + 4.5 * np.sqrt(p * (1 - p) / n), row
+
+
+def test_committed_calibration_finds_no_group_that_the_chain_gets_wrong():
+    """Of cells of held-out respondents, one in twenty beyond 1.96 if the chain were true."""
+    by_group = pd.read_csv(REFERENCE / "chain_calibration.csv")
+    assert by_group.groupby("field")["groups"].nunique().to_dict() == dict.fromkeys(beliefs.CHAIN, 10)  # 4 + 4 * 3 / 2
+    assert by_group["n_beyond"].sum() < 0.05 * by_group["n_cells"].sum()
+    assert by_group["root_mean_square_z"].max() < 1.3
 
 
 def test_committed_chain_discloses_no_small_cell_and_predicts():
@@ -269,6 +310,38 @@ def test_unpenalised_fit_is_statsmodels_mnlogit(fit_chain):
     codes = rows["religion"].map({"X": 0, "Y": 1, "Z": 2})
     oracle = MNLogit(codes, x.astype(float)).fit(disp=0).predict()
     assert np.abs(model.probabilities(rows) - oracle).max() < 1e-4
+
+
+def test_ridge_fit_is_scikit_learns(fit_chain):
+    """Its penalty of every outcome's slopes around 0 is ours around their mean: at the optimum the mean is 0."""
+    rows = survey().assign(weight=np.random.default_rng(1).gamma(2, 0.5, 600))
+    model = fit_chain.Model(rows, "religion", ("sex", "education"), penalty=5.0)
+    x = fit_chain.design(rows, model.levels)
+    oracle = LogisticRegression(C=1 / 5.0, tol=1e-10, max_iter=5000)
+    oracle.fit(x, rows["religion"], sample_weight=rows["weight"])
+    assert np.abs(model.probabilities(rows) - oracle.predict_proba(x)).max() < 1e-5
+
+
+def test_held_out_chances_come_from_models_that_have_not_seen_the_respondent(fit_chain):
+    rows = survey(200)
+    chance = fit_chain.held_out(rows, "religion", ("sex",), penalty=1.0)
+    assert chance.index.equals(rows.index) and np.allclose(chance.sum(axis=1), 1)
+    changed = rows.assign(religion=rows["religion"].where(rows.index != 7, "X" if rows["religion"][7] == "Z" else "Z"))
+    again = fit_chain.held_out(changed, "religion", ("sex",), penalty=1.0)
+    pd.testing.assert_series_equal(chance.loc[7], again.loc[7])
+    assert not np.allclose(chance.drop(index=7), again.drop(index=7))
+
+
+def test_calibration_is_one_for_a_true_model_and_above_for_a_false_one(fit_chain, monkeypatch):
+    monkeypatch.setitem(fit_chain.FIELDS, "religion", ("sex", "education"))
+    rows = survey(6000)
+    score = np.column_stack([np.zeros(6000), 0.8 * (rows["sex"] == "Male") - 0.5, 0.9 * (rows["education"] == "c")])
+    true = pd.DataFrame(np.exp(score) / np.exp(score).sum(axis=1, keepdims=True), columns=["X", "Y", "Z"])
+    fair = fit_chain.calibration(rows, "religion", true)
+    assert fair["groups"].tolist() == ["sex", "education", "sex x education"]
+    assert fair["n_cells"].tolist() == [6, 9, 18] and fair["root_mean_square_z"].between(0.3, 1.7).all()
+    flat = fit_chain.calibration(rows, "religion", true * 0 + 1 / 3)
+    assert (flat["root_mean_square_z"] > 3).all()
 
 
 def test_weight_two_is_the_same_person_twice(fit_chain):
