@@ -26,12 +26,7 @@ def describe(candidates: pd.DataFrame, *, without: tuple[str, ...] = ()) -> pd.S
     shown = attributes()
     if strange := set(without) - set(shown["attribute"]):
         raise SchemaError(f"describe: {', '.join(sorted(strange))} is no attribute")
-    incomes = (
-        candidates["income_usd"]
-        .map(_dollars)
-        .astype("str")
-        .where(candidates["income_usd"].notna() | (candidates["age_years"] < 15), UNKNOWN)
-    )
+    incomes = candidates["income_usd"].map(_dollars).astype("str").mask(is_unknown(candidates, "income_usd"), UNKNOWN)
     values = candidates.assign(income_usd=incomes)
     lines = [
         f"{row.label}: " + _readable(values[row.attribute])
@@ -39,6 +34,13 @@ def describe(candidates: pd.DataFrame, *, without: tuple[str, ...] = ()) -> pd.S
         if row.attribute not in without
     ]
     return lines[0].str.cat(lines[1:], sep="\n").rename("description")
+
+
+def is_unknown(candidates: pd.DataFrame, field: str) -> pd.Series:
+    """Where a field is unknown: "unknown", or no income although the census asks for it, from 15 years on."""
+    if field == "income_usd":
+        return candidates["income_usd"].isna() & (candidates["age_years"] >= 15)
+    return candidates[field] == UNKNOWN
 
 
 def _readable(values: pd.Series) -> pd.Series:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import pandas as pd
 
 from persona_lib import beliefs, rules, streams, traits
-from persona_lib.descriptions import describe, one_line
+from persona_lib.descriptions import describe, is_unknown, one_line
 from persona_lib.schema import SchemaError, attributes, tables
 from persona_lib.selection import NO_VERDICT
 
@@ -27,6 +27,7 @@ BIG_FIVE_SOURCES = {
     "correlated": "big_five_norms.csv: drawn, correlated normal given age and sex",
     "uniform": "drawn: independent, every word equally likely",
 }
+NOT_SAID = "the file does not say"  # why an observed field is unknown
 LISTED = "listed"  # the written_status of a candidate that no model was asked about
 
 
@@ -254,7 +255,8 @@ def _provenance(chosen: pd.DataFrame, big_five: str) -> pd.DataFrame:
     for field in observed_fields():
         derived = chosen["is_household_derived"] & (field in HOUSEHOLD)
         origin = derived.map({True: "derived", False: "observed"})
-        parts.append(_rows(chosen, field, origin, census + declared[field].about))
+        source = (census + declared[field].about).mask(is_unknown(chosen, field), census + NOT_SAID)
+        parts.append(_rows(chosen, field, origin, source))
     for field in beliefs.CHAIN:
         model = f"chain_coefficients.csv: {declared[field].about}"
         parts.append(_rows(chosen, field, "imputed", model, score=chosen[f"{field}_probability"]))

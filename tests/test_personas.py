@@ -199,6 +199,18 @@ def test_shards_ask_what_the_notebook_replays():
     assert {streams.shard_of(str(k), 3) for k in range(40)} == {0, 1, 2}
 
 
+def test_provenance_of_an_unknown_value_says_that_the_file_does_not_say():
+    people = census().assign(ancestry="unknown", income_usd=np.nan)
+    mine = personas.apply_rules(complete(draws(), people))
+    written = personas.write_fields(mine, ask=None)
+    verdicts = personas.check_consistency(written, ask=None)
+    made, _, provenance = personas.accept(written, verdicts, n=5, n_train=2, big_five="uniform", seed=1)
+    source = provenance.drop_duplicates("field").set_index("field")["source"]
+    assert source["ancestry"] == source["income_usd"] == "census record of 2018: the file does not say"
+    assert source["sex"] == "census record of 2018: SEX" and source["openness"].startswith("drawn: independent")
+    assert "Income: Unknown" in made["description"].iloc[0]
+
+
 # ------------------------------------------------------------------ without the model stage
 
 
