@@ -55,14 +55,15 @@ def planned_calls(settings: Mapping, *, n_bank: int | None = None) -> pd.DataFra
     )
     n_heldout = n_prompts - settings["prompts"]["n_train"]
     n_pairs = n_personas * sum(feedback[key] for key in ("n_train_pairs", "n_heldout_pairs", "n_heldout_prompts"))
+    n_written = n_draws if settings["personas"]["model_stage"] else 0
     n_judged, n_items, n_panel = settings["validation"]["n_pairs"], pool["n_items"], pool["n_panel_personas"]
     n_arms = (len(attributes()) + 1) * ablation["n_personas"] * ablation["n_questions"] * 3
     n_bench, (n_tried, n_attempts) = settings["benchmark"]["n_items"], settings["pass_at_k"].values()
     n_summaries = min(n_bench, n_personas)
     first, *others = roles["panel"]
     rows = [
-        ("personas", "write_traits", roles["writer"], 0, n_draws, "draws"),
-        ("personas", "check_consistency", roles["filter"], 1, n_draws, "draws"),
+        ("personas", "write_traits", roles["writer"], 0, n_written, "draws"),
+        ("personas", "check_consistency", roles["filter"], 1, n_written, "draws"),
         (
             "prompts",
             "classify_prompt",

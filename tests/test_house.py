@@ -32,7 +32,9 @@ LAYERS = {
         "population",
         "fidelity",
         "rules",
+        "beliefs",
         "traits",
+        "descriptions",
         "selection",
         "personas",
     },
@@ -65,7 +67,7 @@ LAYERS = {
         "quote",
     },
     "measuring": {"resample", "coefficients", "agreement", "validation", "ablation", "benchmark", "pluralism"},
-    "showing": {"figures", "diagrams", "drawing", "distributions", "matrices", "claims"},
+    "showing": {"figures", "diagrams", "drawing", "distributions", "matrices", "claims", "cards", "export"},
     "cli": {"cli"},
 }
 MAY_IMPORT = {
@@ -319,14 +321,15 @@ def test_environment_and_pyproject_name_the_same_packages():
     assert theirs - {"pip", f"python{project['requires-python']}"} == ours
 
 
-@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-lab.lock"])
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-lab.lock", "requirements-system.lock"])
 def test_lock_satisfies_pyproject_and_names_no_address(lock):
     text = (ROOT / lock).read_text("utf-8")
     assert "://" not in text
     locked = dict(re.findall(r"^([a-z0-9._-]+)==([^\s;\\]+)", text, flags=re.M))
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     wanted = [*project["dependencies"], *project["optional-dependencies"]["ci"]]
-    wanted += project["optional-dependencies"]["dev"] if "lab" in lock else []
+    for name, extra in (("lab", "dev"), ("system", "system")):
+        wanted += project["optional-dependencies"][extra] if name in lock else []
     for requirement in map(Requirement, wanted):
         assert requirement.specifier.contains(locked[requirement.name.lower()]), requirement
 
