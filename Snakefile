@@ -119,6 +119,7 @@ rule population:
         n_draws=config["population"]["n_draws"],
         adults_only=config["population"]["adults_only"],
         group_quarters=config["population"]["group_quarters"],
+        strata=config["population"]["strata"],
     message:
         "02 weighted draws and their fidelity"
     script:

@@ -298,9 +298,9 @@ def _simulate(chosen: argparse.Namespace) -> None:
 
 
 def _download(chosen: argparse.Namespace) -> None:
-    download, official = import_module("persona_lib.download"), import_module("persona_lib.official")
-    wanted = [(kind, official.area(state)) for state in chosen.states for kind in chosen.kinds]
-    paths = [official.zip_path(chosen.year, chosen.span, kind, state) for kind, state in wanted]
+    download, releases = import_module("persona_lib.download"), import_module("persona_lib.releases")
+    wanted = [(kind, releases.area(state)) for state in chosen.states for kind in chosen.kinds]
+    paths = [releases.zip_path(chosen.year, chosen.span, kind, state) for kind, state in wanted]
     base = (chosen.base or download.FILES).rstrip("/")
     with download.connect() as client:
         for (kind, state), path in zip(wanted, paths, strict=True):
@@ -309,7 +309,7 @@ def _download(chosen: argparse.Namespace) -> None:
                     client,
                     f"{base}/{path}",
                     Path(chosen.to) / path,
-                    member=official.zip_member(chosen.year, kind, state),
+                    member=releases.zip_member(chosen.year, kind, state),
                     progress=lambda at, total, bar=bar: _show(bar, at, total),
                 )
             n_records = sum(found.n_records.values())
@@ -323,21 +323,21 @@ def _show(bar: tqdm, at: int, total: int | None) -> None:
 
 
 def _ask_census(chosen: argparse.Namespace) -> None:
-    download, official = import_module("persona_lib.download"), import_module("persona_lib.official")
+    download, releases = import_module("persona_lib.download"), import_module("persona_lib.releases")
     dictionary = _found("persona_lib.codebook:read_dictionary")(chosen.dictionary)
     base, key = (chosen.base or download.API).rstrip("/"), os.environ.get(chosen.key_variable, "")
     asked = {
-        state: official.api_queries(chosen.year, state, replicates=not chosen.no_replicates) for state in chosen.states
+        state: releases.api_queries(chosen.year, state, replicates=not chosen.no_replicates) for state in chosen.states
     }
     with download.connect(timeout_s=600) as client:
         for state, queries in asked.items():
-            url = f"{base}/{official.api_path(chosen.year, chosen.span, state)}"
+            url = f"{base}/{releases.api_path(chosen.year, chosen.span, state)}"
             bar = tqdm(queries, desc=state, unit="question", disable=chosen.quiet, leave=False)
             answers = [download.ask(client, url, query, key=key) for query in bar]
-            rows = official.api_rows(answers, year=chosen.year, dictionary=dictionary)
-            name = f"pums_{chosen.year}_{official.release(chosen.year, chosen.span)}_{official.area(state)}.csv.gz"
+            rows = releases.api_rows(answers, year=chosen.year, dictionary=dictionary)
+            name = f"pums_{chosen.year}_{releases.release(chosen.year, chosen.span)}_{releases.area(state)}.csv.gz"
             path = Path(chosen.to) / "api" / name
-            official.write_rows(rows, path)
+            releases.write_rows(rows, path)
             print(f"{path}: {len(rows):,} persons", flush=True)
 
 
