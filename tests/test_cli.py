@@ -227,6 +227,7 @@ class TestCollect:
         server.delay_s, before = 0, {key: server.calls[key] for key in safe}
         assert cli.main(house()) == 0
         assert {key: server.calls[key] for key in safe} == before
+        assert set(server.calls.values()) == {1}, "what was under way was waited for, and is not paid for again"
 
     def test_no_key_in_any_file_or_stream(self, house, tmp_path, capfd):
         assert cli.main(house()) == 0
