@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -17,7 +18,8 @@ from persona_lib import request as words
 from persona_lib.pressure import asked_wait
 from persona_lib.request import Endpoint, Reply, Request
 
-SIMULATOR = "simulator"
+SIMULATOR = words.SIMULATOR
+FILTERED = ("content_filter", "content_policy_violation")
 _IN_PROCESS = "http://localhost/v1"
 _LOCAL = ("127.0.0.1", "localhost", "::1")
 
@@ -61,6 +63,7 @@ class Line:
     def __init__(self, endpoint: Endpoint, *, simulator: str | None = None, transport: object | None = None) -> None:
         self.endpoint = endpoint
         self._url, self._key, self._transport, self._client = endpoint.base_url, "", None, None
+        self._heard = _Heard()
         if endpoint.base_url == SIMULATOR:
             if simulator is None and transport is None:
                 raise AskError(f"endpoint {endpoint.alias}: the simulator is not running")
@@ -112,12 +115,14 @@ class Line:
         if lost is not None:
             raise lost
         if said is None:
-            return self._refusal_or_raise(refused), refused.response.headers
+            return self.refusal_or_raise(refused), refused.response.headers
         latency_s = round(time.monotonic() - started, 3)
         try:
             reply = words.read(request, self.clean(said.text))
         except words.ReplyError as error:
             raise Again(str(error)) from None
+        if not self._heard.is_new(said.text, request):
+            raise Again("the answer to another request came back")
         return replace(reply, latency_s=latency_s), said.headers
 
     def clean(self, text: str) -> str:
@@ -139,12 +144,12 @@ class Line:
             api_key=self._key or "none", base_url=self._url, max_retries=0, timeout=None, http_client=connected
         )
 
-    def _refusal_or_raise(self, error) -> Reply:
+    def refusal_or_raise(self, error) -> Reply:
         """A reply for a filtered request, `Again` for what passes, AskError for what does not."""
         code, name, variable = error.status_code, self.endpoint.alias, self.endpoint.key_variable
         plain = error.body.get("message") if isinstance(error.body, dict) else None
         said = " ".join(f"{code}: {self.clean(str(plain or error.message))}".split())[:300]
-        if error.code in ("content_filter", "content_policy_violation"):
+        if error.code in FILTERED:
             return Reply("refused", detail=said, finish_reason="content_filter")
         if error.code == "insufficient_quota":
             raise AskError(f"endpoint {name}: no credit left ({said}); the answers so far are kept, run again later")
@@ -157,6 +162,29 @@ class Line:
         if code == 404:
             raise AskError(f"endpoint {name}: no model {self.endpoint.model} at {self.endpoint.base_url} ({said})")
         raise AskError(f"endpoint {name}: did not take the request ({said})")
+
+
+class _Heard:
+    """The last few thousand responses, to notice one that is given to a second request.
+
+    The protocol repeats nothing of the request in its response, so a mix-up shows only where the very response,
+    by its id and every byte, has been given to another request before. Two answers that are exchanged, or one
+    that is another's and reaches us first, cannot be told from right ones.
+    """
+
+    def __init__(self, most: int = 4096) -> None:
+        self._most = most
+        self._seen: dict[tuple[str, int], str] = {}
+
+    def is_new(self, body: str, request: Request) -> bool:
+        """Whether no other request was given this response; one without an id says nothing."""
+        named = re.search(r'"id"\s*:\s*"([^"]+)"', body)
+        if named is None:
+            return True
+        first = self._seen.setdefault((named[1], hash(body)), request.hash)
+        if len(self._seen) > self._most:
+            del self._seen[next(iter(self._seen))]
+        return first == request.hash
 
 
 def _root(error: BaseException) -> BaseException:

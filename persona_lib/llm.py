@@ -27,6 +27,7 @@ import pandas as pd
 
 from persona_lib import pressure, sealed
 from persona_lib import request as words
+from persona_lib.batch import Batches
 from persona_lib.ledger import Ledger, ReplayMiss
 from persona_lib.line import SIMULATOR, Again, AskError, Line
 from persona_lib.progress import Meter, Progress
@@ -157,7 +158,7 @@ class Asker:
         stop = asyncio.get_running_loop().create_future()
         answers = asyncio.Queue(maxsize=sum(self._endpoints[alias].concurrency for alias in waiting))
         keeper = asyncio.create_task(self._keep(answers, stop))
-        desks = [asyncio.create_task(self._desks[alias].work(line, answers, stop)) for alias, line in waiting.items()]
+        desks = [asyncio.create_task(self._work(alias, line, answers, stop)) for alias, line in waiting.items()]
         try:
             await asyncio.wait(desks)
         except asyncio.CancelledError:
@@ -171,6 +172,18 @@ class Asker:
         _log.info("tries repeated so far: %s", {alias: self._desks[alias].n_retries for alias in waiting})
         if stop.done():
             raise stop.result()
+
+    async def _work(self, alias: str, waiting: deque[Request], answers: asyncio.Queue, stop: asyncio.Future) -> None:
+        desk = self._desks[alias]
+        try:
+            batches = Batches(desk.line, self._ledger, answers=answers, stop=stop, meter=self._meter)
+            by_batch = list(waiting) if desk.line.endpoint.transport == "batch" else batches.in_flight(waiting)
+            await batches.ask(by_batch)
+        except Exception as error:
+            _stop(stop, error)
+            return
+        done = {request.hash for request in by_batch}
+        await desk.work(deque(request for request in waiting if request.hash not in done), answers, stop)
 
     async def _keep(self, answers: asyncio.Queue, stop: asyncio.Future) -> None:
         """Write what has come in while the disk was busy with the batch before, until None comes."""
@@ -229,8 +242,8 @@ class _Desk:
         self._again.clear()
         stop.add_done_callback(self._ring)
         while (waiting or self._again or under_way) and not stop.done():
-            if said := self._why_stop():
-                _stop(stop, AskError(said))
+            if said := self._pressure.why_give_up():
+                _stop(stop, AskError(self._given_up(said)))
                 break
             is_due = bool(self._again) and self._again[0][0] <= time.monotonic()
             if waiting or is_due:
@@ -241,6 +254,13 @@ class _Desk:
                 await self._sleep(pause)
                 continue
             request, number = self._again_next() if is_due else (waiting.popleft(), 1)
+            if number == 1 and self._meter is not None and (said := self._meter.stop_reason()):
+                if self._meter.n_under_way:  # these may turn out cheaper than what is set aside for them
+                    waiting.appendleft(request)
+                    await self._sleep(0.02)
+                    continue
+                _stop(stop, AskError(f"{said}; the answers so far are kept, the same command goes on"))
+                break
             n_tokens = _n_prompt_tokens(request) + self._tokens_out
             if self._quota.is_limited and not await self._may_send(n_tokens, stop):
                 break
@@ -251,11 +271,6 @@ class _Desk:
             await asyncio.wait(under_way)
         if said := self._pressure.why_give_up():
             _stop(stop, AskError(self._given_up(said)))
-
-    def _why_stop(self) -> str | None:
-        if self._meter is not None and (said := self._meter.stop_reason()):
-            return f"{said}; the answers so far are kept, the same command goes on"
-        return self._given_up(said) if (said := self._pressure.why_give_up()) else None
 
     def _given_up(self, said: str) -> str:
         what = f"endpoint {self.line.endpoint.alias}: {said} ({self._last_failure})"

@@ -54,6 +54,20 @@ def take(path: Path, *, shared: bool = False) -> int:
     return number
 
 
+def is_held(path: Path) -> bool:
+    """Whether some process holds a lock, as far as this machine can see."""
+    if not path.exists():
+        return False
+    number = os.open(path, os.O_RDWR)
+    try:
+        fcntl.flock(number, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(number)
+    return False
+
+
 def release(number: int) -> None:
     """Let go of a lock that `take` gave."""
     os.ftruncate(number, 0)

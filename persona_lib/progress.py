@@ -10,13 +10,18 @@ from persona_lib.request import Endpoint, Reply
 
 
 class Meter(Protocol):
-    """What counts the money of a run. Sums are in USD, None where a price is not known."""
+    """What counts the money of a run. Sums are in USD, None where a price is not known.
+
+    `n_under_way` is how many calls were admitted and not yet charged.
+    """
+
+    n_under_way: int
 
     def charge(self, reply: Reply, endpoint: Endpoint) -> None:
         """Count one answer that has become durable."""
 
     def stop_reason(self) -> str | None:
-        """Why nothing more may be sent, None while it may."""
+        """Why no further call may be sent; None admits one, which is under way until it is charged."""
 
     def spent(self) -> float | None:
         """What the answers of this run have cost so far."""

@@ -21,6 +21,7 @@ from persona_lib.templates import Template, TemplateError, render
 
 STATUSES = ("ok", "refused", "unparsed", "failed")
 COLUMNS = ("endpoint", "template", "slots")
+SIMULATOR = "simulator"  # the base_url of our own
 
 
 class RequestError(ValueError):

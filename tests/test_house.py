@@ -21,14 +21,25 @@ LAYERS = {
     "words": {"schema", "streams"},
     "people": {
         "census",
-        "codebook",
+        "archives",
+        "vintages",
         "pums",
+        "codebook",
+        "releases",
+        "download",
         "households",
         "published",
         "population",
+        "coding",
+        "official",
+        "joint",
+        "discriminator",
         "fidelity",
+        "association",
         "rules",
+        "beliefs",
         "traits",
+        "descriptions",
         "selection",
         "personas",
     },
@@ -52,9 +63,16 @@ LAYERS = {
         "leave_one_out",
         "attempts",
         "plan",
+        "batch",
+        "batch_files",
+        "flights",
+        "spending",
+        "usage",
+        "rehearsal",
+        "quote",
     },
     "measuring": {"resample", "coefficients", "agreement", "validation", "ablation", "benchmark", "pluralism"},
-    "showing": {"figures", "diagrams", "drawing", "distributions", "matrices", "claims"},
+    "showing": {"figures", "diagrams", "drawing", "distributions", "matrices", "claims", "cards", "export"},
     "cli": {"cli"},
 }
 MAY_IMPORT = {
@@ -99,12 +117,40 @@ def test_imports_point_one_way(path):
         assert target in allowed or name in allowed, f"{path.name} ({layer}) imports {name} ({target})"
 
 
+def test_only_two_modules_know_a_network():
+    """llm asks models, download fetches census files; the simulator is served, and asks nobody."""
+    network = {"httpx", "httpx2", "openai", "requests", "urllib", "urllib3", "http", "ftplib", "aiohttp"}
+    knows = set()
+    for path in (ROOT / "persona_lib").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
+            if {name.split(".")[0] for name in names} & network:
+                knows.add(path.stem)
+    assert knows == {"llm", "download"}
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "persona_lib").rglob("*.py")), ids=lambda p: p.name)
 def test_library_prints_nothing_and_stays_short(path):
     source = path.read_text("utf-8")
     assert len(source.splitlines()) <= 400, "more than one subject?"
     calls = [n.func.id for n in ast.walk(ast.parse(source)) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)]
     assert "print" not in calls or path.stem in ("cli", "app")
+
+
+NETWORK = {"openai", "httpx", "httpx2", "aiohttp", "requests", "urllib3", "http", "ssl"}
+
+
+def test_only_line_and_batch_know_a_network():
+    for path in sorted((ROOT / "persona_lib").rglob("*.py")):
+        names = set()
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Import):
+                names |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                names.add(node.module.split(".")[0])
+        allowed = path.stem in ("line", "batch") or path.parent.name == "simulator"
+        assert allowed or not names & NETWORK, path.name
 
 
 def code(notebook):
@@ -141,11 +187,38 @@ class TestFormOfNotebook:
 
     def test_imports_no_simulator_and_no_network(self, path):
         source = "\n".join(cell.source for cell in code(nbformat.read(path, as_version=4)))
-        for module in ("persona_lib.simulator", "persona_lib.llm", "openai", "requests", "urllib"):
+        for module in (
+            "persona_lib.simulator",
+            "persona_lib.llm",
+            "persona_lib.download",
+            "openai",
+            "requests",
+            "urllib",
+            "httpx2",
+        ):
             assert f"import {module}" not in source and f"from {module}" not in source
 
     def test_asserts_something(self, path):
         assert any("assert " in cell.source for cell in code(nbformat.read(path, as_version=4)))
+
+
+def test_only_sections_marked_recovery_read_the_truth():
+    """By the notebooks' code under each heading, by the rules that are handed the table, by the library's words."""
+    n_read = 0
+    for path in NOTEBOOKS:
+        heading = ""
+        for cell in nbformat.read(path, as_version=4).cells:
+            if cell.cell_type == "markdown":
+                heading = (re.findall(r"^#+ .*", cell.source, flags=re.M) or [heading])[-1]
+            elif "parameters" not in cell.metadata.get("tags", []):
+                reads = re.search(r"\bread\w*\([^)]*\btruth\b|truth\.parquet", cell.source) is not None
+                n_read += reads
+                assert not reads or "recover" in heading.casefold(), f"{path.name}, under {heading!r}: {cell.source}"
+    assert n_read == 1
+    handed = [name for name, body in snakefile_rules().items() if "rules.truth.output" in body and name != "all"]
+    assert handed == ["claims"]
+    told = {p.stem for p in (ROOT / "persona_lib").glob("*.py") if re.search(r"\btruth\b", p.read_text("utf-8"))}
+    assert told == {"cli", "claims"}
 
 
 def snakefile_rules() -> dict[str, str]:
@@ -201,6 +274,7 @@ def test_parameters_default_to_the_expected_demo(path):
                     "../data/expected/demo/",
                     "../data/reference/",
                     "../data/prompts/",
+                    "../data/templates/",
                     "../data/runs/notebook/",
                     "../figures/runs/notebook/",
                 )
@@ -252,14 +326,15 @@ def test_environment_and_pyproject_name_the_same_packages():
     assert theirs - {"pip", f"python{project['requires-python']}"} == ours
 
 
-@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-lab.lock"])
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-lab.lock", "requirements-system.lock"])
 def test_lock_satisfies_pyproject_and_names_no_address(lock):
     text = (ROOT / lock).read_text("utf-8")
     assert "://" not in text
     locked = dict(re.findall(r"^([a-z0-9._-]+)==([^\s;\\]+)", text, flags=re.M))
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     wanted = [*project["dependencies"], *project["optional-dependencies"]["ci"]]
-    wanted += project["optional-dependencies"]["dev"] if "lab" in lock else []
+    for name, extra in (("lab", "dev"), ("system", "system")):
+        wanted += project["optional-dependencies"][extra] if name in lock else []
     for requirement in map(Requirement, wanted):
         assert requirement.specifier.contains(locked[requirement.name.lower()]), requirement
 

@@ -513,6 +513,8 @@ def test_the_latency_is_in_the_live_ledger_alone(run, server, tmp_path):
 class Purse:
     """A meter of one cent an answer, with a cap."""
 
+    n_under_way = 0
+
     def __init__(self, cap):
         self.cap, self.charged = cap, []
 
