@@ -228,6 +228,7 @@ class TestCollect:
         server.delay_s, before = 0, {key: server.calls[key] for key in safe}
         assert cli.main(house()) == 0
         assert {key: server.calls[key] for key in safe} == before
+        assert set(server.calls.values()) == {1}, "what was under way was waited for, and is not paid for again"
 
     def test_a_cap_stops_the_run_before_it_is_passed_and_raising_it_goes_on(self, house, server, capsys, tmp_path):
         """The oracle of the cost: the server's own counts at gpt-4's USD 30 and 60 per million tokens."""
