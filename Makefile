@@ -8,11 +8,12 @@ CORES  ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 LAB    := $(VENV)/.ready-lab
+SYSTEM := $(VENV)/.ready-system
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 unexport PYTHONDONTWRITEBYTECODE PYTHONHOME
 
-.PHONY: help paper plan test verify refresh lab lock clean
+.PHONY: help paper plan test test-system verify refresh lab lock clean
 
 help:
 	@sed -n '1,2s/^# //p' Makefile
@@ -26,6 +27,10 @@ $(LAB): $(READY) requirements-lab.lock
 	@$(PYTHON) workflow/setup.py $(VENV) requirements-lab.lock
 	@touch $@
 
+$(SYSTEM): $(READY) requirements-system.lock
+	@$(PYTHON) workflow/setup.py $(VENV) requirements-system.lock
+	@touch $@
+
 paper: $(READY)
 	@python -m workflow.paper --run $(RUN) --cores $(CORES) --until "$(UNTIL)" --census "$(CENSUS)" --prompts "$(PROMPTS)" --confirm "$(CONFIRM)"
 
@@ -34,6 +39,9 @@ plan: $(READY)
 
 test: $(READY)
 	@python -m workflow.check
+
+test-system: $(SYSTEM)
+	@python -m pytest -q -m system
 
 verify: $(READY)
 	@python -m workflow.expected verify --cores $(CORES)
@@ -47,6 +55,7 @@ lab: $(LAB)
 lock: $(READY)
 	@uv pip compile pyproject.toml --extra ci --universal --generate-hashes --no-emit-index-url -q -o requirements.lock
 	@uv pip compile pyproject.toml --extra ci --extra dev -c requirements.lock --universal --generate-hashes --no-emit-index-url -q -o requirements-lab.lock
+	@uv pip compile pyproject.toml --extra ci --extra system -c requirements.lock --universal --generate-hashes --no-emit-index-url -q -o requirements-system.lock
 
 clean:
 	rm -rf data/runs figures/runs .snakemake

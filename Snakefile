@@ -34,6 +34,7 @@ rule all:
     input:
         expand(f"{RUN}/claims.parquet", run=config["run"]),
         expand(f"{RUN}/plan.parquet", run=config["run"]),
+        expand(f"{RUN}/dataset", run=config["run"]),
 
 
 rule overview:
@@ -88,6 +89,7 @@ rule census:
     output:
         census=f"{RUN}/census.parquet",
         replicates=f"{RUN}/replicates.parquet",
+        records=directory(f"{RUN}/records"),
         notebook=f"{RUN}/notebooks/01_census.ipynb",
     log:
         f"{RUN}/logs/01_census.log",
@@ -117,6 +119,7 @@ rule population:
         n_draws=config["population"]["n_draws"],
         adults_only=config["population"]["adults_only"],
         group_quarters=config["population"]["group_quarters"],
+        strata=config["population"]["strata"],
     message:
         "02 weighted draws and their fidelity"
     script:
@@ -134,6 +137,7 @@ rule collect_personas:
         mannerisms="data/reference/traits_mannerisms.csv",
         lifestyles="data/reference/traits_lifestyle.csv",
         core_values="data/reference/traits_core_values.csv",
+        personal_time="data/reference/traits_personal_time.csv",
         templates=TEMPLATES,
         library=library_files("persona_lib/personas.py"),
     output:
@@ -150,7 +154,7 @@ rule collect_personas:
         " --settings {params.settings:q} --templates data/templates"
         " --read census={input.census} draws={input.draws} chain={input.chain} norms={input.norms}"
         " quirks={input.quirks} mannerisms={input.mannerisms} lifestyles={input.lifestyles}"
-        " core_values={input.core_values}"
+        " core_values={input.core_values} personal_time={input.personal_time}"
         " --ledger {params.ledger} --cap-usd {CAP} --sealed {output.sealed} --log {log}"
 
 
@@ -167,14 +171,17 @@ rule personas:
         mannerisms="data/reference/traits_mannerisms.csv",
         lifestyles="data/reference/traits_lifestyle.csv",
         core_values="data/reference/traits_core_values.csv",
+        personal_time="data/reference/traits_personal_time.csv",
         scores="data/reference/chain_scores.csv",
+        calibration="data/reference/chain_calibration.csv",
         national="data/reference/national_margins.csv",
-        ledger=f"{RUN}/sealed/personas.parquet",
+        ledger=f"{RUN}/sealed/personas.parquet" if config["personas"]["model_stage"] else [],
     output:
         candidates=f"{RUN}/candidates.parquet",
         personas=f"{RUN}/personas.parquet",
         provenance=f"{RUN}/provenance.parquet",
         persona_audit=f"{RUN}/persona_audit.parquet",
+        persona_weights=f"{RUN}/persona_weights.parquet",
         notebook=f"{RUN}/notebooks/03_personas.ipynb",
     log:
         f"{RUN}/logs/03_personas.log",
@@ -182,12 +189,34 @@ rule personas:
         seed=config["seed"],
         n=config["personas"]["n"],
         n_train=config["personas"]["n_train"],
+        big_five=config["personas"]["big_five"],
         n_bootstrap=config["resample"]["n_bootstrap"],
         simulated=SIMULATED,
     message:
         "03 personas with provenance"
     script:
         "workflow/run_notebook.py"
+
+
+rule dataset:
+    """The personas as a folder that Hugging Face datasets loads, with its card."""
+    input:
+        library=[*library_files("persona_lib/export.py"), "workflow/write_dataset.py"],
+        personas=rules.personas.output.personas,
+        provenance=rules.personas.output.provenance,
+        persona_weights=rules.personas.output.persona_weights,
+    output:
+        dataset=directory(f"{RUN}/dataset"),
+    log:
+        f"{RUN}/logs/dataset.log",
+    params:
+        files=config["census"]["files"],
+        big_five=config["personas"]["big_five"],
+        simulated=SIMULATED,
+    message:
+        "dataset folder of the personas"
+    script:
+        "workflow/write_dataset.py"
 
 
 rule collect_prompts:
@@ -621,7 +650,10 @@ rule truth:
         judgements=rules.validation.output.judgements,
         pool_items=rules.agreement.output.pool_items,
         pool_answers=rules.agreement.output.pool_answers,
+        pool_judgements=rules.agreement.output.pool_judgements,
         ablation_judgements=rules.ablation.output.ablation_judgements,
+        attempts=rules.benchmark.output.attempts,
+        dropped=rules.benchmark.output.dropped,
         library=library_files("persona_lib/simulator/truth.py"),
     output:
         truth=f"{RUN}/truth.parquet",
@@ -634,7 +666,8 @@ rule truth:
     shell:
         "persona truth --settings {params.settings:q} --read personas={input.personas} prompts={input.prompts}"
         " pairs={input.pairs} answers={input.answers} judgements={input.judgements} pool_items={input.pool_items}"
-        " pool_answers={input.pool_answers} ablation_judgements={input.ablation_judgements}"
+        " pool_answers={input.pool_answers} pool_judgements={input.pool_judgements}"
+        " ablation_judgements={input.ablation_judgements} attempts={input.attempts} dropped={input.dropped}"
         " --out {output.truth} > {log}"
 
 

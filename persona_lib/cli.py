@@ -1,4 +1,4 @@
-"""The console script `persona`: plan, collect answers, seal ledgers, serve the simulator, write its truth, check.
+"""The console script `persona`: fetch census files, plan, collect answers, seal and check ledgers, simulate.
 
 Whatever the user can put right ends with one line on stderr and status 1; Ctrl-C ends with status
 130 and can be continued by the same command.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -21,12 +22,14 @@ from typing import Any
 
 import pandas as pd
 import yaml
+from tqdm import tqdm
 
 from persona_lib import ledger as ledgers
 from persona_lib import llm, schema, sealed, spending
 from persona_lib import quote as quotes
 from persona_lib import request as words
 from persona_lib import templates as forms
+from persona_lib.archives import PumsError
 from persona_lib.plan import read_lengths
 from persona_lib.rehearsal import Rehearsal
 
@@ -60,6 +63,7 @@ OURS = (
     ledgers.LedgerError,
     llm.AskError,
     spending.SpendError,
+    PumsError,
     OSError,
 )
 
@@ -98,6 +102,9 @@ def _parser() -> argparse.ArgumentParser:
     collect.add_argument("--ledger", required=True, metavar="DIR", help="folder of the live ledgers")
     collect.add_argument("--sealed", required=True, metavar="FILE", help="the sealed ledger to write")
     collect.add_argument("--log", metavar="FILE", help="where the log goes")
+    collect.add_argument(
+        "--server", action="store_true", help="ask simulated models over a socket, not in this process"
+    )
     collect.add_argument("--quiet", action="store_true", help="no progress bar")
     collect.set_defaults(run=_collect)
 
@@ -133,10 +140,32 @@ def _parser() -> argparse.ArgumentParser:
     simulate.add_argument("--faults", metavar="FILE", help="misbehave as this file says (simulator/faults.py)")
     simulate.set_defaults(run=_simulate)
 
+    _add_census(commands.add_parser("census", help="fetch PUMS from the Census Bureau into data/raw"))
+
     check = commands.add_parser("check-ledger", help="count what ledgers hold; stop at the first fault")
     check.add_argument("files", nargs="+", metavar="FILE", help="live (.jsonl) or sealed (.parquet) ledgers")
     check.set_defaults(run=_check)
     return parser
+
+
+def _add_census(parser: argparse.ArgumentParser) -> None:
+    ways = parser.add_subparsers(title="ways", required=True, metavar="WAY")
+    download = ways.add_parser("download", help="official zips; a broken download goes on where it stopped")
+    download.add_argument("--kinds", nargs="+", choices=["p", "h"], default=["p", "h"], help="persons, households")
+    download.add_argument("--base", default="", metavar="URL", help="root of the PUMS files")
+    download.set_defaults(run=_download)
+    api = ways.add_parser("api", help="person rows with household variables joined, by the Census API")
+    api.add_argument("--key-variable", default="CENSUS_API_KEY", metavar="NAME", help="environment variable of the key")
+    api.add_argument("--no-replicates", action="store_true", help="without the 80 replicate weights")
+    api.add_argument("--dictionary", default="data/reference/pums_labels.csv.gz", metavar="FILE", help="labels")
+    api.add_argument("--base", default="", metavar="URL", help="root of the API")
+    api.set_defaults(run=_ask_census)
+    for way in (download, api):
+        way.add_argument("--year", type=int, required=True, help="2015 to 2024; of a 5-year file, the last")
+        way.add_argument("--span", type=int, choices=[1, 5], default=1, help="1-year or 5-year file")
+        way.add_argument("--states", nargs="+", required=True, help="postal codes, DC and PR too; us: the nation's zip")
+        way.add_argument("--to", default="data/raw", metavar="DIR", help="where the files go")
+        way.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
 def _start_log(path: str | None) -> None:
@@ -173,7 +202,12 @@ def _collect(chosen: argparse.Namespace) -> None:
             collect(ask=rehearsal)
             meter = stack.enter_context(_metered(chosen, settings, endpoints, rehearsal, ledger))
             n_expected = len(rehearsal.asked)
-        address = stack.enter_context(_serving(chosen.templates)) if simulated and mode != "replay" else None
+        address = inside = None
+        if simulated and mode != "replay":
+            if chosen.server:
+                address = stack.enter_context(_serving(chosen.templates))
+            else:
+                inside = _found("persona_lib.simulator.inside:transport")(chosen.templates)
         ask = stack.enter_context(
             llm.Asker(
                 endpoints,
@@ -182,6 +216,7 @@ def _collect(chosen: argparse.Namespace) -> None:
                 ledger,
                 mode=mode,
                 simulator=address,
+                transport=inside,
                 meter=meter,
                 n_expected=n_expected,
                 quiet=chosen.quiet,
@@ -251,6 +286,50 @@ def _simulate(chosen: argparse.Namespace) -> None:
     except ValueError as error:
         raise UsageError(str(error)) from error
     _found("persona_lib.simulator.app:serve")(chosen.port, templates=chosen.templates, faults=faults)
+
+
+def _download(chosen: argparse.Namespace) -> None:
+    download, releases = import_module("persona_lib.download"), import_module("persona_lib.releases")
+    wanted = [(kind, releases.area(state)) for state in chosen.states for kind in chosen.kinds]
+    paths = [releases.zip_path(chosen.year, chosen.span, kind, state) for kind, state in wanted]
+    base = (chosen.base or download.FILES).rstrip("/")
+    with download.connect() as client:
+        for (kind, state), path in zip(wanted, paths, strict=True):
+            with tqdm(desc=Path(path).name, unit="B", unit_scale=True, disable=chosen.quiet, leave=False) as bar:
+                found = download.fetch_zip(
+                    client,
+                    f"{base}/{path}",
+                    Path(chosen.to) / path,
+                    member=releases.zip_member(chosen.year, kind, state),
+                    progress=lambda at, total, bar=bar: _show(bar, at, total),
+                )
+            n_records = sum(found.n_records.values())
+            word = "fetched" if found.is_new else "already there"
+            print(f"{found.path}: {word}: {n_records:,} records, sha256 {found.sha256}", flush=True)
+
+
+def _show(bar: tqdm, at: int, total: int | None) -> None:
+    bar.total = total
+    bar.update(at - bar.n)
+
+
+def _ask_census(chosen: argparse.Namespace) -> None:
+    download, releases = import_module("persona_lib.download"), import_module("persona_lib.releases")
+    dictionary = _found("persona_lib.codebook:read_dictionary")(chosen.dictionary)
+    base, key = (chosen.base or download.API).rstrip("/"), os.environ.get(chosen.key_variable, "")
+    asked = {
+        state: releases.api_queries(chosen.year, state, replicates=not chosen.no_replicates) for state in chosen.states
+    }
+    with download.connect(timeout_s=600) as client:
+        for state, queries in asked.items():
+            url = f"{base}/{releases.api_path(chosen.year, chosen.span, state)}"
+            bar = tqdm(queries, desc=state, unit="question", disable=chosen.quiet, leave=False)
+            answers = [download.ask(client, url, query, key=key) for query in bar]
+            rows = releases.api_rows(answers, year=chosen.year, dictionary=dictionary)
+            name = f"pums_{chosen.year}_{releases.release(chosen.year, chosen.span)}_{releases.area(state)}.csv.gz"
+            path = Path(chosen.to) / "api" / name
+            releases.write_rows(rows, path)
+            print(f"{path}: {len(rows):,} persons", flush=True)
 
 
 def _check(chosen: argparse.Namespace) -> None:

@@ -51,6 +51,7 @@ def planned_calls(settings: Mapping, *, n_bank: int | None = None) -> pd.DataFra
     n_draws, n_personas, n_prompts = (settings[key][n] for key, n in _SIZES)
     n_heldout = n_prompts - settings["prompts"]["n_train"]
     n_pairs = n_personas * sum(feedback[key] for key in ("n_train_pairs", "n_heldout_pairs", "n_heldout_prompts"))
+    n_written = n_draws if settings["personas"]["model_stage"] else 0
     n_judged, n_items, n_panel = settings["validation"]["n_pairs"], pool["n_items"], pool["n_panel_personas"]
     n_rated = pool["n_raters"] * n_panel * pool["n_panel_items"]
     n_choices = settings["ablation"]["n_personas"] * settings["ablation"]["n_questions"] * 3
@@ -58,8 +59,8 @@ def planned_calls(settings: Mapping, *, n_bank: int | None = None) -> pd.DataFra
     n_attempts, models = settings["pass_at_k"]["n_attempts"], roles["contestants"]
     n_summaries = min(n_bench, n_personas)
     rows = [  # stage, template, endpoints, steps before it that must be ok, calls at most, how they come about
-        ("personas", "write_traits", roles["writer"], 0, n_draws, "draws"),
-        ("personas", "check_consistency", roles["filter"], 1, n_draws, "draws"),
+        ("personas", "write_traits", roles["writer"], 0, n_written, "draws"),
+        ("personas", "check_consistency", roles["filter"], 1, n_written, "draws"),
         ("prompts", "classify_prompt", roles["classifier"], 0, n_bank or n_prompts, "prompts that pass the rules"),
         ("feedback", "answer", roles["answerer"], 0, min(n_prompts, n_pairs), "prompts"),
         ("feedback", f"critique_{feedback['template']}", roles["critic"], 1, n_pairs, "personas x pairs"),

@@ -371,18 +371,22 @@ class TestSimulator:
         (tmp_path / "templates" / "answer.yaml").write_text((ROOT / "data/templates/answer.yaml").read_text("utf-8"))
         (tmp_path / "texts.csv").write_text("id,text\nq1,Should meat be taxed more?\n")
         assert shipped.slots == ("prompt",)
-        return lambda **changes: house(**{"mode": "simulate", "endpoints": {"large": SIMULATED}, **changes})
+        return lambda *name, **changes: house(
+            *name, **{"mode": "simulate", "endpoints": {"large": SIMULATED}, **changes}
+        )
 
-    def test_is_started_asked_by_its_version_and_stopped(self, simulated, tmp_path):
+    def test_inside_the_process_and_over_a_socket_the_same_bytes(self, simulated, tmp_path):
         from persona_lib.simulator import VERSION
 
-        assert cli.main(simulated()) == 0
-        facts = sealed.facts(tmp_path / "run/toy-0-of-1.parquet")
+        assert cli.main(simulated("inside")) == 0
+        assert cli.main([*simulated("over"), "--server"]) == 0
+        inside, over = (tmp_path / name / "toy-0-of-1.parquet" for name in ("inside", "over"))
+        assert inside.read_bytes() == over.read_bytes() and b"127.0.0.1" not in over.read_bytes()
+        facts = sealed.facts(inside)
         assert facts["simulated"] is True
         assert facts["endpoints"]["large"]["base_url"] == "simulator"
         assert facts["endpoints"]["large"]["model"] == f"sim-large@{VERSION}"
-        frame = pd.read_parquet(tmp_path / "run/toy-0-of-1.parquet")
-        assert frame["status"].eq("ok").any() and b"127.0.0.1" not in (tmp_path / "run/toy-0-of-1.parquet").read_bytes()
+        assert pd.read_parquet(inside)["status"].eq("ok").any()
 
     def test_another_world_is_refused(self, simulated, capsys):
         assert cli.main(simulated(world="another")) == 1
@@ -406,5 +410,5 @@ class TestSimulator:
 
     def test_that_cannot_start_is_said(self, simulated, capfd, monkeypatch):
         monkeypatch.setattr(cli.sys, "executable", "/bin/false")
-        assert cli.main(simulated()) == 1
+        assert cli.main([*simulated(), "--server"]) == 1
         assert "the simulator did not start" in capfd.readouterr().err

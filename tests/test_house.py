@@ -21,14 +21,25 @@ LAYERS = {
     "words": {"schema", "streams"},
     "people": {
         "census",
-        "codebook",
+        "archives",
+        "vintages",
         "pums",
+        "codebook",
+        "releases",
+        "download",
         "households",
         "published",
         "population",
+        "coding",
+        "official",
+        "joint",
+        "discriminator",
         "fidelity",
+        "association",
         "rules",
+        "beliefs",
         "traits",
+        "descriptions",
         "selection",
         "personas",
     },
@@ -61,7 +72,7 @@ LAYERS = {
         "quote",
     },
     "measuring": {"resample", "coefficients", "agreement", "validation", "ablation", "benchmark", "pluralism"},
-    "showing": {"figures", "diagrams", "drawing", "distributions", "matrices", "claims"},
+    "showing": {"figures", "diagrams", "drawing", "distributions", "matrices", "claims", "cards", "export"},
     "cli": {"cli"},
 }
 MAY_IMPORT = {
@@ -104,6 +115,19 @@ def test_imports_point_one_way(path):
         target = "simulator" if name == "simulator" else LAYER_OF[name]
         allowed = MAY_IMPORT[layer] | ({"templates"} if layer == "simulator" else set())
         assert target in allowed or name in allowed, f"{path.name} ({layer}) imports {name} ({target})"
+
+
+def test_only_two_modules_know_a_network():
+    """llm asks models, download fetches census files; the simulator is served, and asks nobody."""
+    network = {"httpx", "httpx2", "openai", "requests", "urllib", "urllib3", "http", "ftplib", "aiohttp"}
+    knows = set()
+    for path in (ROOT / "persona_lib").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
+            if {name.split(".")[0] for name in names} & network:
+                knows.add(path.stem)
+    assert knows == {"llm", "download"}
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "persona_lib").rglob("*.py")), ids=lambda p: p.name)
@@ -163,11 +187,38 @@ class TestFormOfNotebook:
 
     def test_imports_no_simulator_and_no_network(self, path):
         source = "\n".join(cell.source for cell in code(nbformat.read(path, as_version=4)))
-        for module in ("persona_lib.simulator", "persona_lib.llm", "openai", "requests", "urllib"):
+        for module in (
+            "persona_lib.simulator",
+            "persona_lib.llm",
+            "persona_lib.download",
+            "openai",
+            "requests",
+            "urllib",
+            "httpx2",
+        ):
             assert f"import {module}" not in source and f"from {module}" not in source
 
     def test_asserts_something(self, path):
         assert any("assert " in cell.source for cell in code(nbformat.read(path, as_version=4)))
+
+
+def test_only_sections_marked_recovery_read_the_truth():
+    """By the notebooks' code under each heading, by the rules that are handed the table, by the library's words."""
+    n_read = 0
+    for path in NOTEBOOKS:
+        heading = ""
+        for cell in nbformat.read(path, as_version=4).cells:
+            if cell.cell_type == "markdown":
+                heading = (re.findall(r"^#+ .*", cell.source, flags=re.M) or [heading])[-1]
+            elif "parameters" not in cell.metadata.get("tags", []):
+                reads = re.search(r"\bread\w*\([^)]*\btruth\b|truth\.parquet", cell.source) is not None
+                n_read += reads
+                assert not reads or "recover" in heading.casefold(), f"{path.name}, under {heading!r}: {cell.source}"
+    assert n_read == 1
+    handed = [name for name, body in snakefile_rules().items() if "rules.truth.output" in body and name != "all"]
+    assert handed == ["claims"]
+    told = {p.stem for p in (ROOT / "persona_lib").glob("*.py") if re.search(r"\btruth\b", p.read_text("utf-8"))}
+    assert told == {"cli", "claims"}
 
 
 def snakefile_rules() -> dict[str, str]:
@@ -275,14 +326,15 @@ def test_environment_and_pyproject_name_the_same_packages():
     assert theirs - {"pip", f"python{project['requires-python']}"} == ours
 
 
-@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-lab.lock"])
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-lab.lock", "requirements-system.lock"])
 def test_lock_satisfies_pyproject_and_names_no_address(lock):
     text = (ROOT / lock).read_text("utf-8")
     assert "://" not in text
     locked = dict(re.findall(r"^([a-z0-9._-]+)==([^\s;\\]+)", text, flags=re.M))
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     wanted = [*project["dependencies"], *project["optional-dependencies"]["ci"]]
-    wanted += project["optional-dependencies"]["dev"] if "lab" in lock else []
+    for name, extra in (("lab", "dev"), ("system", "system")):
+        wanted += project["optional-dependencies"][extra] if name in lock else []
     for requirement in map(Requirement, wanted):
         assert requirement.specifier.contains(locked[requirement.name.lower()]), requirement
 
