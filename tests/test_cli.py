@@ -221,6 +221,8 @@ class TestCollect:
             run.send_signal(signal.SIGINT)
             said = run.communicate(timeout=20)[1]
         assert run.returncode == 130
+        estimate, said = said.split("\n", 1)
+        assert "toy 0 of 1: 400 calls to make, price unknown" in estimate
         assert said == "persona: interrupted; what was answered is kept, the same command goes on\n"
         assert not (tmp_path / "run" / "toy-0-of-1.parquet").exists()
         safe = answered(tmp_path / "run" / "ledger")
