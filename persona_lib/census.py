@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-import pandas as pd
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+from pathlib import Path
 
-from persona_lib import codebook
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+from pandas.api.types import is_numeric_dtype
+
+from persona_lib import codebook, vintages
+from persona_lib.archives import PumsError
 from persona_lib.households import GROUP_QUARTERS, RELATIONS, attach, derive
-from persona_lib.pums import REPLICATES, PumsError
+from persona_lib.pums import REPLICATES
 from persona_lib.schema import NOT_IN_UNIVERSE, UNKNOWN
 
+_REPLICATE_NAMES = tuple(f"replicate_{number:02d}" for number in range(1, len(REPLICATES) + 1))
 MISSING = "\0"  # the column is not in this row's file
 
 
@@ -24,12 +33,12 @@ def describe(persons: pd.DataFrame, *, households: pd.DataFrame, dictionary: pd.
 
     Parameters
     ----------
-    persons, households : rows of `pums.read_files`; households may be empty
+    persons, households : rows of `pums.load` or `pums.read_files`; households may be empty
     dictionary : rows of `codebook.read_dictionary`; each file is read with the year nearest to its own
 
     Returns
     -------
-    Rows of the table `census`, one per person row and in their order.
+    Rows of the table `census`, one per person row, file by file.
 
     Raises
     ------
@@ -37,34 +46,71 @@ def describe(persons: pd.DataFrame, *, households: pd.DataFrame, dictionary: pd.
         A code that the dictionary does not know, a weight, age or ADJINC that is no number, or a person
         that may live in group quarters or not: names file, line, column and code.
     """
+    return _describe(persons, households, _codes_of_files(persons, dictionary))
+
+
+def describe_parts(
+    persons: pd.DataFrame, *, households: pd.DataFrame, dictionary: pd.DataFrame, n_rows: int = 1 << 17
+) -> Iterator[pd.DataFrame]:
+    """`describe` in parts of about `n_rows` whole households, in the order of person_id, for `schema.write_parts`.
+
+    However large the file, only one part at a time stands in plain words in memory.
+    """
+    known = _codes_of_files(persons, dictionary)
+    homes = households.sort_values("SERIALNO", kind="stable")
+    order, serials = _by_person(persons)
+    starts = np.unique(np.searchsorted(serials, serials[np.arange(0, len(serials), n_rows)]))
+    for start, stop in pairwise([*starts, len(order)]):
+        part = persons.iloc[order[start:stop]].reset_index(drop=True)
+        first, last = part["SERIALNO"].iloc[0], part["SERIALNO"].iloc[-1]
+        near = slice(homes["SERIALNO"].searchsorted(first), homes["SERIALNO"].searchsorted(last, side="right"))
+        yield _describe(part, homes.iloc[near], known)
+
+
+def _by_person(persons: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Positions of the rows in the order of person_id, and the rank of their serial number in that order."""
+    ranks, _ = pd.factorize(persons["SERIALNO"], sort=True)
+    order = np.lexsort((persons["SPORDER"].astype("int16"), ranks))
+    return order, ranks[order]
+
+
+def _codes_of_files(persons: pd.DataFrame, dictionary: pd.DataFrame) -> dict[str, tuple[int, dict]]:
+    """Year and labels of every file; a five-year file is coded as its last year."""
+    years = _survey_year(persons).groupby(persons["file"], observed=True).max()
+    return {file: (int(year), codebook.codes(dictionary, year=int(year))) for file, year in years.items()}
+
+
+def _describe(persons: pd.DataFrame, households: pd.DataFrame, known: dict[str, tuple[int, dict]]) -> pd.DataFrame:
     parts = []
-    for _, rows in persons.groupby("file", sort=False):
+    for file, rows in persons.groupby("file", sort=False, observed=True):
         rows = rows.reset_index(drop=True)
         rows = rows.assign(survey_year=_survey_year(rows), AGEP=_whole(rows, "AGEP"), PWGTP=_whole(rows, "PWGTP"))
-        known = codebook.codes(dictionary, year=int(rows["survey_year"].max()))
-        parts.append(_describe_file(rows, households, known))
+        parts.append(_describe_file(rows, households, *known[file]))
     return pd.concat(parts, ignore_index=True)
 
 
-def _describe_file(rows: pd.DataFrame, households: pd.DataFrame, known: dict[str, dict[str, str]]) -> pd.DataFrame:
+def _describe_file(
+    rows: pd.DataFrame, households: pd.DataFrame, year: int, known: dict[str, dict[str, str]]
+) -> pd.DataFrame:
     age = rows["AGEP"]
     in_quarters = _group_quarters(rows)
-    relation = "RELSHIPP" if _has(rows, "RELSHIPP") else "RELP"
-    state = "STATE" if _has(rows, "STATE") else "ST"
+    relation, state = _present(rows, "relationship"), _present(rows, "state")
     employed = _codes(rows, "ESR").isin(["1", "2", "4", "5"])
 
     def label(variable: str, universe: pd.Series | bool = True) -> pd.Series:
         return _labelled(rows, variable, known, universe=universe)
 
     read = attach(rows, households, lambda homes, v: _labelled(homes, v, known), in_quarters=in_quarters)
-    derived = derive(rows.assign(relation=_codes(rows, relation).map(RELATIONS)), in_quarters=in_quarters)
-    is_derived = read["household_type"].isna()
-    home = {column: read[column].where(~is_derived, derived[column]) for column in derived}
-    household_id = _household_id(rows)
+    code = _codes(rows, relation)
+    kinship = _mapped(code, [RELATIONS.get(c, "") for c in code.cat.categories]).astype("str")
+    derived = derive(rows.assign(relation=kinship), in_quarters=in_quarters, year=year)
+    home = {column: read[column].fillna(derived[column]) for column in derived}
+    told = read.isna() & (derived != UNKNOWN) & ~in_quarters.to_numpy()[:, None]
+    is_derived = read["household_type"].isna() | told.any(axis=1)
     return pd.DataFrame(
         {
-            "person_id": household_id + "-" + rows["SPORDER"].str.zfill(2),
-            "household_id": household_id,
+            "person_id": _person_id(rows),
+            "household_id": _household_id(rows),
             "survey_year": rows["survey_year"],
             "state": label(state),
             "weight_persons": rows["PWGTP"],
@@ -109,14 +155,44 @@ def replicate_weights(persons: pd.DataFrame) -> pd.DataFrame:
     present = persons[REPLICATES[0]].notna() if REPLICATES[0] in persons else pd.Series(False, index=persons.index)
     rows = persons[present].reset_index(drop=True)
     weights = {
-        f"replicate_{number:02d}": _whole(rows, name) if len(rows) else pd.Series(dtype="int64")
-        for number, name in enumerate(REPLICATES, start=1)
+        name: _whole(rows, column) if len(rows) else pd.Series(dtype="int64")
+        for name, column in zip(_REPLICATE_NAMES, REPLICATES, strict=True)
     }
-    return pd.DataFrame({"person_id": _household_id(rows) + "-" + rows["SPORDER"].str.zfill(2), **weights})
+    return pd.DataFrame({"person_id": _person_id(rows), **weights})
+
+
+def replicate_parts(stored: Iterable[Path], persons: pd.DataFrame, *, n_rows: int = 1 << 17) -> Iterator[pd.DataFrame]:
+    """The table `replicates` in parts, in the order of person_id, straight from the files of `pums.extract`.
+
+    `persons` are their rows by `pums.load`. Memory holds the weights as four bytes each.
+    """
+    files = [pq.ParquetFile(path) for path in stored if path.stem.endswith("persons")]
+    present = np.repeat(
+        [REPLICATES[0] in file.schema_arrow.names for file in files], [f.metadata.num_rows for f in files]
+    )
+    weights = np.empty((present.sum(), len(REPLICATES)), dtype="int32")
+    filled = 0
+    for file in files:
+        for batch in file.iter_batches(columns=list(REPLICATES)) if REPLICATES[0] in file.schema_arrow.names else ():
+            for k, column in enumerate(batch.columns):
+                weights[filled : filled + len(batch), k] = column.to_numpy()
+            filled += len(batch)
+    place = np.cumsum(present) - 1
+    order, _ = _by_person(persons)
+    order = order[present[order]]
+    for start in range(0, max(len(order), 1), n_rows):
+        chosen = order[start : start + n_rows]
+        part = pd.DataFrame(weights[place[chosen]], columns=list(_REPLICATE_NAMES))
+        part.insert(0, "person_id", _person_id(persons.iloc[chosen]).to_numpy())
+        yield part
 
 
 def _household_id(rows: pd.DataFrame) -> pd.Series:
-    return _survey_year(rows).astype("str") + "-" + rows["SERIALNO"]
+    return rows["SERIALNO"].str[:4] + "-" + rows["SERIALNO"]
+
+
+def _person_id(rows: pd.DataFrame) -> pd.Series:
+    return _household_id(rows) + "-" + rows["SPORDER"].astype("str").str.zfill(2)
 
 
 def _has(rows: pd.DataFrame, variable: str) -> bool:
@@ -124,21 +200,41 @@ def _has(rows: pd.DataFrame, variable: str) -> bool:
     return variable in rows and rows[variable].notna().any()
 
 
+def _present(rows: pd.DataFrame, quantity: str) -> str:
+    """The name under which this file has a quantity whose column was renamed over the years."""
+    names = vintages.names(quantity)
+    return next((name for name in reversed(names) if _has(rows, name)), names[0])
+
+
 def _codes(rows: pd.DataFrame, variable: str) -> pd.Series:
-    """Normalised codes; '' for blank, `MISSING` where the file lacks the column."""
+    """Normalised codes as categories; '' for blank, `MISSING` where the file lacks the column."""
     if not _has(rows, variable):
-        return pd.Series(MISSING, index=rows.index, dtype="str")
-    values = rows[variable].str.strip()
-    return values.map({code: codebook.normal_code(code) for code in values.unique()})
+        return pd.Series(MISSING, index=rows.index, dtype="category")
+    values = rows[variable].astype("category")
+    return _mapped(values, [codebook.normal_code(code.strip()) for code in values.cat.categories])
+
+
+def _mapped(values: pd.Series, words: list[str]) -> pd.Series:
+    """Categories under other names, of which several may be the same."""
+    place = {word: k for k, word in enumerate(dict.fromkeys(words))}
+    codes = np.array([*(place[word] for word in words), -1])[values.cat.codes]  # the code of a missing value is -1
+    return pd.Series(pd.Categorical.from_codes(codes, list(place)), index=values.index)
 
 
 def _labelled(rows: pd.DataFrame, variable: str, known: dict, *, universe: pd.Series | bool = True) -> pd.Series:
     """Labels of one variable; a blank is "unknown" inside the universe and "not in universe" outside."""
     found = _codes(rows, variable)
     labels = {**known.get(variable, {}), MISSING: UNKNOWN, "": NOT_IN_UNIVERSE}
-    _refuse(rows, variable, ~found.isin(list(labels)), "a code that the dictionary does not know; give its year's")
+    wrong = ~found.isin([code for code in found.cat.categories if code in labels])
+    if wrong.any():
+        years = vintages.code_years(variable, int(rows.loc[wrong, "SERIALNO"].iloc[0][:4]))
+        _refuse(rows, variable, wrong, f"a code that the dictionary does not know; give one of {years}")
     blank = found == ""
-    return found.map(labels).where(~(blank & universe), UNKNOWN).astype("str")
+    return (
+        _mapped(found, [labels.get(code, "") for code in found.cat.categories])
+        .astype("str")
+        .where(~(blank & universe), UNKNOWN)
+    )
 
 
 def _refuse(rows: pd.DataFrame, variable: str, wrong: pd.Series, what: str) -> None:
@@ -149,20 +245,19 @@ def _refuse(rows: pd.DataFrame, variable: str, wrong: pd.Series, what: str) -> N
 
 def _whole(rows: pd.DataFrame, variable: str) -> pd.Series:
     """A column of whole numbers, or the first cell that is none."""
-    _refuse(rows, variable, ~rows[variable].str.fullmatch(r"\s*-?\d+\s*"), "not a whole number")
+    if not is_numeric_dtype(rows[variable]):
+        _refuse(rows, variable, ~rows[variable].str.fullmatch(r"\s*-?\d+\s*"), "not a whole number")
     return rows[variable].astype("int64")
 
 
 def _survey_year(rows: pd.DataFrame) -> pd.Series:
-    is_serial = rows["SERIALNO"].str.fullmatch(r"20\d\d(GQ|HU|\d\d)\d+")
-    _refuse(rows, "SERIALNO", ~is_serial, "no serial number of 2017 or later")
     return rows["SERIALNO"].str[:4].astype("int64")
 
 
 def _group_quarters(rows: pd.DataFrame) -> pd.Series:
     """Group quarters by the serial number (since 2018), else by the relationship."""
     kind = rows["SERIALNO"].str[4:6]
-    relation = _codes(rows, "RELSHIPP" if _has(rows, "RELSHIPP") else "RELP")
+    relation = _codes(rows, _present(rows, "relationship"))
     undecided = ~kind.isin(["GQ", "HU"]) & relation.isin([MISSING, ""])
     _refuse(rows, "SERIALNO", undecided, "neither HU nor GQ, and there is no RELP or RELSHIPP to tell group quarters")
     return (kind == "GQ") | relation.isin(GROUP_QUARTERS)
@@ -174,10 +269,12 @@ def _income(rows: pd.DataFrame) -> pd.Series:
         return pd.Series(float("nan"), index=rows.index)
     factor = _whole(rows, "ADJINC")
     _refuse(rows, "ADJINC", ~factor.between(500_000, 2_000_000), "not a factor with six implied decimals (1013097)")
-    asked = rows["PINCP"].str.strip() != ""
-    _refuse(rows, "PINCP", asked & ~rows["PINCP"].str.fullmatch(r"\s*-?\d+\s*"), "not a whole number of dollars")
-    income = rows["PINCP"].where(asked).astype("float64") * factor / 1_000_000
-    return income.where(rows["AGEP"] >= 15)
+    income = rows["PINCP"]
+    if not is_numeric_dtype(income):
+        asked = income.str.strip() != ""
+        _refuse(rows, "PINCP", asked & ~income.str.fullmatch(r"\s*-?\d+\s*"), "not a whole number of dollars")
+        income = income.where(asked).astype("float64")
+    return (income * factor / 1_000_000).where(rows["AGEP"] >= 15)
 
 
 def _work(rows: pd.DataFrame, known: dict, employed: pd.Series) -> dict[str, pd.Series]:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from persona_lib.pums import PumsError
+from persona_lib import vintages
+from persona_lib.archives import PumsError
 from persona_lib.schema import UNKNOWN
 
 COLUMNS = ("dictionary_year", "variable", "code", "label")
@@ -138,7 +139,9 @@ def normal_code(code: str) -> str:
 
 
 def read_dictionary(path: str | os.PathLike) -> pd.DataFrame:
-    """Read the shipped labels (CSV with a header) or an official dictionary (NAME and VAL rows without one).
+    """Read the shipped labels (CSV with a header) or an official dictionary: CSV of NAME and VAL rows, or text.
+
+    The text layout is that of the years to 2016, which have no CSV.
 
     Returns
     -------
@@ -148,16 +151,20 @@ def read_dictionary(path: str | os.PathLike) -> pd.DataFrame:
     Raises
     ------
     PumsError
-        No such file, or it is neither of the two; an official dictionary without its year.
+        No such file, or it is none of these; an official dictionary without its year.
     """
     path = Path(path)
     if not path.is_file():
         raise PumsError(f"{path.name}: no such file; give the shipped labels or an official PUMS data dictionary (CSV)")
     try:
         content = path.read_bytes()
-        text = (gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content).decode("utf-8-sig")
-    except (EOFError, OSError, UnicodeDecodeError) as error:
+        content = gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
+    except (EOFError, OSError) as error:
         raise PumsError(f"{path.name}: a damaged file ({error}); copy or download it again") from error
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:  # the text dictionaries
+        text = content.decode("cp1252", errors="replace")
     rows = list(csv.reader(io.StringIO(text, newline="")))
     if rows and rows[0][:2] == ["dictionary_year", "variable"]:
         found = [dict(zip(rows[0], row, strict=True)) for row in rows[1:]]
@@ -165,10 +172,43 @@ def read_dictionary(path: str | os.PathLike) -> pd.DataFrame:
     elif any(row[:1] == ["VAL"] for row in rows):
         year = _year_of(rows, path.name)
         kept = [(year, row[1], row[4], row[5], row[6]) for row in rows if row[:1] == ["VAL"] and len(row) > 6]
+    elif values := _text_values(text):
+        year = _year_of_text(text, path.name)
+        kept = [(year, variable, *ends, label) for variable, ends, label in values]
     else:
-        raise PumsError(f"{path.name}: neither the shipped labels nor a PUMS data dictionary with NAME and VAL rows")
+        raise PumsError(
+            f"{path.name}: neither the shipped labels nor a PUMS data dictionary (CSV with NAME and VAL rows, or text)"
+        )
     single = [(y, v, normal_code(a.strip()), label.strip()) for y, v, a, b, label in kept if a == b and set(a) != {"b"}]
     return pd.DataFrame(single, columns=COLUMNS).sort_values([*COLUMNS[:3]], kind="stable", ignore_index=True)
+
+
+def _text_values(text: str) -> list[tuple[str, tuple[str, str], str]]:
+    """Variable, ends of the code range and label of every value in a dictionary of the text layout.
+
+    A variable starts at the left edge with its name and width ("SEX 1", since 2017 "SEX Character 1"); a
+    value is indented, "code .label" or "from..to .label"; a label may go on in a line ".more of it".
+    """
+    found: list[tuple[str, tuple[str, str], str]] = []
+    variable = ""
+    for line in text.splitlines():
+        if match := re.match(r"([A-Z]\w*)\s+(?:(?:Character|Numeric)\s+)?\d+\s*$", line, re.IGNORECASE):
+            variable = match.group(1).upper()
+        elif variable and (match := re.match(r"\s+([\w-]+?)(?:\.\.([\w-]+))?\s+\.\s*(\S.*?)\s*$", line)):
+            found.append((variable, (match.group(1), match.group(2) or match.group(1)), match.group(3)))
+        elif found and found[-1][0] == variable and (match := re.match(r"\s+\.\s*(\S.*?)\s*$", line)):
+            found[-1] = (*found[-1][:2], f"{found[-1][2]} {match.group(1)}")
+    return found
+
+
+def _year_of_text(text: str, name: str) -> int:
+    """The year in the title, of a five-year dictionary the last, else that of the file's name."""
+    title = re.search(r"^.*PUMS DATA DICTIONARY", text, re.IGNORECASE | re.MULTILINE)
+    years = re.findall(r"20\d\d", title.group(0)) if title else []
+    short = re.search(r"(\d\d)\.txt$", name)
+    if years or short:
+        return int(years[-1]) if years else 2000 + int(short.group(1))
+    raise PumsError(f"{name}: a dictionary without its year: not in its title, nor in its name (PUMSDataDict15.txt)")
 
 
 def _year_of(rows: list[list[str]], name: str) -> int:
@@ -182,13 +222,17 @@ def _year_of(rows: list[list[str]], name: str) -> int:
 def codes(dictionary: pd.DataFrame, *, year: int) -> dict[str, dict[str, str]]:
     """Normalised code -> plain label for every variable, by the dictionary year nearest to `year`.
 
-    A variable that the nearest year does not have is taken from the nearest year that has it. States
-    and places lose their postal code; `PLAIN` goes before the dictionary's own words.
+    A variable that the nearest year does not have is taken from the nearest year that has it, but never
+    across a change of its code list (`vintages.yaml`): then it has no labels. States and places lose their
+    postal code; `PLAIN` goes before the dictionary's own words.
     """
     found: dict[str, dict[str, str]] = {}
     for variable, rows in dictionary.groupby("variable"):
         years = rows["dictionary_year"]
-        nearest = min(years.unique(), key=lambda y: (abs(y - year), -y))
+        alike = [y for y in years.unique() if vintages.same_codes(str(variable), int(y), year)]
+        if not alike:
+            continue
+        nearest = min(alike, key=lambda y: (abs(y - year), -y))
         chosen = rows[years == nearest]
         labels = dict(zip(chosen["code"], chosen["label"], strict=True))
         if variable in ("ST", "STATE", "POBP"):

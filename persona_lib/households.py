@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pandas as pd
 
+from persona_lib import vintages
 from persona_lib.codebook import PLAIN
 from persona_lib.schema import NOT_IN_UNIVERSE, UNKNOWN
 
@@ -37,19 +38,27 @@ def attach(
     *,
     in_quarters: pd.Series,
 ) -> pd.DataFrame:
-    """Household type, presence of children and language from household records; missing where there is none."""
+    """Household type, presence of children and language from household records.
+
+    Missing where a person's household has no record, or the records lack the column.
+    """
     nothing = pd.DataFrame({column: pd.Series(pd.NA, index=rows.index, dtype="str") for column in _COLUMNS})
     matched = households[households["SERIALNO"].isin(rows["SERIALNO"])].reset_index(drop=True)
     if matched.empty:
         return nothing
-    homes = pd.DataFrame({column: labelled(matched, variable) for column, variable in _COLUMNS.items()})
+    present = {
+        c: variable for c, variable in _COLUMNS.items() if variable in matched and matched[variable].notna().any()
+    }
+    homes = pd.DataFrame({column: labelled(matched, variable) for column, variable in present.items()})
     homes.index = pd.Index(matched["SERIALNO"])
-    found = homes.reindex(rows["SERIALNO"]).set_axis(rows.index)
-    return found.mask(found.notna().all(axis=1) & in_quarters, NOT_IN_UNIVERSE)
+    found = homes.reindex(rows["SERIALNO"]).set_axis(rows.index).reindex(columns=list(_COLUMNS)).astype("str")
+    return found.mask(found.notna() & in_quarters.to_numpy()[:, None], NOT_IN_UNIVERSE)
 
 
-def derive(rows: pd.DataFrame, *, in_quarters: pd.Series) -> pd.DataFrame:
+def derive(rows: pd.DataFrame, *, in_quarters: pd.Series, year: int) -> pd.DataFrame:
     """The same three attributes from person rows with SERIALNO, AGEP, SEX, MAR, LANX, LANP and `relation`.
+
+    `year` is that of the code lists.
 
     Household type follows HHT: married couple if a spouse lives there; family if a relative does; else
     alone or with nonrelatives. Own children are never-married sons and daughters of the householder
@@ -89,7 +98,7 @@ def derive(rows: pd.DataFrame, *, in_quarters: pd.Series) -> pd.DataFrame:
         {
             "household_type": code.map(PLAIN["HHT"]).where(known, UNKNOWN),
             "family_presence": presence.map(PLAIN["HUPAOC"]).where(known, UNKNOWN),
-            "household_language": _language(rows, known),
+            "household_language": _language(rows, known, year),
         }
     )
     return derived.mask(in_quarters, NOT_IN_UNIVERSE).astype("str")
@@ -104,24 +113,23 @@ def _first(choices: dict[str, pd.Series], *, otherwise: str) -> pd.Series:
     return found
 
 
-def _language(rows: pd.DataFrame, known: pd.Series) -> pd.Series:
+def _language(rows: pd.DataFrame, known: pd.Series, year: int) -> pd.Series:
     """Of the first person, in the ACS's order, who speaks another language than English at home."""
     if "LANX" not in rows or rows["LANX"].isna().all():
         return pd.Series(UNKNOWN, index=rows.index, dtype="str")
     order = rows["relation"].map({relation: rank for rank, relation in enumerate(_LANGUAGE_ORDER)})
-    speakers = pd.DataFrame({"SERIALNO": rows["SERIALNO"], "order": order, "group": _group(rows)})
+    speakers = pd.DataFrame({"SERIALNO": rows["SERIALNO"], "order": order, "group": _group(rows, year)})
     speakers = speakers[rows["LANX"].isin(["1", "01"])].sort_values("order", kind="stable")
     first = speakers.drop_duplicates("SERIALNO").set_index("SERIALNO")["group"]
     return rows["SERIALNO"].map(first).astype("str").fillna(PLAIN["HHL"]["1"]).where(known, UNKNOWN)
 
 
-def _group(rows: pd.DataFrame) -> pd.Series:
-    """The four groups of HHL by ranges of the LANP codes in use since 2016."""
+def _group(rows: pd.DataFrame, year: int) -> pd.Series:
+    """The four groups of HHL by ranges of the year's LANP codes."""
     if "LANP" not in rows:
         return pd.Series(NOT_ENGLISH, index=rows.index, dtype="str")
-    code = pd.to_numeric(rows["LANP"], errors="coerce")
-    spanish, asian = code == 1200, code.between(1675, 3999)
-    indo_european = code.between(1053, 1564) & ~spanish
+    code = pd.to_numeric(rows["LANP"].astype("str"), errors="coerce")
+    spoken = {group: code.between(*ends) for group, ends in vintages.languages(year=year).items()}
     names = PLAIN["HHL"]
-    found = _first({names["2"]: spanish, names["3"]: indo_european, names["4"]: asian}, otherwise=names["5"])
-    return found.where(code.notna(), NOT_ENGLISH)
+    order = {names["2"]: spoken["spanish"], names["3"]: spoken["indo_european"], names["4"]: spoken["asian"]}
+    return _first(order, otherwise=names["5"]).where(code.notna(), NOT_ENGLISH)

@@ -1,22 +1,26 @@
-"""Official PUMS files as text: find the members, keep the needed columns, refuse what is not PUMS.
+"""PUMS files to typed Parquet: the needed columns, one file per member, and those files as tables.
 
-A blank cell stays the empty text; a column that a file does not have is missing (NaN) in its rows.
+A blank cell stays the empty text (a missing number); a column that a file does not have is missing (NaN)
+in its rows.
 """
 
 from __future__ import annotations
 
-import gzip
 import os
-import re
-import zipfile
-import zlib
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import IO
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as pacsv
+import pyarrow.parquet as pq
+
+from persona_lib import vintages
+from persona_lib.archives import PumsError, members, reading
 
 N_REPLICATES = 80
 REQUIRED = ("SERIALNO", "SPORDER", "PWGTP", "AGEP", "SEX")
@@ -27,104 +31,126 @@ OPTIONAL = (
 )
 REPLICATES = tuple(f"PWGTP{number}" for number in range(1, N_REPLICATES + 1))
 HOUSEHOLD = ("SERIALNO", "WGTP", "HHT", "HUPAOC", "HHL")
-_MEMBER = re.compile(r"(^|/)psam_[ph]\w+\.csv$", re.IGNORECASE)
+JOINED = HOUSEHOLD[2:]  # in person rows too, where the Census API joined them
+NUMBERS = ("PWGTP", "AGEP", "ADJINC", "PINCP", *REPLICATES)
+MAY_BE_BLANK = ("PINCP",)
+ROW_GROUP = 1 << 17
+_BLOCK_BYTES = 4 << 20
 
 
-class PumsError(ValueError):
-    """A file or value that is not PUMS; names file, line, column and code, and what to do."""
+def extract(
+    paths: str | os.PathLike | Iterable[str | os.PathLike],
+    folder: str | os.PathLike,
+    *,
+    numbers: tuple[str, ...] = NUMBERS,
+) -> list[Path]:
+    """Read PUMS zips, .csv or .csv.gz files, person and household files mixed, into typed Parquet files.
 
-
-def read_files(paths: str | os.PathLike | Iterable[str | os.PathLike]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Read PUMS zips, .csv or .csv.gz files, person and household files mixed, as text.
-
-    Every value is text, as in the file (no NA parsing, leading zeros kept). Columns `file` (file and
-    member name, without folders) and `line` (line of the member, its header being 1) say where a row
-    comes from.
+    The members stream straight from their zips, several at a time, so memory does not grow with them.
+    `numbers` become whole numbers (int32); every other value stays the text of the file: no NA parsing,
+    leading zeros kept.
 
     Parameters
     ----------
     paths : one path or several; a zip may hold several members (`psam_pusa.csv`, `psam_pusb.csv`)
+    folder : where the Parquet files go; those of an earlier call are removed
 
     Returns
     -------
-    Person rows (`REQUIRED`, those of `OPTIONAL` and `REPLICATES` that any file has) and household rows
-    (`HOUSEHOLD`), in the order of the files. A column that one file lacks is NaN in its rows.
+    One Parquet file per member, in the order of the files: `REQUIRED`, those of `OPTIONAL`, `JOINED` and
+    `REPLICATES` that the member has; or `HOUSEHOLD`. Their metadata name the member.
 
     Raises
     ------
     PumsError
-        No such file; an HTML page saved as a zip; a truncated archive; no `psam_*.csv` member; a broken
-        line; a required column missing; a person or household that stands in two places; no person at all.
+        No such file; an HTML page saved as a zip; a truncated archive; no PUMS member; a broken line; a
+        required column missing; a number that is none; no person file at all.
     """
     paths = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
-    persons, households = [], []
-    for path in map(Path, paths):
-        for name, opened in _members(path):
-            frame = _read_member(name, opened)
-            (persons if "PWGTP" in frame else households).append(frame)
-    if not persons:
+    found = [member for path in map(Path, paths) for member in members(path)]
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("*.parquet"):
+        old.unlink()
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        jobs = [pool.submit(_extract, *member, folder, k, numbers) for k, member in enumerate(found)]
+        stored = [job.result() for job in jobs]
+    if not any(path.stem.endswith("persons") for path in stored):
         raise PumsError(f"{', '.join(Path(p).name for p in paths) or 'no file'}: no person records; give a csv_p file")
-    found = pd.concat(persons, ignore_index=True)
-    homes = pd.concat(households, ignore_index=True) if households else pd.DataFrame(columns=["SERIALNO"], dtype="str")
-    _refuse_repeated(found, ["SERIALNO", "SPORDER"], "person")
-    _refuse_repeated(homes, ["SERIALNO"], "household")
-    return found, homes
+    return stored
 
 
-def _refuse_repeated(rows: pd.DataFrame, key: list[str], noun: str) -> None:
-    repeated = rows.duplicated(key)
-    if repeated.any():
-        row = rows[repeated].iloc[0]
-        raise PumsError(
-            f"{row['file']}: line {row['line']}: {noun} {' '.join(row[key])} was already read; is a file given twice?"
-        )
+def _extract(label: str, opened: Callable[[], IO[bytes]], folder: Path, number: int, numbers: tuple[str, ...]) -> Path:
+    with reading(label):
+        try:
+            with opened() as file:
+                header = file.readline().decode("utf-8-sig").strip()
+            named = {column.strip().strip('"').upper(): column.strip().strip('"') for column in header.split(",")}
+            wanted = _wanted(label, named)
+            path = folder / f"{number:03d}_{'persons' if 'PWGTP' in wanted else 'households'}.parquet"
+            types = {named[c]: pa.int32() if c in numbers else pa.string() for c in wanted}
+            filled = [k for k, c in enumerate(wanted) if c in numbers and c not in MAY_BE_BLANK]
+            schema = pa.schema([(c, types[named[c]]) for c in wanted], {"file": label})
+            with opened() as file, pq.ParquetWriter(path, schema, compression="snappy") as writer:
+                n_rows = _copy(_streamed(file, types), writer, schema, filled)
+        except _BlankNumberError:
+            raise _first_bad_cell(label, opened, named, wanted, numbers) from None
+        except (pa.ArrowInvalid, pa.ArrowKeyError, UnicodeDecodeError) as error:
+            if "conversion error" in str(error):
+                raise _first_bad_cell(label, opened, named, wanted, numbers) from error
+            raise PumsError(f"{label}: not a PUMS table: {str(error).splitlines()[0][:160]}") from error
+    if not n_rows:
+        raise PumsError(f"{label}: a header without a single record; download it again")
+    return path
 
 
-def _members(path: Path) -> list[tuple[str, Callable[[], IO[bytes]]]]:
-    """Name and opener of every PUMS member of one file."""
-    if not path.is_file():
-        raise PumsError(f"{path.name}: no such file")
-    with path.open("rb") as file:
-        start = file.read(512).lstrip()
-    if start[:1] == b"<":
-        raise PumsError(f"{path.name}: an HTML page, not a PUMS file: the server refused; download it again")
-    if path.suffix.lower() == ".zip":
-        return _zip_members(path, start)
-    if start[:2] == b"\x1f\x8b":
-        return [(path.name, lambda: gzip.open(path, "rb"))]
-    return [(path.name, lambda: path.open("rb"))]
+class _BlankNumberError(Exception):
+    pass
 
 
-def _zip_members(path: Path, start: bytes) -> list[tuple[str, Callable[[], IO[bytes]]]]:
-    if start[:2] != b"PK":
-        raise PumsError(f"{path.name}: not a zip (no PK signature); download it again")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-    except zipfile.BadZipFile as error:
-        raise PumsError(f"{path.name}: a truncated or damaged zip ({error}); download it again") from error
-    members = sorted(name for name in names if _MEMBER.search(name))
-    if not members:
-        raise PumsError(f"{path.name}: no member psam_p*.csv or psam_h*.csv; it holds {', '.join(names) or 'nothing'}")
-    return [(f"{path.name}/{m}", lambda m=m: zipfile.ZipFile(path).open(m)) for m in members]
+def _copy(batches: Iterable[pa.RecordBatch], writer: pq.ParquetWriter, schema: pa.Schema, filled: list[int]) -> int:
+    """Write the batches in row groups of a good size; return the number of rows."""
+    waiting: list[pa.RecordBatch] = []
+    n_waiting = n_rows = 0
+    for batch in batches:
+        if any(batch.column(k).null_count for k in filled):
+            raise _BlankNumberError
+        waiting.append(pa.RecordBatch.from_arrays(batch.columns, schema=schema))
+        n_waiting += len(batch)
+        n_rows += len(batch)
+        if n_waiting >= ROW_GROUP:
+            writer.write_table(pa.Table.from_batches(waiting))
+            waiting, n_waiting = [], 0
+    if waiting:
+        writer.write_table(pa.Table.from_batches(waiting))
+    return n_rows
 
 
-def _read_member(name: str, opened: Callable[[], IO[bytes]]) -> pd.DataFrame:
-    try:
-        with opened() as file:
-            header = file.readline().decode("utf-8-sig").strip()
-        named = {column.strip().strip('"').upper(): column.strip().strip('"') for column in header.split(",")}
-        wanted = _wanted(name, named)
-        with opened() as file:
-            table = _read_text(file, [named[column] for column in wanted])
-    except (zipfile.BadZipFile, zlib.error, gzip.BadGzipFile, EOFError) as error:
-        raise PumsError(f"{name}: a truncated or damaged file ({error}); download it again") from error
-    except (pa.ArrowInvalid, pa.ArrowKeyError, UnicodeDecodeError) as error:
-        raise PumsError(f"{name}: not a PUMS table: {str(error).splitlines()[0][:160]}") from error
-    frame = table.rename_columns(wanted).to_pandas()
-    if frame.empty:
-        raise PumsError(f"{name}: a header without a single record; download it again")
-    return frame.assign(file=name, line=range(2, len(frame) + 2))
+def _streamed(file: IO[bytes], types: dict[str, pa.DataType]) -> pacsv.CSVStreamingReader:
+    return pacsv.open_csv(
+        file,
+        read_options=pacsv.ReadOptions(block_size=_BLOCK_BYTES),
+        convert_options=pacsv.ConvertOptions(
+            include_columns=list(types), column_types=types, strings_can_be_null=False, null_values=[""]
+        ),
+    )
+
+
+def _first_bad_cell(label: str, opened: Callable, named: dict, wanted: list[str], numbers: tuple) -> PumsError:
+    """The first cell that should be a whole number and is none, as an error; only a failed read looks for it."""
+    columns = [c for c in wanted if c in numbers]
+    with opened() as file:
+        line = 2
+        for batch in _streamed(file, {named[c]: pa.string() for c in columns}):
+            frame = batch.to_pandas()
+            for column, values in zip(columns, frame.items(), strict=True):
+                form = r"\s*-?\d+\s*|\s*" if column in MAY_BE_BLANK else r"\s*-?\d+\s*"
+                wrong = ~values[1].str.fullmatch(form)
+                if wrong.any():
+                    row = int(np.flatnonzero(wrong)[0])
+                    return PumsError(f"{label}: line {line + row}: {column} is {values[1][row]!r}: not a whole number")
+            line += len(frame)
+    return PumsError(f"{label}: a number that is too large")
 
 
 def _wanted(name: str, named: dict[str, str]) -> list[str]:
@@ -139,16 +165,95 @@ def _wanted(name: str, named: dict[str, str]) -> list[str]:
     if replicates and len(replicates) < N_REPLICATES:
         lacking = next(column for column in REPLICATES if column not in named)
         raise PumsError(f"{name}: column {lacking} is missing; a file has all {N_REPLICATES} replicate weights or none")
-    return [*REQUIRED, *(column for column in OPTIONAL if column in named), *replicates]
+    return [*REQUIRED, *(column for column in (*OPTIONAL, *JOINED) if column in named), *replicates]
 
 
-def _read_text(file: IO[bytes], columns: list[str]) -> pa.Table:
-    return pacsv.read_csv(
-        file,
-        read_options=pacsv.ReadOptions(block_size=8 << 20),
-        convert_options=pacsv.ConvertOptions(
-            include_columns=columns,
-            column_types={column: pa.string() for column in columns},
-            strings_can_be_null=False,
-        ),
-    )
+def load(stored: Iterable[Path], *, replicates: bool = False) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Person and household rows of `extract`'s files, in their order.
+
+    Texts are categories, so that the nation's 3.4 million persons take about half a gigabyte; the
+    replicate weights stay on disk unless asked for. SERIALNO has its year in front, whatever the year.
+    Columns `file` (file and member name, without folders) and `line` (line of the member, its header being
+    1) say where a row comes from.
+
+    Raises
+    ------
+    PumsError
+        A person or household that stands in two places; a SERIALNO of unknown form, or without a year
+        that the name of its file could give.
+    """
+    tables: dict[str, list[pa.Table]] = {"persons": [], "households": []}
+    for path in stored:
+        tables[path.stem.split("_")[1]].append(_stored(path, replicates))
+    persons = _full(_frame(tables["persons"]))
+    homes = _frame(tables["households"]) if tables["households"] else pd.DataFrame(columns=["SERIALNO"], dtype="str")
+    joined = [column for column in JOINED if column in persons]
+    homes = _full(homes)
+    if joined:
+        has = persons[joined].notna().any(axis=1)
+        own = persons.loc[has, ["SERIALNO", *joined, "file", "line"]].drop_duplicates("SERIALNO")
+        homes = pd.concat([homes, own[~own["SERIALNO"].isin(homes["SERIALNO"])]], ignore_index=True)
+        persons = persons.drop(columns=joined)
+    _refuse_repeated(persons, ["SERIALNO", "SPORDER"], "person")
+    _refuse_repeated(homes, ["SERIALNO"], "household")
+    return persons, homes
+
+
+def _stored(path: Path, replicates: bool) -> pa.Table:
+    schema = pq.read_schema(path)
+    kept = [c for c in schema.names if replicates or c not in REPLICATES]
+    texts = [c for c in kept if c != "SERIALNO" and pa.types.is_string(schema.field(c).type)]
+    table = pq.ParquetFile(path, read_dictionary=texts).read(kept)
+    label = schema.metadata[b"file"].decode()
+    file = pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, pa.int32()), len(table)), [label])
+    table = table.append_column("file", file)
+    return table.append_column("line", pa.array(np.arange(2, len(table) + 2, dtype="int32")))
+
+
+def _frame(tables: list[pa.Table]) -> pd.DataFrame:
+    return pa.concat_tables(tables, promote_options="default").unify_dictionaries().to_pandas(self_destruct=True)
+
+
+def _full(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows with a year in front of every serial number."""
+    for file in rows["file"].unique() if len(rows) else []:
+        mine = rows["file"] == file
+        year = vintages.year_of_name(file)
+        serials = vintages.full_serials(rows.loc[mine, "SERIALNO"], year=year)
+        if serials.isna().any():
+            row = rows.loc[serials.index[serials.isna()][0]]
+            what = "no serial number" if year or not row["SERIALNO"].isdigit() else "a serial number without a year"
+            advice = "keep the Census Bureau's file name (ss15pri.csv), or put the year into the name"
+            raise PumsError(f"{file}: line {row['line']}: SERIALNO is {row['SERIALNO']!r}: {what}; {advice}")
+        if (last := int(serials.str[:4].astype("int64").max())) < vintages.first_year():
+            raise PumsError(f"{file}: a file of {last}; {vintages.first_year()} and later can be read")
+        rows.loc[mine, "SERIALNO"] = serials
+    return rows
+
+
+def _refuse_repeated(rows: pd.DataFrame, key: list[str], noun: str) -> None:
+    repeated = rows.duplicated(key)
+    if repeated.any():
+        row = rows[repeated].iloc[0]
+        raise PumsError(
+            f"{row['file']}: line {row['line']}: {noun} {' '.join(row[key])} was already read; is a file given twice?"
+        )
+
+
+def read_files(paths: str | os.PathLike | Iterable[str | os.PathLike]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """`extract` and `load` in one, with every value as text and all replicate weights: for files of a few states.
+
+    Returns
+    -------
+    Person rows and household rows, in the order of the files; a blank is '', a column that one file lacks
+    is NaN in its rows.
+
+    Raises
+    ------
+    PumsError
+        As `extract` and `load`.
+    """
+    with TemporaryDirectory() as folder:
+        found = load(extract(paths, folder, numbers=()), replicates=True)
+    persons, homes = (frame.astype({column: "str" for column in frame.select_dtypes("category")}) for frame in found)
+    return persons, homes

@@ -21,22 +21,40 @@ LAYERS = {
     "words": {"schema", "streams"},
     "people": {
         "census",
-        "codebook",
+        "archives",
+        "vintages",
         "pums",
+        "codebook",
+        "releases",
+        "download",
         "households",
         "published",
         "population",
+        "coding",
+        "official",
+        "joint",
+        "discriminator",
         "fidelity",
+        "association",
         "rules",
+        "beliefs",
         "traits",
+        "descriptions",
         "selection",
         "personas",
     },
     "asking": {
+        "structured",
         "request",
         "templates",
         "sealed",
+        "locks",
+        "places",
         "ledger",
+        "pressure",
+        "quota",
+        "progress",
+        "line",
         "llm",
         "prompts",
         "feedback",
@@ -45,9 +63,16 @@ LAYERS = {
         "leave_one_out",
         "attempts",
         "plan",
+        "batch",
+        "batch_files",
+        "flights",
+        "spending",
+        "usage",
+        "rehearsal",
+        "quote",
     },
     "measuring": {"resample", "coefficients", "agreement", "validation", "ablation", "benchmark", "pluralism"},
-    "showing": {"figures", "diagrams", "drawing", "distributions", "matrices", "claims"},
+    "showing": {"figures", "diagrams", "drawing", "distributions", "matrices", "claims", "cards", "export"},
     "cli": {"cli"},
 }
 MAY_IMPORT = {
@@ -92,12 +117,40 @@ def test_imports_point_one_way(path):
         assert target in allowed or name in allowed, f"{path.name} ({layer}) imports {name} ({target})"
 
 
+def test_only_two_modules_know_a_network():
+    """llm asks models, download fetches census files; the simulator is served, and asks nobody."""
+    network = {"httpx", "httpx2", "openai", "requests", "urllib", "urllib3", "http", "ftplib", "aiohttp"}
+    knows = set()
+    for path in (ROOT / "persona_lib").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
+            if {name.split(".")[0] for name in names} & network:
+                knows.add(path.stem)
+    assert knows == {"llm", "download"}
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "persona_lib").rglob("*.py")), ids=lambda p: p.name)
 def test_library_prints_nothing_and_stays_short(path):
     source = path.read_text("utf-8")
     assert len(source.splitlines()) <= 400, "more than one subject?"
     calls = [n.func.id for n in ast.walk(ast.parse(source)) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)]
     assert "print" not in calls or path.stem in ("cli", "app")
+
+
+NETWORK = {"openai", "httpx", "httpx2", "aiohttp", "requests", "urllib3", "http", "ssl"}
+
+
+def test_only_line_and_batch_know_a_network():
+    for path in sorted((ROOT / "persona_lib").rglob("*.py")):
+        names = set()
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Import):
+                names |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                names.add(node.module.split(".")[0])
+        allowed = path.stem in ("line", "batch") or path.parent.name == "simulator"
+        assert allowed or not names & NETWORK, path.name
 
 
 def code(notebook):
@@ -134,7 +187,15 @@ class TestFormOfNotebook:
 
     def test_imports_no_simulator_and_no_network(self, path):
         source = "\n".join(cell.source for cell in code(nbformat.read(path, as_version=4)))
-        for module in ("persona_lib.simulator", "persona_lib.llm", "openai", "requests", "urllib"):
+        for module in (
+            "persona_lib.simulator",
+            "persona_lib.llm",
+            "persona_lib.download",
+            "openai",
+            "requests",
+            "urllib",
+            "httpx2",
+        ):
             assert f"import {module}" not in source and f"from {module}" not in source
 
     def test_asserts_something(self, path):
@@ -213,6 +274,7 @@ def test_parameters_default_to_the_expected_demo(path):
                     "../data/expected/demo/",
                     "../data/reference/",
                     "../data/prompts/",
+                    "../data/templates/",
                     "../data/runs/notebook/",
                     "../figures/runs/notebook/",
                 )
@@ -264,14 +326,15 @@ def test_environment_and_pyproject_name_the_same_packages():
     assert theirs - {"pip", f"python{project['requires-python']}"} == ours
 
 
-@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-lab.lock"])
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-lab.lock", "requirements-system.lock"])
 def test_lock_satisfies_pyproject_and_names_no_address(lock):
     text = (ROOT / lock).read_text("utf-8")
     assert "://" not in text
     locked = dict(re.findall(r"^([a-z0-9._-]+)==([^\s;\\]+)", text, flags=re.M))
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     wanted = [*project["dependencies"], *project["optional-dependencies"]["ci"]]
-    wanted += project["optional-dependencies"]["dev"] if "lab" in lock else []
+    for name, extra in (("lab", "dev"), ("system", "system")):
+        wanted += project["optional-dependencies"][extra] if name in lock else []
     for requirement in map(Requirement, wanted):
         assert requirement.specifier.contains(locked[requirement.name.lower()]), requirement
 

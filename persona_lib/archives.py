@@ -1,0 +1,72 @@
+"""PUMS files on disk: the CSV members of a zip, .csv or .csv.gz, and what is wrong with a file that is none."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+MEMBER = r"(psam_|ss\d\d)[ph]\w+\.csv"  # psam_ since 2017
+
+
+class PumsError(ValueError):
+    """A file or value that is not PUMS; names file, line, column and code, and what to do."""
+
+
+class DamagedError(PumsError):
+    """A file that broke on its way: another copy of it may be whole."""
+
+
+def members(path: Path, *, name: str | None = None, form: str = MEMBER) -> list[tuple[str, Callable[[], IO[bytes]]]]:
+    """Label and opener of every CSV member of one file: those of a zip whose name matches `form`, sorted.
+
+    The label is the file's name (or `name`), for a zip with that of the member.
+
+    Raises
+    ------
+    PumsError
+        No such file, a page saved in its place, a zip without a PUMS member.
+    DamagedError
+        A zip that is cut short or broken.
+    """
+    name = name or path.name
+    if not path.is_file():
+        raise PumsError(f"{name}: no such file")
+    with path.open("rb") as file:
+        start = file.read(512).lstrip()
+    if start[:1] == b"<":
+        raise PumsError(f"{name}: an HTML page, not a PUMS file: the server refused; download it again")
+    if name.lower().endswith(".zip"):
+        return _zip_members(path, name, start, form)
+    if start[:2] == b"\x1f\x8b":
+        return [(name, lambda: gzip.open(path, "rb"))]
+    return [(name, lambda: path.open("rb"))]
+
+
+def _zip_members(path: Path, name: str, start: bytes, form: str) -> list[tuple[str, Callable[[], IO[bytes]]]]:
+    if start[:2] != b"PK":
+        raise PumsError(f"{name}: not a zip (no PK signature); download it again")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            held = archive.namelist()
+    except zipfile.BadZipFile as error:
+        raise DamagedError(f"{name}: a truncated or damaged zip ({error}); download it again") from error
+    found = sorted(member for member in held if re.fullmatch(form, member.rsplit("/", 1)[-1], re.IGNORECASE))
+    if not found:
+        wanted = "psam_p*.csv or psam_h*.csv (ss??p*.csv until 2016)" if form == MEMBER else f"of the form {form}"
+        raise PumsError(f"{name}: no member {wanted}; it holds {', '.join(held) or 'nothing'}")
+    return [(f"{name}/{member}", lambda m=member: zipfile.ZipFile(path).open(m)) for member in found]
+
+
+@contextmanager
+def reading(label: str) -> Iterator[None]:
+    """Say `DamagedError` for whatever a broken zip or gzip raises while it is read."""
+    try:
+        yield
+    except (zipfile.BadZipFile, zlib.error, gzip.BadGzipFile, EOFError) as error:
+        raise DamagedError(f"{label}: a truncated or damaged file ({error}); download it again") from error
