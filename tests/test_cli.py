@@ -370,18 +370,26 @@ class TestSimulator:
     def simulated(self, house, tmp_path):
         shipped = templates.load(ROOT / "data" / "templates")["answer"]
         (tmp_path / "templates" / "answer.yaml").write_text((ROOT / "data/templates/answer.yaml").read_text("utf-8"))
-        (tmp_path / "texts.csv").write_text("id,text\nq1,Should meat be taxed more?\n")
+        subjects = ["meat", "zoos", "wine", "flags", "rent", "dogs", "cars", "milk", "maps", "guns"]
+        lines = [f"q{i},Should {subject} be taxed more?" for i, subject in enumerate(subjects)]
+        (tmp_path / "texts.csv").write_text("\n".join(["id,text", *lines]))
         assert shipped.slots == ("prompt",)
         return lambda *name, **changes: house(
             *name, **{"mode": "simulate", "endpoints": {"large": SIMULATED}, **changes}
         )
 
-    def test_inside_the_process_and_over_a_socket_the_same_bytes(self, simulated, tmp_path):
+    def test_inside_and_over_a_socket_the_same_bytes_and_in_any_order_the_same_answers(self, simulated, tmp_path):
         from persona_lib.simulator import VERSION
 
         assert cli.main(simulated("inside")) == 0
         assert cli.main([*simulated("over"), "--server"]) == 0
         inside, over = (tmp_path / name / "toy-0-of-1.parquet" for name in ("inside", "over"))
+        texts = (tmp_path / "texts.csv").read_text().split("\n")
+        (tmp_path / "texts.csv").write_text("\n".join([texts[0], *texts[:0:-1]]))
+        alone = {"large": {**SIMULATED, "concurrency": 1}}
+        assert cli.main(simulated("backwards", endpoints=alone)) == 0
+        backwards = pd.read_parquet(tmp_path / "backwards" / "toy-0-of-1.parquet")
+        pd.testing.assert_frame_equal(backwards, pd.read_parquet(inside))
         assert inside.read_bytes() == over.read_bytes() and b"127.0.0.1" not in over.read_bytes()
         facts = sealed.facts(inside)
         assert facts["simulated"] is True

@@ -112,8 +112,12 @@ def test_text_to_vector_and_back():
     for j, wordings in enumerate(bank.wordings):
         for wording in wordings:
             words = bank.subjects[list(bank.subjects)[rng.integers(len(bank.subjects))]]
-            for topic in ("the question whether cats should vote", "tea"):
-                filled = re.sub(r"\{(\w+)\}", lambda m: topic if m[1] == "topic" else words[m[1]][0], wording)  # noqa: B023
+            for topic, n in (
+                ("the question whether cats should vote", 0),
+                ("war and peace, if not now", 1),
+                ("tea", 2),
+            ):
+                filled = re.sub(r"\{(\w+)\}", lambda m: topic if m[1] == "topic" else words[m[1]][n], wording)  # noqa: B023
                 assert bank.find(filled) == j, filled
     chosen = bank.compose(rng.normal(size=len(bank.wordings)), 6)
     vector, n_words = bank.vector(bank.fill(chosen, "rent control", "economy", b"some request"))

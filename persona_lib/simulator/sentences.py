@@ -88,11 +88,20 @@ class Bank:
         return None
 
     def _fits(self, wording: str, sentence: str) -> bool:
-        slots, pattern = _pattern(wording)
-        found = pattern.fullmatch(sentence)
-        return found is not None and all(
-            slot == TOPIC or word in self._words[slot] for slot, word in zip(slots, found.groups(), strict=True)
+        slots, loose = _pattern(wording)
+        if (found := loose.fullmatch(sentence)) is None:
+            return False
+        words = zip(slots, found.groups(), strict=True)
+        return all(slot == TOPIC or word in self._words[slot] for slot, word in words) or self._fits_strictly(
+            wording, sentence
         )
+
+    def _fits_strictly(self, wording: str, sentence: str) -> bool:
+        """Where a topic holds the very words that follow its slot, the first division need not be the right one."""
+        parts = _SLOT.split(wording)
+        known = {slot: "|".join(map(re.escape, sorted(words))) for slot, words in self._words.items()} | {TOPIC: ".+"}
+        strict = "".join(f"(?:{known[part]})" if i % 2 else re.escape(part) for i, part in enumerate(parts))
+        return re.fullmatch(strict, sentence) is not None
 
     def _sentence_uncached(self, sentence: str) -> np.ndarray:
         if (j := self.find(sentence)) is not None:
