@@ -18,6 +18,8 @@ FIGURES = "figures/runs/{run}"
 SHARDS = range(config["shards"])
 TEMPLATES = sorted(expand("data/templates/{name}.yaml", name=glob_wildcards("data/templates/{name}.yaml").name))
 SIMULATED = is_simulated(config)
+# Not among the parameters of a rule: raising the cap must ask nothing anew.
+CAP = "none" if config["spend"]["cap_usd"] is None else config["spend"]["cap_usd"]
 
 
 wildcard_constraints:
@@ -32,6 +34,7 @@ rule all:
     input:
         expand(f"{RUN}/claims.parquet", run=config["run"]),
         expand(f"{RUN}/plan.parquet", run=config["run"]),
+        expand(f"{RUN}/dataset", run=config["run"]),
 
 
 rule overview:
@@ -41,6 +44,9 @@ rule overview:
         library=library_files("notebooks/00_overview.ipynb"),
         decisions="data/reference/decisions.csv",
         bank=config["prompts"]["bank"],
+        templates=TEMPLATES,
+        lengths="data/reference/typical_lengths.csv",
+        prices="data/reference/prices.csv",
     output:
         plan=f"{RUN}/plan.parquet",
         notebook=f"{RUN}/notebooks/00_overview.ipynb",
@@ -113,6 +119,7 @@ rule population:
         n_draws=config["population"]["n_draws"],
         adults_only=config["population"]["adults_only"],
         group_quarters=config["population"]["group_quarters"],
+        strata=config["population"]["strata"],
     message:
         "02 weighted draws and their fidelity"
     script:
@@ -130,6 +137,7 @@ rule collect_personas:
         mannerisms="data/reference/traits_mannerisms.csv",
         lifestyles="data/reference/traits_lifestyle.csv",
         core_values="data/reference/traits_core_values.csv",
+        personal_time="data/reference/traits_personal_time.csv",
         templates=TEMPLATES,
         library=library_files("persona_lib/personas.py"),
     output:
@@ -146,8 +154,8 @@ rule collect_personas:
         " --settings {params.settings:q} --templates data/templates"
         " --read census={input.census} draws={input.draws} chain={input.chain} norms={input.norms}"
         " quirks={input.quirks} mannerisms={input.mannerisms} lifestyles={input.lifestyles}"
-        " core_values={input.core_values}"
-        " --ledger {params.ledger} --sealed {output.sealed} --log {log}"
+        " core_values={input.core_values} personal_time={input.personal_time}"
+        " --ledger {params.ledger} --cap-usd {CAP} --sealed {output.sealed} --log {log}"
 
 
 rule personas:
@@ -163,14 +171,17 @@ rule personas:
         mannerisms="data/reference/traits_mannerisms.csv",
         lifestyles="data/reference/traits_lifestyle.csv",
         core_values="data/reference/traits_core_values.csv",
+        personal_time="data/reference/traits_personal_time.csv",
         scores="data/reference/chain_scores.csv",
+        calibration="data/reference/chain_calibration.csv",
         national="data/reference/national_margins.csv",
-        ledger=f"{RUN}/sealed/personas.parquet",
+        ledger=f"{RUN}/sealed/personas.parquet" if config["personas"]["model_stage"] else [],
     output:
         candidates=f"{RUN}/candidates.parquet",
         personas=f"{RUN}/personas.parquet",
         provenance=f"{RUN}/provenance.parquet",
         persona_audit=f"{RUN}/persona_audit.parquet",
+        persona_weights=f"{RUN}/persona_weights.parquet",
         notebook=f"{RUN}/notebooks/03_personas.ipynb",
     log:
         f"{RUN}/logs/03_personas.log",
@@ -178,12 +189,34 @@ rule personas:
         seed=config["seed"],
         n=config["personas"]["n"],
         n_train=config["personas"]["n_train"],
+        big_five=config["personas"]["big_five"],
         n_bootstrap=config["resample"]["n_bootstrap"],
         simulated=SIMULATED,
     message:
         "03 personas with provenance"
     script:
         "workflow/run_notebook.py"
+
+
+rule dataset:
+    """The personas as a folder that Hugging Face datasets loads, with its card."""
+    input:
+        library=[*library_files("persona_lib/export.py"), "workflow/write_dataset.py"],
+        personas=rules.personas.output.personas,
+        provenance=rules.personas.output.provenance,
+        persona_weights=rules.personas.output.persona_weights,
+    output:
+        dataset=directory(f"{RUN}/dataset"),
+    log:
+        f"{RUN}/logs/dataset.log",
+    params:
+        files=config["census"]["files"],
+        big_five=config["personas"]["big_five"],
+        simulated=SIMULATED,
+    message:
+        "dataset folder of the personas"
+    script:
+        "workflow/write_dataset.py"
 
 
 rule collect_prompts:
@@ -206,7 +239,7 @@ rule collect_prompts:
         "persona collect prompts --shard {wildcards.shard} --of {wildcards.of}"
         " --settings {params.settings:q} --templates data/templates"
         " --read bank={input.bank} topics={input.topics}"
-        " --ledger {params.ledger} --sealed {output.sealed} --log {log}"
+        " --ledger {params.ledger} --cap-usd {CAP} --sealed {output.sealed} --log {log}"
 
 
 rule prompts:
@@ -253,7 +286,7 @@ rule collect_feedback:
         "persona collect feedback --shard {wildcards.shard} --of {wildcards.of}"
         " --settings {params.settings:q} --templates data/templates"
         " --read personas={input.personas} prompts={input.prompts}"
-        " --ledger {params.ledger} --sealed {output.sealed} --log {log}"
+        " --ledger {params.ledger} --cap-usd {CAP} --sealed {output.sealed} --log {log}"
 
 
 rule feedback:
@@ -305,7 +338,7 @@ rule collect_validation:
         "persona collect validation --shard {wildcards.shard} --of {wildcards.of}"
         " --settings {params.settings:q} --templates data/templates"
         " --read personas={input.personas} prompts={input.prompts} pairs={input.pairs} answers={input.answers}"
-        " --ledger {params.ledger} --sealed {output.sealed} --log {log}"
+        " --ledger {params.ledger} --cap-usd {CAP} --sealed {output.sealed} --log {log}"
 
 
 rule validation:
@@ -355,7 +388,7 @@ rule collect_pool:
         "persona collect pool --shard {wildcards.shard} --of {wildcards.of}"
         " --settings {params.settings:q} --templates data/templates"
         " --read personas={input.personas} prompts={input.prompts}"
-        " --ledger {params.ledger} --sealed {output.sealed} --log {log}"
+        " --ledger {params.ledger} --cap-usd {CAP} --sealed {output.sealed} --log {log}"
 
 
 rule agreement:
@@ -412,7 +445,7 @@ rule collect_ablation:
         "persona collect ablation --shard {wildcards.shard} --of {wildcards.of}"
         " --settings {params.settings:q} --templates data/templates"
         " --read personas={input.personas} prompts={input.prompts} pool_items={input.pool_items} pool_answers={input.pool_answers}"
-        " --ledger {params.ledger} --sealed {output.sealed} --log {log}"
+        " --ledger {params.ledger} --cap-usd {CAP} --sealed {output.sealed} --log {log}"
 
 
 rule ablation:
@@ -464,7 +497,7 @@ rule collect_benchmark:
         "persona collect benchmark --shard {wildcards.shard} --of {wildcards.of}"
         " --settings {params.settings:q} --templates data/templates"
         " --read personas={input.personas} prompts={input.prompts}"
-        " --ledger {params.ledger} --sealed {output.sealed} --log {log}"
+        " --ledger {params.ledger} --cap-usd {CAP} --sealed {output.sealed} --log {log}"
 
 
 rule benchmark:
@@ -513,7 +546,7 @@ rule collect_pass_at_k:
         "persona collect pass_at_k --shard {wildcards.shard} --of {wildcards.of}"
         " --settings {params.settings:q} --templates data/templates"
         " --read personas={input.personas} prompts={input.prompts}"
-        " --ledger {params.ledger} --sealed {output.sealed} --log {log}"
+        " --ledger {params.ledger} --cap-usd {CAP} --sealed {output.sealed} --log {log}"
 
 
 rule pass_at_k:
@@ -617,7 +650,10 @@ rule truth:
         judgements=rules.validation.output.judgements,
         pool_items=rules.agreement.output.pool_items,
         pool_answers=rules.agreement.output.pool_answers,
+        pool_judgements=rules.agreement.output.pool_judgements,
         ablation_judgements=rules.ablation.output.ablation_judgements,
+        attempts=rules.benchmark.output.attempts,
+        dropped=rules.benchmark.output.dropped,
         library=library_files("persona_lib/simulator/truth.py"),
     output:
         truth=f"{RUN}/truth.parquet",
@@ -630,7 +666,8 @@ rule truth:
     shell:
         "persona truth --settings {params.settings:q} --read personas={input.personas} prompts={input.prompts}"
         " pairs={input.pairs} answers={input.answers} judgements={input.judgements} pool_items={input.pool_items}"
-        " pool_answers={input.pool_answers} ablation_judgements={input.ablation_judgements}"
+        " pool_answers={input.pool_answers} pool_judgements={input.pool_judgements}"
+        " ablation_judgements={input.ablation_judgements} attempts={input.attempts} dropped={input.dropped}"
         " --out {output.truth} > {log}"
 
 

@@ -18,7 +18,13 @@ import tempfile
 import time
 from pathlib import Path
 
+sys.path.insert(0, os.getcwd())
+
+from workflow.compare import compare_file  # noqa: E402
+
 RESULTS = ("data/runs/demo", "figures/runs/demo")
+# snakemake and persona are programs beside this interpreter
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 COMMAND = [sys.executable, "-m", "workflow.paper", "--run", "demo"]
 
 
@@ -58,6 +64,13 @@ def run(scratch: Path, kill_after: float | None) -> bool:
     return True
 
 
+def first_difference(expected: Path, found: Path) -> str:
+    """One line on two files of which one may be missing."""
+    if not (expected.is_file() and found.is_file()):
+        return f"only one of {expected} and {found} is there"
+    return compare_file(expected, found).detail
+
+
 def main() -> None:
     """Print one line per disturbed run and fail on the first difference."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -90,7 +103,7 @@ def main() -> None:
             total += len(moments)
             print(f"run {number}: killed after {moments} s: {'same bytes' if not wrong else wrong[:5]}", flush=True)
             if wrong:
-                sys.exit(1)
+                sys.exit(first_difference(calm / wrong[0], scratch / wrong[0]))
             shutil.rmtree(scratch)
         print(f"{total} kills, every run ended with the same bytes")
 

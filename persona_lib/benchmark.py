@@ -267,9 +267,11 @@ def ks(n_attempts: int) -> list[int]:
 def pass_at_k_statistics(attempts: pd.DataFrame, *, n_attempts: int, n_bootstrap: int, seed: int) -> pd.DataFrame:
     """pass@k of every model and mode, what more attempts gain, and differences on the same items.
 
-    Intervals are percentiles of a bootstrap that resamples personas, the same samples for every
-    model and mode, so that differences are paired. Where no two items differ the bootstrap is
-    blind: pass@k then has Wilson's interval at the number of personas, a difference has none.
+    A curve rests on the same items at every k, those whose attempts were all scored, so it cannot
+    fall; the others are counted as excluded. Intervals are percentiles of a bootstrap that resamples
+    personas, the same samples for every model and mode, so that differences are paired. Where no two
+    items differ the bootstrap is blind: pass@k then has Wilson's interval at the number of personas,
+    a difference has none.
 
     Returns
     -------
@@ -284,8 +286,10 @@ def pass_at_k_statistics(attempts: pd.DataFrame, *, n_attempts: int, n_bootstrap
     weights = np.concatenate([np.ones((1, len(items))), draws[:, codes]])
     values, rows = {}, []
     for (model, mode), part in own.groupby(["model", "mode"]):
+        n_scored = part.groupby("item_id")["passed"].transform("count")
+        complete = part[n_scored >= n_attempts]
         for k in ks(n_attempts):
-            found = pass_at_k(part, k=k).set_index("item_id")["pass_at_k"]
+            found = pass_at_k(complete, k=k).set_index("item_id")["pass_at_k"]
             values[model, mode, k] = found.reindex(items["item_id"]).to_numpy()
             rows.append(_weighted_row("pass_at_k", f"{model}|{mode}|{k}", values[model, mode, k], weights, codes))
         part = part.assign(ok=part["status"] == "ok")

@@ -1,4 +1,4 @@
-"""The console script `persona`: fetch census files, collect answers, seal and check ledgers, serve the simulator.
+"""The console script `persona`: fetch census files, plan, collect answers, seal and check ledgers, simulate.
 
 Whatever the user can put right ends with one line on stderr and status 1; Ctrl-C ends with status
 130 and can be continued by the same command.
@@ -13,20 +13,25 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import yaml
 from tqdm import tqdm
 
 from persona_lib import ledger as ledgers
-from persona_lib import llm, schema, sealed
+from persona_lib import llm, schema, sealed, spending
+from persona_lib import quote as quotes
 from persona_lib import request as words
 from persona_lib import templates as forms
 from persona_lib.archives import PumsError
+from persona_lib.plan import read_lengths
+from persona_lib.rehearsal import Rehearsal
 
 # stage: the function that asks for one shard of it, imported when it is needed
 STAGES = {
@@ -42,6 +47,7 @@ STAGES = {
 # inputs that have a reader of their own
 READERS = {"bank": "persona_lib.prompts:read_bank", "topics": "persona_lib.prompts:read_topics"}
 SETTINGS = ("seed", "mode", "roles", "endpoints")
+REFERENCE = Path(__file__).resolve().parents[1] / "data" / "reference"
 _log = logging.getLogger(__name__)
 
 
@@ -56,6 +62,7 @@ OURS = (
     words.RequestError,
     ledgers.LedgerError,
     llm.AskError,
+    spending.SpendError,
     PumsError,
     OSError,
 )
@@ -96,8 +103,25 @@ def _parser() -> argparse.ArgumentParser:
     collect.add_argument("--ledger", required=True, metavar="DIR", help="folder of the live ledgers")
     collect.add_argument("--sealed", required=True, metavar="FILE", help="the sealed ledger to write")
     collect.add_argument("--log", metavar="FILE", help="where the log goes")
+    collect.add_argument(
+        "--server", action="store_true", help="ask simulated models over a socket, not in this process"
+    )
     collect.add_argument("--quiet", action="store_true", help="no progress bar")
     collect.set_defaults(run=_collect)
+
+    collect.add_argument(
+        "--cap-usd", type=_cap, default=None, metavar="USD", help="what the run may cost; none: any sum"
+    )
+
+    plan = commands.add_parser("plan", help="calls, tokens and cost of what a run has still to ask")
+    plan.add_argument("config", nargs="+", metavar="FILE", help="configuration; a later file overrides an earlier one")
+    plan.add_argument("--folder", metavar="DIR", help="folder of the run; data/runs/RUN if not given")
+    plan.set_defaults(run=_plan)
+    for command in (collect, plan):
+        command.add_argument("--prices", default=f"{REFERENCE}/prices.csv", metavar="FILE", help="the price table")
+        lengths = f"{REFERENCE}/typical_lengths.csv"
+        command.add_argument("--lengths", default=lengths, metavar="FILE", help="typical lengths in tokens")
+    plan.add_argument("--templates", default="data/templates", metavar="DIR", help="folder of the templates")
 
     truth = commands.add_parser("truth", help="write what the simulated world would answer on average")
     truth.add_argument("--out", required=True, metavar="FILE", help="the table truth to write")
@@ -114,6 +138,7 @@ def _parser() -> argparse.ArgumentParser:
     simulate = commands.add_parser("simulate", help="serve the simulated models on this machine until stdin closes")
     simulate.add_argument("--port", type=int, default=0, help="0: any free port, printed as the only line")
     simulate.add_argument("--templates", default="data/templates", metavar="DIR", help="folder of the templates")
+    simulate.add_argument("--faults", metavar="FILE", help="misbehave as this file says (simulator/faults.py)")
     simulate.set_defaults(run=_simulate)
 
     _add_census(commands.add_parser("census", help="fetch PUMS from the Census Bureau into data/raw"))
@@ -167,21 +192,91 @@ def _collect(chosen: argparse.Namespace) -> None:
         version = _world(settings)
         endpoints |= {e.alias: replace(e, model=f"{e.model}@{version}") for e in simulated}
     collect, tables = _found(STAGES[chosen.stage]), read_tables(chosen.read)
-    with (
-        ledgers.Ledger(chosen.ledger, chosen.stage, shard=chosen.shard, of=chosen.of) as ledger,
-        _serving(chosen.templates) if simulated and mode != "replay" else nullcontext() as address,
-        llm.Asker(
-            endpoints, settings["roles"], templates, ledger, mode=mode, simulator=address, quiet=chosen.quiet
-        ) as ask,
-    ):
+    collect = partial(collect, tables, settings, shard=chosen.shard, of=chosen.of)
+    with ExitStack() as stack:
+        ledger = stack.enter_context(ledgers.Ledger(chosen.ledger, chosen.stage, shard=chosen.shard, of=chosen.of))
         if ledger.n_cut_bytes:
             _log.warning("%s: cut %d bytes of an answer that a crash tore", ledger.path, ledger.n_cut_bytes)
-        collect(tables, settings, shard=chosen.shard, of=chosen.of, ask=ask)
-        count = ledger.seal(chosen.sealed, ask.asked, facts=ask.facts)
+        meter = n_expected = None
+        if mode == "live":
+            rehearsal = Rehearsal(endpoints, settings["roles"], templates, ledger, lengths=read_lengths(chosen.lengths))
+            collect(ask=rehearsal)
+            meter = stack.enter_context(_metered(chosen, settings, endpoints, rehearsal, ledger))
+            n_expected = len(rehearsal.asked)
+        address = inside = None
+        if simulated and mode != "replay":
+            if chosen.server:
+                address = stack.enter_context(_serving(chosen.templates))
+            else:
+                inside = _found("persona_lib.simulator.inside:transport")(chosen.templates)
+        ask = stack.enter_context(
+            llm.Asker(
+                endpoints,
+                settings["roles"],
+                templates,
+                ledger,
+                mode=mode,
+                simulator=address,
+                transport=inside,
+                meter=meter,
+                n_expected=n_expected,
+                quiet=chosen.quiet,
+            )
+        )
+        collect(ask=ask)
+        count = ledger.seal(chosen.sealed, facts=ask.facts)
     _log.info("sealed %s: %s", chosen.sealed, count)
     if count["failed"]:
         said = f"{chosen.stage} {chosen.shard} of {chosen.of}: {count['failed']} of {sum(count.values())} calls failed"
         print(f"persona: {said}; delete {chosen.sealed} and run again to ask them again", file=sys.stderr)
+
+
+def _metered(
+    chosen: argparse.Namespace,
+    settings: dict,
+    endpoints: dict[str, words.Endpoint],
+    rehearsal: Rehearsal,
+    ledger: ledgers.Ledger,
+) -> spending.Meter:
+    """Say what this shard has still to ask and what it will cost, then open the meter that keeps the cap."""
+    prices = spending.read_prices(chosen.prices)
+    found = rehearsal.estimate(prices)
+    costs = [cost for _, _, cost in found.values()]
+    usd = "price unknown" if None in costs else "USD " + " / ".join(f"{cost:,.2f}" for cost in costs)
+    tokens = "; ".join(
+        f"tokens {side} " + " / ".join(f"{found[end][i]:,.0f}" for end in found) for i, side in enumerate(("in", "out"))
+    )
+    cap = "no cap" if chosen.cap_usd is None else f"the run is capped at USD {chosen.cap_usd:,.2f}"
+    said = f"{chosen.stage} {chosen.shard} of {chosen.of}: {len(rehearsal.calls()):,} calls to make"
+    line = f"{said}, {usd} (low / expected / high; {tokens}); {cap}"
+    _log.info(line)
+    print(f"persona: {line}", file=sys.stderr)
+    configured = words.endpoints(settings["endpoints"]) | endpoints
+    return spending.Meter(
+        ledger.path, configured, prices, asked=endpoints, cap_usd=chosen.cap_usd, expected_usd=found["expected"][2]
+    )
+
+
+def _cap(text: str) -> float | None:
+    if text.lower() in ("none", "null"):
+        return None
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise ValueError(text)
+    return value
+
+
+def _plan(chosen: argparse.Namespace) -> None:
+    settings = read_configuration(chosen.config)
+    prices = spending.read_prices(chosen.prices)
+    found = quotes.quote(
+        settings,
+        chosen.folder or Path("data/runs") / settings["run"],
+        templates=forms.load(chosen.templates),
+        lengths=read_lengths(chosen.lengths),
+        prices=prices,
+    )
+    print(quotes.sentences(found, settings, prices))
 
 
 def _truth(chosen: argparse.Namespace) -> None:
@@ -196,13 +291,17 @@ def _seal(chosen: argparse.Namespace) -> None:
 
 
 def _simulate(chosen: argparse.Namespace) -> None:
-    _found("persona_lib.simulator.app:serve")(chosen.port, templates=chosen.templates)
+    try:
+        faults = _found("persona_lib.simulator.faults:read")(chosen.faults) if chosen.faults else None
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    _found("persona_lib.simulator.app:serve")(chosen.port, templates=chosen.templates, faults=faults)
 
 
 def _download(chosen: argparse.Namespace) -> None:
-    download, official = import_module("persona_lib.download"), import_module("persona_lib.official")
-    wanted = [(kind, official.area(state)) for state in chosen.states for kind in chosen.kinds]
-    paths = [official.zip_path(chosen.year, chosen.span, kind, state) for kind, state in wanted]
+    download, releases = import_module("persona_lib.download"), import_module("persona_lib.releases")
+    wanted = [(kind, releases.area(state)) for state in chosen.states for kind in chosen.kinds]
+    paths = [releases.zip_path(chosen.year, chosen.span, kind, state) for kind, state in wanted]
     base = (chosen.base or download.FILES).rstrip("/")
     with download.connect() as client:
         for (kind, state), path in zip(wanted, paths, strict=True):
@@ -211,7 +310,7 @@ def _download(chosen: argparse.Namespace) -> None:
                     client,
                     f"{base}/{path}",
                     Path(chosen.to) / path,
-                    member=official.zip_member(chosen.year, kind, state),
+                    member=releases.zip_member(chosen.year, kind, state),
                     progress=lambda at, total, bar=bar: _show(bar, at, total),
                 )
             n_records = sum(found.n_records.values())
@@ -225,21 +324,21 @@ def _show(bar: tqdm, at: int, total: int | None) -> None:
 
 
 def _ask_census(chosen: argparse.Namespace) -> None:
-    download, official = import_module("persona_lib.download"), import_module("persona_lib.official")
+    download, releases = import_module("persona_lib.download"), import_module("persona_lib.releases")
     dictionary = _found("persona_lib.codebook:read_dictionary")(chosen.dictionary)
     base, key = (chosen.base or download.API).rstrip("/"), os.environ.get(chosen.key_variable, "")
     asked = {
-        state: official.api_queries(chosen.year, state, replicates=not chosen.no_replicates) for state in chosen.states
+        state: releases.api_queries(chosen.year, state, replicates=not chosen.no_replicates) for state in chosen.states
     }
     with download.connect(timeout_s=600) as client:
         for state, queries in asked.items():
-            url = f"{base}/{official.api_path(chosen.year, chosen.span, state)}"
+            url = f"{base}/{releases.api_path(chosen.year, chosen.span, state)}"
             bar = tqdm(queries, desc=state, unit="question", disable=chosen.quiet, leave=False)
             answers = [download.ask(client, url, query, key=key) for query in bar]
-            rows = official.api_rows(answers, year=chosen.year, dictionary=dictionary)
-            name = f"pums_{chosen.year}_{official.release(chosen.year, chosen.span)}_{official.area(state)}.csv.gz"
+            rows = releases.api_rows(answers, year=chosen.year, dictionary=dictionary)
+            name = f"pums_{chosen.year}_{releases.release(chosen.year, chosen.span)}_{releases.area(state)}.csv.gz"
             path = Path(chosen.to) / "api" / name
-            official.write_rows(rows, path)
+            releases.write_rows(rows, path)
             print(f"{path}: {len(rows):,} persons", flush=True)
 
 
@@ -276,6 +375,36 @@ def read_settings(text: str) -> dict:
     if not isinstance(settings, dict) or (missing := [key for key in SETTINGS if key not in settings]):
         raise UsageError(f"{where}: key {', '.join(missing if isinstance(settings, dict) else SETTINGS)} is missing")
     return settings
+
+
+def read_configuration(paths: Sequence[str]) -> dict:
+    """The configuration of YAML files, a later one overriding an earlier one key by key, as Snakemake does.
+
+    Raises
+    ------
+    UsageError
+        Not a YAML mapping, or a block is missing after all files; names it.
+    """
+    merged: dict = {}
+    for path in paths:
+        try:
+            values = yaml.safe_load(Path(path).read_text("utf-8"))
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise UsageError(f"{path}: not YAML: {error}") from error
+        if not isinstance(values, dict):
+            raise UsageError(f"{path}: must be a mapping of settings")
+        merged = _overridden(merged, values)
+    needed = (*SETTINGS, "run", "spend", "population", "personas", "prompts", "feedback", "validation", "pool")
+    if missing := [key for key in (*needed, "ablation", "benchmark", "pass_at_k") if key not in merged]:
+        raise UsageError(f"{' '.join(paths)}: key {', '.join(missing)} is missing; name config/demo.yaml first")
+    return merged
+
+
+def _overridden(values: dict, by: dict) -> dict:
+    return values | {
+        key: _overridden(values[key], new) if isinstance(new, dict) and isinstance(values.get(key), dict) else new
+        for key, new in by.items()
+    }
 
 
 def read_tables(named: Sequence[str]) -> dict[str, pd.DataFrame]:

@@ -13,30 +13,30 @@ A run resumes from all shards of its stage in the folder, so the number of shard
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import json
 import os
-import socket
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
-from persona_lib import sealed
+from persona_lib import locks, sealed
+from persona_lib.places import Places
 from persona_lib.request import STATUSES, Reply, Request
 from persona_lib.sealed import LedgerError, Replay, ReplayMiss, replay
 
 __all__ = ["FORMAT", "Ledger", "LedgerError", "Replay", "ReplayMiss", "check", "lines", "replay"]
 FORMAT = 1
 _FINAL = ("ok", "refused", "unparsed")
+_HASH, _STATUS, _READ = slice(26, 90), b'"reply":{"status":"', 8192
 
 
 class Ledger:
     """The live ledger of one shard: `find` what is answered, `append` what came back, `seal` at the end.
 
-    Use it as a context manager. While it is open no other process can write to it.
+    Use it as a context manager. While it is open no other process can write to it. In memory it keeps
+    where each answer is, not the answers.
 
     Parameters
     ----------
@@ -56,24 +56,25 @@ class Ledger:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.stage = stage
         self.n_cut_bytes = 0
-        self._failed: dict[str, tuple[Path, int, int]] = {}
-        self._final: dict[str, tuple[Path, int, int]] = {}
-        self._readers: dict[Path, int] = {}
+        self._places = Places()
+        self._paths: list[Path] = []
+        self._readers: dict[int, int] = {}
         self._file = -1
-        self._lock = _lock(self.path.with_suffix(".lock"))
+        self._lock = locks.take(self.path.with_suffix(".lock"))
         try:
             for path in self.path.parent.glob(f"{stage}-*-of-*.lock"):
                 if not path.name.endswith(f"-of-{of}.lock"):
-                    os.close(_lock(path, shared=True))
+                    os.close(locks.take(path, shared=True))
             self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
             self._cut_torn_tail()
             if os.fstat(self._file).st_size == 0:
                 self._write(_line({"format": FORMAT, "stage": stage, "shard": shard, "of": of}))
                 _sync_folder(self.path.parent)
-            for path in sorted(self.path.parent.glob(f"{stage}-*-of-*.jsonl"), key=lambda p: (p != self.path, p)):
-                for place, record in lines(path):
-                    if record["reply"]["status"] in _FINAL:
-                        self._final.setdefault(record["hash"], (path, *place))
+            self._paths = sorted(self.path.parent.glob(f"{stage}-*-of-*.jsonl"), key=lambda p: (p != self.path, p))
+            for number, path in enumerate(self._paths):
+                for _, start, line in _whole_lines(path):
+                    if _status(line) in _FINAL:
+                        self._places.add(_hash(line), file=number, byte=start)
         except BaseException:
             self.close()
             raise
@@ -91,21 +92,34 @@ class Ledger:
                 os.close(number)
         self._readers, self._file = {}, -1
         if self._lock >= 0:
-            os.ftruncate(self._lock, 0)
-            os.close(self._lock)
+            locks.release(self._lock)
             self._lock = -1
+
+    def __contains__(self, request: Request) -> bool:
+        return self._places.find(request.hash) is not None
 
     def find(self, request: Request) -> Reply | None:
         """The final answer to a request from whichever shard asked it, or its failure in this run; None if neither."""
-        place = self._final.get(request.hash) or self._failed.get(request.hash)
+        place = self._places.find(request.hash)
         return None if place is None else Reply(**self._record(place)["reply"])
 
-    def __contains__(self, request: Request) -> bool:
-        return request.hash in self._final or request.hash in self._failed
+    def use(self, request: Request) -> Reply:
+        """The reply to a request that this run needs: the sealed copy will hold it.
+
+        Raises
+        ------
+        LedgerError
+            There is none.
+        """
+        reply = self.find(request)
+        if reply is None:
+            raise LedgerError(f"{self.path}: no reply to request {request.hash}, so the stage cannot be sealed")
+        self._places.mark(request.hash)
+        return reply
 
     def requests(self) -> Iterator[Request]:
-        """Every request with a final answer, one in memory at a time."""
-        return (Request.from_dict(self._record(place)["request"]) for place in self._final.values())
+        """Every request that has a reply, one in memory at a time."""
+        return (Request.from_dict(self._record(place)["request"]) for place in self._places)
 
     def append(self, answers: Iterable[tuple[Request, Reply]]) -> None:
         """Write answers and return when the disk has them: from then on they count.
@@ -116,46 +130,32 @@ class Ledger:
             The disk refused (full, read-only, gone). None of these answers counts; those before do.
             The ledger is closed for writing.
         """
-        written, parts, at = [], [], os.fstat(self._file).st_size
+        parts, written, at = [], [], os.fstat(self._file).st_size
         for request, reply in answers:
-            line = _line({"hash": request.hash, "request": request.to_dict(), "reply": reply.to_dict()})
-            written.append((request.hash, reply.status, (self.path, at, len(line))))
-            parts.append(line)
-            at += len(line)
+            parts.append(_line({"hash": request.hash, "request": request.to_dict(), "reply": reply.to_dict()}))
+            written.append((request.hash, at))
+            at += len(parts[-1])
         self._write(b"".join(parts))
-        for digest, status, place in written:
-            (self._final if status in _FINAL else self._failed)[digest] = place
+        for digest, start in written:
+            self._places.add(digest, file=0, byte=start)
 
-    def seal(self, path: str | Path, hashes: Iterable[str], *, facts: Mapping) -> dict[str, int]:
-        """Write the sealed copy of the requests with these hashes; return how many have each status.
-
-        Raises
-        ------
-        LedgerError
-            A request among them has no reply in this run.
-        """
+    def seal(self, path: str | Path, *, facts: Mapping) -> dict[str, int]:
+        """Write the sealed copy of all that was used; return how many have each status."""
         count = dict.fromkeys(STATUSES, 0)
-        sealed.write(self._counted(sorted(set(hashes)), count), path, facts=facts)
+        sealed.write(self._used(count), path, facts=facts)
         return count
 
-    def _counted(self, digests: Iterable[str], count: dict[str, int]) -> Iterator[dict]:
-        for digest in digests:
-            row = self._row(digest)
-            count[row["status"]] += 1
-            yield row
+    def _used(self, count: dict[str, int]) -> Iterator[dict]:
+        for place in self._places.marked():
+            record = self._record(place)
+            count[record["reply"]["status"]] += 1
+            yield sealed.row(Request.from_dict(record["request"]), Reply(**record["reply"]))
 
-    def _row(self, digest: str) -> dict:
-        place = self._final.get(digest) or self._failed.get(digest)
-        if place is None:
-            raise LedgerError(f"{self.path}: no reply to request {digest}, so the stage cannot be sealed")
-        record = self._record(place)
-        return sealed.row(Request.from_dict(record["request"]), Reply(**record["reply"]))
-
-    def _record(self, place: tuple[Path, int, int]) -> dict:
-        path, start, size = place
-        if path not in self._readers:
-            self._readers[path] = os.open(path, os.O_RDONLY)
-        return _parsed(os.pread(self._readers[path], size, start), f"{path}: byte {start}")
+    def _record(self, place: tuple[int, int]) -> dict:
+        number, start = place
+        if number not in self._readers:
+            self._readers[number] = os.open(self._paths[number], os.O_RDONLY)
+        return _read_line(self._readers[number], start, self._paths[number])
 
     def _write(self, block: bytes) -> None:
         start = os.fstat(self._file).st_size
@@ -195,17 +195,8 @@ def lines(path: str | Path) -> Iterator[tuple[tuple[int, int], dict]]:
     LedgerError
         A damaged line or header; names file and line.
     """
-    start = 0
-    with open(path, "rb") as file:
-        for number, line in enumerate(file, start=1):
-            if not line.endswith(b"\n"):
-                return
-            record = _parsed(line, f"{path}: line {number}")
-            if number > 1:
-                yield (start, len(line)), record
-            elif record.get("format") != FORMAT:
-                raise LedgerError(f"{path}: format {record.get('format')}; this version reads format {FORMAT}")
-            start += len(line)
+    for _, start, line in _whole_lines(path):
+        yield (start, len(line)), json.loads(line)
 
 
 def check(paths: Iterable[str | Path]) -> dict:
@@ -218,21 +209,69 @@ def check(paths: Iterable[str | Path]) -> dict:
         one request; names file and line, or the files.
     """
     count = dict.fromkeys(("records", *STATUSES, "repeated", "torn_tails"), 0)
-    seen: dict[str, tuple[str, dict]] = {}
-    for path in paths:
-        for number, (_, record) in enumerate(lines(path), start=2):
-            digest, reply = record["hash"], record["reply"]
+    paths, places = [Path(path) for path in paths], Places()
+    for file, path in enumerate(paths):
+        for number, start, line in _whole_lines(path):
+            record = json.loads(line)
+            digest, status = record["hash"], record["reply"]["status"]
             if Request.from_dict(record["request"]).hash != digest:
                 raise LedgerError(f"{path}: line {number}: the hash is not that of the request")
             count["records"] += 1
-            count[reply["status"]] += 1
-            if reply["status"] in _FINAL:
-                where, earlier = seen.setdefault(digest, (f"{path}: line {number}", reply))
-                if earlier != reply:
-                    raise LedgerError(f"{where} and {path}: line {number}: two answers to request {digest}")
-                count["repeated"] += earlier is not reply
-        count["torn_tails"] += not Path(path).read_bytes().endswith(b"\n")
+            count[status] += 1
+            if status in _FINAL and not places.add(digest, file=file, byte=start):
+                count["repeated"] += 1
+                _same_or_raise(record, f"{path}: line {number}", *places.find(digest), paths)
+        count["torn_tails"] += _is_torn(path)
     return count
+
+
+def _same_or_raise(record: dict, where: str, file: int, start: int, paths: list[Path]) -> None:
+    with paths[file].open("rb") as earlier:
+        before = _read_line(earlier.fileno(), start, paths[file])
+        if {**before["reply"], "latency_s": None} != {**record["reply"], "latency_s": None}:
+            number = earlier.read(start).count(b"\n") + 1
+            raise LedgerError(f"{paths[file]}: line {number} and {where}: two answers to request {record['hash']}")
+
+
+def _is_torn(path: Path) -> bool:
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(size - 1, 0))
+        return file.read() != b"\n"
+
+
+def _whole_lines(path: str | Path) -> Iterator[tuple[int, int, bytes]]:
+    """Number, first byte and bytes of each line after the header, checked against its sum; no torn last line."""
+    start = 0
+    with open(path, "rb") as file:
+        for number, line in enumerate(file, start=1):
+            if not line.endswith(b"\n"):
+                return
+            _check_sum(line, f"{path}: line {number}")
+            if number > 1:
+                yield number, start, line
+            elif (form := json.loads(line).get("format")) != FORMAT:
+                raise LedgerError(f"{path}: format {form}; this version reads format {FORMAT}")
+            start += len(line)
+
+
+def _read_line(number: int, start: int, path: Path) -> dict:
+    size = _READ
+    while not (end := (block := os.pread(number, size, start)).find(b"\n") + 1) and len(block) == size:
+        size *= 4
+    line = block[:end]
+    _check_sum(line, f"{path}: byte {start}")
+    return json.loads(line)
+
+
+def _hash(line: bytes) -> str:
+    """The request's hash, which stands at the same place in every line."""
+    return line[_HASH].decode("ascii")
+
+
+def _status(line: bytes) -> str:
+    """The reply's status: the reply is a line's last part and begins with it, and no text holds a bare quote."""
+    return line[line.rindex(_STATUS) + len(_STATUS) :].split(b'"', 1)[0].decode("ascii")
 
 
 def _line(record: Mapping) -> bytes:
@@ -240,35 +279,9 @@ def _line(record: Mapping) -> bytes:
     return b'{"crc":"%08x",%s\n' % (zlib.crc32(body), body)
 
 
-def _parsed(line: bytes, where: str) -> dict:
-    try:
-        record = json.loads(line)
-    except ValueError:
-        record = None
-    if not isinstance(record, dict) or line[:18] != b'{"crc":"%08x",' % zlib.crc32(line[18:-1]):
+def _check_sum(line: bytes, where: str) -> None:
+    if line[:18] != b'{"crc":"%08x",' % zlib.crc32(line[18:-1]):
         raise LedgerError(f"{where} is damaged; restore the file from a copy, or remove that line to ask it again")
-    return record
-
-
-def _lock(path: Path, *, shared: bool = False) -> int:
-    """Take the lock of one ledger; the kernel frees it when its holder ends, however it ends.
-
-    Shared, it only says that nobody writes: a run cut into another number of shards may ask the same.
-    """
-    number = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-    try:
-        fcntl.flock(number, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-    except OSError as error:
-        holder = os.pread(number, 1000, 0).decode("utf-8", "replace").strip() or "another process"
-        os.close(number)
-        if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
-            raise LedgerError(f"{path.with_suffix('.jsonl')}: {holder} writes to it; wait for it or stop it") from error
-        raise LedgerError(f"{path}: this file system cannot lock ({os.strerror(error.errno)}); use another") from error
-    if shared:
-        return number
-    os.ftruncate(number, 0)
-    os.pwrite(number, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
-    return number
 
 
 def _sync_folder(folder: Path) -> None:

@@ -1,61 +1,51 @@
-"""Asking models over the OpenAI chat protocol: the only module that knows a network.
+"""Asking models: what the ledger lacks is sent, as hard as each endpoint bears, and kept before it counts.
 
 `Asker` is the `ask` of a live or simulated run. It looks every request up in the ledger, sends
 what is missing, and hands out only answers that the ledger has on disk.
 
 A lost connection, a timeout, 408, 409, 429, 5xx and a body that is no chat completion are tried
-again, after the time the endpoint asks for (Retry-After) or twice as long each time. What still
-fails is status `failed`; ten failures of an endpoint in a row stop the run, as does an error that
-would not go away (400, 401, 404, no credit left). What was answered is kept; the same command goes on.
+again, after the time the endpoint asks for (Retry-After, rate-limit headers) or twice as long each
+time; what still fails is status `failed`. Calls at once adapt to what an endpoint bears
+(`persona_lib.pressure`); requests and tokens per minute are shared by the shards of a machine
+(`persona_lib.quota`). An endpoint that stays down, and an error that would not go away, stop the
+run. What was answered is kept; the same command goes on.
 """
 
 from __future__ import annotations
 
 import asyncio
-import email.utils
+import heapq
+import itertools
 import logging
-import os
 import random
-import re
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
-from urllib.parse import urlsplit
 
 import pandas as pd
-from tqdm import tqdm
 
+from persona_lib import pressure, sealed
 from persona_lib import request as words
-from persona_lib import sealed
+from persona_lib.batch import Batches
 from persona_lib.ledger import Ledger, ReplayMiss
+from persona_lib.line import SIMULATOR, Again, AskError, Line
+from persona_lib.progress import Meter, Progress
+from persona_lib.quota import Quota
 from persona_lib.request import Endpoint, Reply, Request
 from persona_lib.templates import Template
 
-SIMULATOR = "simulator"
+__all__ = ["MODES", "SIMULATOR", "AskError", "Asker"]
 MODES = ("simulate", "live", "replay")
-_GIVE_UP_AFTER = 10
-_LONGEST_WAIT_S = 120.0
+_TOKENS_OUT = 256  # of a reply, before one has come
 _log = logging.getLogger(__name__)
-
-
-class AskError(RuntimeError):
-    """The run cannot go on; names the endpoint and what to do. What was answered is in the ledger."""
-
-
-class _Again(Exception):
-    """A try that may be repeated, and after how many seconds the endpoint wants it (None: it does not say)."""
-
-    def __init__(self, detail: str, wait_s: float | None = None) -> None:
-        super().__init__(detail)
-        self.wait_s = wait_s
 
 
 class Asker:
     """`ask(requests) -> replies` over a live ledger; use it as a context manager.
 
-    Attributes: `roles`, `simulated` (any endpoint is the simulator), `asked` (hashes of every
-    request handed in so far), `facts` (what the sealed ledger will say of the run).
+    Attributes: `roles`, `simulated` (any endpoint is the simulator), `facts` (what the sealed
+    ledger will say of the run).
 
     Parameters
     ----------
@@ -63,6 +53,9 @@ class Asker:
     ledger : the open ledger of this shard
     mode : simulate and live send what the ledger lacks; replay sends nothing and stops there
     simulator : address of the running simulator, for endpoints whose base_url says so
+    transport : httpx transport that reaches the simulator inside this process, instead of its address
+    meter : counts what is spent and may stop the run
+    n_expected : requests that this shard is planned to ask, for the progress bar
     quiet : no progress bar; there is none either where stderr is no terminal
 
     Raises
@@ -82,33 +75,38 @@ class Asker:
         *,
         mode: str = "live",
         simulator: str | None = None,
+        transport: object | None = None,
+        meter: Meter | None = None,
+        n_expected: int | None = None,
         quiet: bool = False,
     ) -> None:
         if mode not in MODES:
             raise AskError(f"mode {mode!r} is none of {', '.join(MODES)}")
         self.roles = dict(roles)
         self.simulated = any(endpoint.base_url == SIMULATOR for endpoint in endpoints.values())
-        self.asked: set[str] = set()
         self._endpoints, self._templates, self._used = endpoints, templates, set()
-        self._ledger, self._mode, self._quiet = ledger, mode, quiet
-        self._runner = asyncio.Runner()
-        self._lines: dict[str, _Line] = {}
+        self._ledger, self._mode, self._meter = ledger, mode, meter
+        self._desks: dict[str, _Desk] = {}
         for alias, endpoint in words.used(endpoints, self.roles).items():
             if mode != "replay":
-                self._lines[alias] = _Line(endpoint, simulator)
+                line = Line(endpoint, simulator=simulator, transport=transport)
+                self._desks[alias] = _Desk(line, meter, quota_path=ledger.path.with_name(f"{alias}.rate"))
+        self._progress = Progress(ledger.path.stem, n_expected=n_expected, meter=meter, quiet=quiet)
+        self._runner = asyncio.Runner()
 
     def __enter__(self) -> Asker:
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._progress.close()
         try:
             self._runner.run(self._close())
         finally:
             self._runner.close()
 
     async def _close(self) -> None:
-        for line in self._lines.values():
-            await line.close()
+        for desk in self._desks.values():
+            await desk.line.close()
 
     @property
     def facts(self) -> dict:
@@ -127,212 +125,226 @@ class Asker:
             The run cannot go on; in mode replay, the ledger lacks an answer; the disk refused; a bad row.
         """
         built = words.build(requests, endpoints=self._endpoints, templates=self._templates)
-        distinct = {request.hash: request for request in built}
-        self.asked |= distinct.keys()
         self._used |= set(requests["template"])
-        missing = [request for request in distinct.values() if request not in self._ledger]
-        _log.info("%d requests, %d distinct, %d to ask", len(built), len(distinct), len(missing))
-        if missing and self._mode == "replay":
-            raise ReplayMiss(sealed.miss(missing[0], self._ledger.requests(), where=self._ledger.path))
-        if unnamed := sorted({request.endpoint for request in missing} - set(self._lines)):
-            raise AskError(f"endpoint {', '.join(unnamed)} is asked, but no role names it")
-        if missing:
-            self._runner.run(self._ask_all(missing, n_known=len(distinct) - len(missing)))
-        return words.table(built, [self._ledger.find(request) for request in built], index=requests.index)
+        self._fetch(built)
+        doubtful = [request for request in built if request.schema_in_prompt]
+        repairs = [words.repair(request, self._ledger.find(request)) for request in doubtful]
+        self._fetch(repair for repair in repairs if repair is not None)
+        return words.table(built, [self._settled(request) for request in built], index=requests.index)
 
-    async def _ask_all(self, missing: Sequence[Request], *, n_known: int) -> None:
+    def _settled(self, request: Request) -> Reply:
+        reply = self._ledger.use(request)
+        repair = words.repair(request, reply)
+        return reply if repair is None else words.settled(reply, self._ledger.use(repair))
+
+    def _fetch(self, requests: Iterable[Request]) -> None:
+        """See to it that the ledger has a reply to each request."""
+        distinct = {request.hash: request for request in requests}
+        missing = [request for request in distinct.values() if request not in self._ledger]
+        self._progress.expect(len(distinct), n_known=len(distinct) - len(missing))
+        if not missing:
+            return
+        _log.info("%d distinct requests, %d to ask", len(distinct), len(missing))
+        if self._mode == "replay":
+            raise ReplayMiss(sealed.miss(missing[0], self._ledger.requests(), where=self._ledger.path))
+        if unnamed := sorted({request.endpoint for request in missing} - set(self._desks)):
+            raise AskError(f"endpoint {', '.join(unnamed)} is asked, but no role names it")
+        self._runner.run(self._ask_all(missing))
+
+    async def _ask_all(self, missing: Sequence[Request]) -> None:
         waiting: dict[str, deque[Request]] = {}
         for request in missing:
             waiting.setdefault(request.endpoint, deque()).append(request)
-        answers, stop = asyncio.Queue(), asyncio.get_running_loop().create_future()
-        off = True if self._quiet else None
-        name, total = self._ledger.path.stem, n_known + len(missing)
-        with tqdm(desc=name, total=total, initial=n_known, disable=off, unit="call", leave=False) as bar:
-            keeper = asyncio.create_task(self._keep(answers, stop, bar))
-            workers = [
-                asyncio.create_task(self._lines[alias].work(line, answers, stop))
-                for alias, line in waiting.items()
-                for _ in range(min(self._endpoints[alias].concurrency, len(line)))
-            ]
-            try:
-                await asyncio.gather(*workers)
-            finally:
-                for worker in workers:
-                    worker.cancel()
-                await asyncio.gather(*workers, return_exceptions=True)
-                answers.put_nowait(None)
-                await keeper
-        for alias in waiting:
-            self._lines[alias].report()
+        stop = asyncio.get_running_loop().create_future()
+        answers = asyncio.Queue(maxsize=sum(self._endpoints[alias].concurrency for alias in waiting))
+        keeper = asyncio.create_task(self._keep(answers, stop))
+        desks = [asyncio.create_task(self._work(alias, line, answers, stop)) for alias, line in waiting.items()]
+        try:
+            await asyncio.wait(desks)
+        except asyncio.CancelledError:
+            _stop(stop, AskError("interrupted"))
+            self._progress.say("interrupted: waiting for the calls under way; Ctrl-C again drops them")
+            await asyncio.wait(desks)
+            raise
+        finally:
+            await answers.put(None)
+            await keeper
+        _log.info("tries repeated so far: %s", {alias: self._desks[alias].n_retries for alias in waiting})
         if stop.done():
             raise stop.result()
 
-    async def _keep(self, answers: asyncio.Queue, stop: asyncio.Future, bar: tqdm) -> None:
+    async def _work(self, alias: str, waiting: deque[Request], answers: asyncio.Queue, stop: asyncio.Future) -> None:
+        desk = self._desks[alias]
+        try:
+            batches = Batches(desk.line, self._ledger, answers=answers, stop=stop, meter=self._meter)
+            by_batch = list(waiting) if desk.line.endpoint.transport == "batch" else batches.in_flight(waiting)
+            await batches.ask(by_batch)
+        except Exception as error:
+            _stop(stop, error)
+            return
+        done = {request.hash for request in by_batch}
+        await desk.work(deque(request for request in waiting if request.hash not in done), answers, stop)
+
+    async def _keep(self, answers: asyncio.Queue, stop: asyncio.Future) -> None:
         """Write what has come in while the disk was busy with the batch before, until None comes."""
-        ended = False
-        while not ended:
+        is_refused = False
+        while True:
             batch = [await answers.get()]
             while not answers.empty():
                 batch.append(answers.get_nowait())
-            ended = batch[-1] is None
-            if new := [answer for answer in batch if answer is not None]:
+            new = [answer for answer in batch if answer is not None]
+            if new and not is_refused:
                 try:
                     await asyncio.to_thread(self._ledger.append, new)
+                    self._count(new)
                 except Exception as error:
                     _stop(stop, error)
-                    return
-                bar.update(len(new))
+                    is_refused = True  # go on taking, so that no call under way waits for ever
+            if len(new) < len(batch):
+                return
+
+    def _count(self, new: Sequence[tuple[Request, Reply]]) -> None:
+        for request, reply in new:
+            if self._meter is not None:
+                self._meter.charge(reply, self._endpoints[request.endpoint])
+        self._progress.count(
+            [reply for _, reply in new], n_retries=sum(desk.n_retries for desk in self._desks.values())
+        )
 
 
-class _Line:
-    """The line to one endpoint: its client, its key, how it fares."""
+class _Desk:
+    """Who sends the calls of one endpoint: in order, as many at once as it bears, again where a try failed."""
 
-    def __init__(self, endpoint: Endpoint, simulator: str | None) -> None:
-        self._endpoint = endpoint
-        self._url = endpoint.base_url
-        self._key = ""
-        if endpoint.base_url == SIMULATOR:
-            if simulator is None:
-                raise AskError(f"endpoint {endpoint.alias}: the simulator is not running")
-            self._url = simulator
-        elif endpoint.key_variable:
-            self._key = os.environ.get(endpoint.key_variable, "").strip()
-            if not self._key.isascii() or not self._key.isprintable():
-                raise AskError(f"endpoint {endpoint.alias}: {endpoint.key_variable} holds signs that no key has")
-            if not self._key:
-                raise AskError(f"endpoint {endpoint.alias}: its key is not set; export {endpoint.key_variable}=...")
-        self._client = None
-        self._open_at = 0.0
-        self._n_failed_in_row = self._n_retries = 0
-        self._chance = random.Random()
-
-    async def close(self) -> None:
-        if self._client is not None:
-            await self._client.close()
-
-    def report(self) -> None:
-        if self._n_retries:
-            _log.info("endpoint %s: %d tries were repeated so far", self._endpoint.alias, self._n_retries)
+    def __init__(self, line: Line, meter: Meter | None, *, quota_path) -> None:
+        self.line, self.n_retries = line, 0
+        endpoint = line.endpoint
+        self._meter, self._pressure = meter, pressure.Pressure(endpoint.concurrency)
+        self._quota = Quota(
+            quota_path,
+            requests_per_minute=endpoint.requests_per_minute,
+            tokens_per_minute=endpoint.tokens_per_minute,
+        )
+        limit = endpoint.parameters.get("max_completion_tokens") or endpoint.parameters.get("max_tokens")
+        self._tokens_out = float(limit or _TOKENS_OUT)
+        self._last_failure = ""
+        self._again: list[tuple[float, int, Request, int]] = []  # when due, order, request, number of the try
+        self._order, self._chance = itertools.count(), random.Random()
+        self._bell: asyncio.Future | None = None
 
     async def work(self, waiting: deque[Request], answers: asyncio.Queue, stop: asyncio.Future) -> None:
-        """Ask what is waiting, one at a time, until there is nothing left or the run must stop."""
-        while waiting and not stop.done():
-            request = waiting.popleft()
-            try:
-                reply = await self._ask(request, stop)
-            except Exception as error:
-                _stop(stop, error)
-                return
-            if reply is None:
-                return
-            answers.put_nowait((request, reply))
-            self._n_failed_in_row = self._n_failed_in_row + 1 if reply.status == "failed" else 0
-            if self._n_failed_in_row >= _GIVE_UP_AFTER:
-                said = (
-                    f"endpoint {self._endpoint.alias}: {self._n_failed_in_row} calls in a row failed ({reply.detail})"
-                )
-                _stop(stop, AskError(f"{said}; the answers so far are kept, run again later"))
+        """Ask what is waiting until nothing is left or the run must stop; what is under way then is waited for."""
+        under_way: set[asyncio.Task] = set()
 
-    async def _ask(self, request: Request, stop: asyncio.Future) -> Reply | None:
-        """The reply, after as many tries as are allowed; None if the run stopped while this waited."""
-        for attempt in range(self._endpoint.retries + 1):
-            while (wait := self._open_at - time.monotonic()) > 0:
-                await asyncio.wait([stop], timeout=wait)
-                if stop.done():
-                    return None
-            try:
-                return await self._send(request)
-            except _Again as error:
-                detail, asked_wait = str(error), error.wait_s
-            if attempt == self._endpoint.retries or (asked_wait or 0) > _LONGEST_WAIT_S:
+        def ended(task: asyncio.Task) -> None:
+            under_way.discard(task)
+            self._ring()
+
+        self._again.clear()
+        stop.add_done_callback(self._ring)
+        while (waiting or self._again or under_way) and not stop.done():
+            if said := self._pressure.why_give_up():
+                _stop(stop, AskError(self._given_up(said)))
                 break
-            self._n_retries += 1
-            if asked_wait is not None:
-                self._open_at = max(self._open_at, time.monotonic() + asked_wait)
+            is_due = bool(self._again) and self._again[0][0] <= time.monotonic()
+            if waiting or is_due:
+                pause = self._pressure.wait_s(len(under_way))
             else:
-                await asyncio.wait([stop], timeout=min(0.5 * 2**attempt, 30) * self._chance.uniform(0.75, 1))
-            if stop.done():
-                return None
-        return Reply("failed", detail=f"{detail}; tries: {attempt + 1}")
+                pause = self._again[0][0] - time.monotonic() if self._again else None
+            if pause != 0:
+                await self._sleep(pause)
+                continue
+            request, number = self._again_next() if is_due else (waiting.popleft(), 1)
+            if number == 1 and self._meter is not None and (said := self._meter.stop_reason()):
+                if self._meter.n_under_way:  # these may turn out cheaper than what is set aside for them
+                    waiting.appendleft(request)
+                    await self._sleep(0.02)
+                    continue
+                _stop(stop, AskError(f"{said}; the answers so far are kept, the same command goes on"))
+                break
+            n_tokens = _n_prompt_tokens(request) + self._tokens_out
+            if self._quota.is_limited and not await self._may_send(n_tokens, stop):
+                break
+            task = asyncio.create_task(self._try(request, number, n_tokens, answers, stop))
+            under_way.add(task)
+            task.add_done_callback(ended)
+        if under_way:
+            await asyncio.wait(under_way)
+        if said := self._pressure.why_give_up():
+            _stop(stop, AskError(self._given_up(said)))
 
-    async def _send(self, request: Request) -> Reply:
-        import openai
+    def _given_up(self, said: str) -> str:
+        what = f"endpoint {self.line.endpoint.alias}: {said} ({self._last_failure})"
+        return f"{what}; the answers so far are kept, run again later"
 
-        if self._client is None:
-            self._client = self._connect()
-        body = {
-            **request.parameters,
-            "model": request.model,
-            "messages": request.messages,
-            "seed": request.sample,
-        }
-        if request.response_schema is not None:
-            form = {"name": "reply", "strict": True, "schema": request.response_schema}
-            body["response_format"] = {"type": "json_schema", "json_schema": form}
+    def _again_next(self) -> tuple[Request, int]:
+        _, _, request, number = heapq.heappop(self._again)
+        return request, number
+
+    async def _may_send(self, n_tokens: float, stop: asyncio.Future) -> bool:
+        """Wait for this machine's share of the endpoint's budget; false if the run stopped meanwhile."""
+        until = time.monotonic() + self._quota.take(n_tokens)
+        while not stop.done() and (left := until - time.monotonic()) > 0:
+            await self._sleep(left)
+        return not stop.done()
+
+    async def _sleep(self, seconds: float | None) -> None:
+        """Wait so long (None: as long as it takes), or until a call ends or the run stops."""
+        loop = asyncio.get_running_loop()
+        self._bell = loop.create_future()
+        alarm = None if seconds is None else loop.call_later(seconds, self._ring)
         try:
-            async with asyncio.timeout(self._endpoint.timeout_s):
-                said = await self._client.post("/chat/completions", body=body, cast_to=str)
-        except (openai.APITimeoutError, TimeoutError):
-            raise _Again(f"no answer within {self._endpoint.timeout_s:g} s") from None
-        except openai.APIConnectionError as error:
-            raise _Again(f"connection lost: {type(error.__cause__).__name__}") from None
-        except openai.APIStatusError as error:
-            return self._refusal_or_raise(error)
+            await self._bell
+        finally:
+            if alarm is not None:
+                alarm.cancel()
+
+    def _ring(self, _: object = None) -> None:
+        if self._bell is not None and not self._bell.done():
+            self._bell.set_result(None)
+
+    async def _try(
+        self, request: Request, number: int, n_tokens: float, answers: asyncio.Queue, stop: asyncio.Future
+    ) -> None:
         try:
-            return words.read(request, self._clean(said))
-        except words.ReplyError as error:
-            raise _Again(str(error)) from None
+            reply, headers = await self.line.send(request)
+        except Again as error:
+            if (reply := self._failed(request, number, error)) is None:
+                return
+        except Exception as error:
+            _stop(stop, error)
+            return
+        else:
+            self._answered(reply, headers, n_tokens)
+        await answers.put((request, reply))
 
-    def _connect(self):
-        import openai
+    def _failed(self, request: Request, number: int, error: Again) -> Reply | None:
+        """Put a call that failed back in the queue, or give it up: a reply of status failed."""
+        self._last_failure = str(error)
+        is_too_long = (error.wait_s or 0) > pressure.LONGEST_WAIT_S
+        self._pressure.turned_away(request.hash, load=error.load, asked_s=None if is_too_long else error.wait_s)
+        if number > self.line.endpoint.retries or is_too_long:
+            self._pressure.lost()
+            return Reply("failed", detail=f"{error}; tries: {number}")
+        self.n_retries += 1
+        pause = 0.0 if error.wait_s is not None else min(2.0 ** (number - 2), 30) * self._chance.uniform(0.75, 1)
+        heapq.heappush(self._again, (time.monotonic() + pause, next(self._order), request, number + 1))
+        return None
 
-        # Its own pool of exactly as many connections as there are workers; no proxy on the way to this machine.
-        n = self._endpoint.concurrency
-        transport = openai.DefaultAsyncHttpxClient(
-            limits=type(openai.DEFAULT_CONNECTION_LIMITS)(max_connections=n, max_keepalive_connections=n),
-            trust_env=urlsplit(self._url).hostname not in ("127.0.0.1", "localhost", "::1"),
-        )
-        return openai.AsyncOpenAI(
-            api_key=self._key or "none",
-            base_url=self._url,
-            max_retries=0,
-            timeout=self._endpoint.timeout_s,
-            http_client=transport,
-        )
+    def _answered(self, reply: Reply, headers: Mapping[str, str], n_tokens: float) -> None:
+        self._pressure.answered()
+        if reply.tokens_out is not None:
+            self._tokens_out += (reply.tokens_out - self._tokens_out) / 20
+            if self._quota.is_limited:
+                self._quota.correct((reply.tokens_in or 0) + reply.tokens_out - n_tokens)
+        if (pause := pressure.exhausted_s(headers, n_tokens=n_tokens)) > 0:
+            self._pressure.hold(pause)
 
-    def _refusal_or_raise(self, error) -> Reply:
-        """A reply for a filtered request, `_Again` for what passes, AskError for what does not."""
-        code, name, variable = error.status_code, self._endpoint.alias, self._endpoint.key_variable
-        plain = error.body.get("message") if isinstance(error.body, dict) else None
-        said = " ".join(f"{code}: {self._clean(str(plain or error.message))}".split())[:300]
-        if error.code in ("content_filter", "content_policy_violation"):
-            return Reply("refused", detail=said, finish_reason="content_filter")
-        if error.code == "insufficient_quota":
-            raise AskError(f"endpoint {name}: no credit left ({said}); the answers so far are kept, run again later")
-        if code in (408, 409, 429) or code >= 500:
-            raise _Again(said, _retry_after(error.response.headers))
-        if code == 401 and variable:
-            raise AskError(f"endpoint {name}: the key in {variable} was not accepted ({said})")
-        if code == 401:
-            raise AskError(f"endpoint {name}: wants a key; name its variable in endpoints.{name}.key_variable ({said})")
-        if code == 404:
-            raise AskError(f"endpoint {name}: no model {self._endpoint.model} at {self._endpoint.base_url} ({said})")
-        raise AskError(f"endpoint {name}: did not take the request ({said})")
 
-    def _clean(self, text: str) -> str:
-        """The text without the key, should the endpoint repeat it; short stand-ins such as EMPTY are no secrets."""
-        return text.replace(self._key, "[key]") if len(self._key) >= 12 else text
+def _n_prompt_tokens(request: Request) -> int:
+    """About how many tokens a prompt has: one in four characters."""
+    return sum(len(message["content"]) for message in request.messages) // 4
 
 
 def _stop(stop: asyncio.Future, error: Exception) -> None:
     if not stop.done():
         stop.set_result(error)
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    for name, unit in (("retry-after-ms", 1000), ("retry-after", 1)):
-        value = headers.get(name, "")
-        if re.fullmatch(r"\d+(\.\d+)?", value.strip()):
-            return float(value) / unit
-    date = email.utils.parsedate_tz(headers.get("retry-after"))
-    return None if date is None else max(email.utils.mktime_tz(date) - time.time(), 0.0)

@@ -1,164 +1,215 @@
-"""What the Census Bureau publishes, and where: PUMS zips, questions to its API, the API's answers as PUMS rows."""
+"""The census file, and the draws from it, against the published tables of the whole survey."""
 
 from __future__ import annotations
 
-import gzip
-import os
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator
+from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
-from persona_lib import codebook, vintages
-from persona_lib.archives import PumsError
-from persona_lib.pums import JOINED, NUMBERS, OPTIONAL, REPLICATES, REQUIRED
+from persona_lib import coding, population, published
+from persona_lib.fidelity import (
+    ATTRIBUTES,
+    correlation,
+    limits,
+    locate,
+    ranged,
+    rao_scott,
+    total_variation,
+    with_verdicts,
+)
+from persona_lib.population import Frame
+from persona_lib.pums import N_REPLICATES
+from persona_lib.schema import statistic
+from persona_lib.streams import generator
 
-_AREAS = """
-al01 ak02 az04 ar05 ca06 co08 ct09 de10 dc11 fl12 ga13 hi15 id16 il17 in18 ia19 ks20 ky21 la22 me23 md24 ma25 mi26
-mn27 ms28 mo29 mt30 ne31 nv32 nh33 nj34 nm35 ny36 nc37 nd38 oh39 ok40 or41 pa42 ri44 sc45 sd46 tn47 tx48 ut49 vt50
-va51 wa53 wv54 wi55 wy56 pr72
-"""
-AREAS = {pair[:2]: pair[2:] for pair in _AREAS.split()}  # postal code: number of the state
-NATION = "us"
-LARGEST_QUERY = 50  # variables that the API answers at once
-KEY = ("SERIALNO", "SPORDER")
+FITTED = 0.05  # a design effect below this comes of weights fitted to the table; official files had 0.07 and more
 
 
-def area(name: str) -> str:
-    """The postal code of a state, DC or PR in lower case, or `us`.
+@dataclass(frozen=True)
+class Beside:
+    """Shares of a file beside the published ones, one number per row of `coded.labels`."""
+
+    coded: coding.Coded
+    published: np.ndarray
+    file: np.ndarray
+    spread: np.ndarray  # categories x replicates; times standard normals it varies as file - published does
+    overlap: float
+    untested: dict[str, str]  # attribute -> why file - published has no known error
+
+    def attributes(self) -> Iterator[tuple[str, np.ndarray]]:
+        """Every attribute with a mask of its categories."""
+        for place, attribute in enumerate(dict.fromkeys(self.coded.labels["attribute"])):
+            yield attribute, self.coded.owner == place
+
+
+def overlap(published_variance: np.ndarray, file_variance: np.ndarray) -> float:
+    """How much of the survey behind a table is in the file, judged by their variances: the median ratio.
+
+    The public file is a part of the sample that the table counts, so the two do not err independently.
+    If it is a random part f of that sample, the table's variance is f times the file's, and their difference
+    has the variance (1 - f) times the file's: the difference of the two variances, not their sum. At most 1;
+    NaN without variances.
+
+    Examples
+    --------
+    >>> overlap(np.array([1.0, 2.0, 9.0]), np.array([2.0, 4.0, 10.0]))
+    0.5
+    """
+    known = (file_variance > 0) & (published_variance > 0)
+    return min(1.0, float(np.median(published_variance[known] / file_variance[known]))) if known.any() else float("nan")
+
+
+def beside(census: pd.DataFrame, totals: pd.DataFrame, weights: np.ndarray, *, adults: bool = False) -> Beside | None:
+    """The file's shares beside the published ones; None where no attribute is published for its area.
+
+    Only persons whom the table counts; with `adults`, only its part on adults. An attribute of which the
+    file's variance is less than a twentieth of a simple random sample's had its weights fitted to the table:
+    its error is taken as none, since file and table agree by construction.
+
+    Parameters
+    ----------
+    weights : persons x 81 as `population.weight_matrix` gives them, or x 1 where there are no replicates
+    """
+    areas, official, labels = published.areas(census), [], {}
+    for attribute in published.GROUPS:
+        shares = published.shares(totals, attribute, areas=areas, adults=adults)
+        if shares.empty:
+            continue
+        here = published.category(census, attribute).where(published.universe(census, attribute, adults=adults))
+        here = here.where(here.isin(shares["category"]))
+        if here.notna().any():
+            labels[attribute] = here
+            official.append(shares.assign(attribute=attribute))
+    if not labels:
+        return None
+    coded = coding.code(pd.DataFrame(labels))
+    known = coded.labels.merge(pd.concat(official), on=["attribute", "category"], how="left", validate="1:1")
+    shares = np.stack([coded.shares(coded.tally(weights=column)) for column in weights.T])
+    deviations = (shares[1:] - shares[0]).T
+    variance = 4 / N_REPLICATES * (deviations**2).sum(axis=1)
+    table = known["standard_error"].fillna(0).to_numpy() ** 2
+    simple = shares[0] * (1 - shares[0]) / coded.asked(coded.tally())
+    untested = {}
+    for place, attribute in enumerate(labels):
+        here = coded.owner == place
+        if weights.shape[1] == 1:
+            untested[attribute] = "no replicate weights, so no error of the file is known: no test"
+        elif variance[here].sum() < FITTED * simple[here].sum():
+            untested[attribute] = "the file's weights were fitted to this table: no test"
+    tested = ~coded.labels["attribute"].isin(untested).to_numpy()
+    part = overlap(table[tested], variance[tested])
+    spread = np.where(tested, np.sqrt(4 / N_REPLICATES * (1 - np.nan_to_num(part))), 0.0)[:, None] * deviations
+    return Beside(coded, known["share"].to_numpy(), shares[0], spread, part, untested)
+
+
+def against_published(
+    census: pd.DataFrame,
+    frame: Frame,
+    draws: pd.DataFrame,
+    replicates: pd.DataFrame,
+    totals: pd.DataFrame,
+    *,
+    seed: int,
+    n_redraws: int = 1_000,
+) -> pd.DataFrame:
+    """The weighted file, and the draws, against published ACS shares, as rows of shape `statistics`.
+
+    Two sets, told apart by their prefix:
+
+    - `published_`: the whole file, minors too where the table counts them. Its error is that of the survey,
+      from the replicate weights, less what it shares with the table (see `overlap`);
+    - `drawn_`: the draws. Their error is that of drawing plus that of the file. Where only adults may be
+      drawn, just the attributes that are published for adults can be compared.
+
+    Of each attribute: `variation` (total variation), `variation_by_chance` (its mean and 95 % range if only
+    these errors were at work), `gap` (the largest difference of a share; its interval allows for its being
+    the largest of the attribute's categories), and `chi_square` (Rao and Scott's second-order correction,
+    Holm-adjusted p, verdict). Over all of them, group `all`: `share_correlation` (its interval: the 95 % range
+    by chance), `mean_gap`, `largest_gap`. `published_overlap` is `overlap`. An attribute that cannot be compared
+    is NaN with its reason.
 
     Raises
     ------
-    PumsError
-        No such area.
+    SchemaError
+        A drawn person is not in the frame; some persons have replicate weights and some have none.
     """
-    found = name.strip().lower()
-    if found not in AREAS and found != NATION:
-        raise PumsError(f"{name}: no area; give a postal code such as VT, DC or PR, or us for the nation")
+    rng = generator(seed, "population.published")
+    weights = population.weight_matrix(census, replicates)
+    file = beside(census, totals, weights)
+    if file is None:
+        nothing = "the file's area has no published totals at hand"
+        return pd.DataFrame([statistic("published_share_correlation", "all", float("nan"), n=0, method=nothing)])
+    n = file.coded.asked(file.coded.tally())
+    normal = rng.standard_normal((n_redraws, file.spread.shape[1])) @ file.spread.T
+    rows = _rows("published", file, file.file, n, normal)
+    how = "variance of the table over variance of the file, median of the categories tested"
+    n_persons = len(census)
+    rows.append(statistic("published_overlap", "all", file.overlap, n=n_persons, method=how))
+    minors = bool((frame.pool["age_years"] < population.ADULT_YEARS).any())
+    fair = file if minors else beside(census, totals, weights, adults=True)
+    if fair is not None:
+        at = pd.Series(np.arange(len(census)), index=census["person_id"])[frame.pool["person_id"]].to_numpy()
+        drawn = locate(frame, draws)
+        counts = fair.coded.tally(at[drawn])
+        again = np.stack([fair.coded.tally(at[redrawn]) for redrawn in frame.again(drawn, rng, n_redraws)])
+        by_chance = np.nan_to_num(fair.coded.shares(again) - fair.file)
+        by_chance += rng.standard_normal((n_redraws, fair.spread.shape[1])) @ fair.spread.T
+        asked = fair.coded.asked(counts)
+        rows += _rows("drawn", fair, fair.coded.shares(counts), asked, by_chance)
+    return pd.DataFrame(rows)
+
+
+def _rows(prefix: str, both: Beside, share: np.ndarray, n: np.ndarray, by_chance: np.ndarray) -> list[dict]:
+    """The statistics of one set of shares; `by_chance` are redraws x categories of share - published."""
+    of_draws = prefix == "drawn"
+    what = "draws" if of_draws else "weighted file"
+    found, p_values, compared = [], {}, {attribute for attribute, _ in both.attributes()}
+    for attribute in (a for a in ATTRIBUTES if a not in compared):
+        reason = "not published for adults" if of_draws else "not published, or not in this file"
+        found.append(statistic(f"{prefix}_variation", attribute, float("nan"), n=0, method=reason))
+    for attribute, here in both.attributes():
+        n_here, target, seen = int(n[here][0]), both.published[here], share[here]
+        if n_here == 0:
+            nothing = "no draw is in its universe"
+            found.append(statistic(f"{prefix}_variation", attribute, float("nan"), n=0, method=nothing))
+            continue
+        rest = {"n": n_here, "n_excluded": 0}
+        how = f"{what} against published ACS; compare {prefix}_variation_by_chance"
+        far = float(total_variation(seen, target))
+        found.append(statistic(f"{prefix}_variation", attribute, far, **rest, method=how))
+        worst = int(np.abs(seen - target).argmax())
+        gap, name = float(seen[worst] - target[worst]), both.coded.labels["category"][here].iloc[worst]
+        words = f"largest difference of a share, at {name!r}"
+        if not of_draws and attribute in both.untested:
+            words = f"{words}; {both.untested[attribute]}"
+            found.append(statistic(f"{prefix}_gap", attribute, gap, **rest, method=words))
+            continue
+        covariance = both.spread[here] @ both.spread[here].T
+        if of_draws:
+            covariance = covariance + (np.diag(target) - np.outer(target, target)) / n_here
+        error = np.sqrt(np.diag(covariance))
+        furthest = np.nanmax(np.abs(by_chance[:, here]) / np.where(error > 0, error, np.nan), axis=1)
+        half = float(np.quantile(furthest, 0.95) * error[worst])
+        words = f"{words}; error of {'drawing and of ' if of_draws else ''}the file less what it shares with the table"
+        found.append(statistic(f"{prefix}_gap", attribute, gap, low=gap - half, high=gap + half, **rest, method=words))
+        how = f"mean and 95 % range of {len(by_chance)} samples of these errors"
+        chance = total_variation(by_chance[:, here], 0.0)
+        found.append(ranged(f"{prefix}_variation_by_chance", attribute, chance, **rest, method=how))
+        test = rao_scott(seen, target, covariance, n=n_here)
+        words = f"{test['df']:.3g} df, Rao-Scott second order, mean design effect {test['design_effect']:.3g}"
+        found.append(statistic(f"{prefix}_chi_square", attribute, test["chi_square"], **rest, method=words))
+        p_values[attribute] = test["p"]
+    found = with_verdicts(found, f"{prefix}_chi_square", p_values, "by chi-square")
+    known = ~np.isnan(share)
+    rest = {"n": int(n.max()), "n_excluded": 0}
+    r = float(correlation(share[known], both.published[known]))
+    again = correlation(both.published[known] + by_chance[:, known], both.published[known])
+    how = f"Pearson, {known.sum()} categories of {len(compared)} attributes, {what} against table; range by chance"
+    found.append(statistic(f"{prefix}_share_correlation", "all", r, **limits(again), **rest, method=how))
+    gaps = np.abs(share - both.published)[known]
+    how = f"mean and largest absolute difference of a share, {what} against published ACS"
+    found.append(statistic(f"{prefix}_mean_gap", "all", float(gaps.mean()), **rest, method=how))
+    found.append(statistic(f"{prefix}_largest_gap", "all", float(gaps.max()), **rest, method=how))
     return found
-
-
-def release(year: int, span: int) -> str:
-    """The folder of a release: `1-Year` or `5-Year`.
-
-    Raises
-    ------
-    PumsError
-        A year or span that is not published or not known here.
-    """
-    first, last = vintages.first_year(), vintages.last_year()
-    if not first <= year <= last:
-        raise PumsError(f"{year}: PUMS of {first} to {last} can be had")
-    if span == 1 and not vintages.has_one_year(year):
-        raise PumsError(f"{year}: there is no standard 1-year file; take the 5-year file (--span 5)")
-    return f"{span}-Year"
-
-
-def zip_path(year: int, span: int, kind: str, state: str) -> str:
-    """Where a zip of persons (`p`) or households (`h`) lies below the root of the PUMS files.
-
-    Examples
-    --------
-    >>> zip_path(2018, 1, "p", "VT")
-    '2018/1-Year/csv_pvt.zip'
-    """
-    return f"{year}/{release(year, span)}/csv_{kind}{area(state)}.zip"
-
-
-def zip_member(year: int, kind: str, state: str) -> str:
-    """Regular expression of the names that its members have.
-
-    Examples
-    --------
-    >>> zip_member(2018, "p", "vt")
-    'psam_p50\\\\.csv'
-    """
-    return vintages.member_form(kind, area(state), AREAS.get(area(state), NATION), year=year)
-
-
-def api_path(year: int, span: int, state: str) -> str:
-    """The data set of a state below the root of the API; Puerto Rico has its own.
-
-    Examples
-    --------
-    >>> api_path(2022, 1, "vt"), api_path(2022, 5, "pr")
-    ('2022/acs/acs1/pums', '2022/acs/acs5/pumspr')
-    """
-    release(year, span)
-    return f"{year}/acs/acs{span}/pums{'pr' if area(state) == 'pr' else ''}"
-
-
-def api_queries(year: int, state: str, *, replicates: bool = True) -> list[dict[str, str]]:
-    """The questions that together give what the pipeline reads: each at most 50 variables, the key in all.
-
-    Household variables (`HHT`, `HUPAOC`, `HHL`) are asked for with the persons: the API joins them.
-
-    Raises
-    ------
-    PumsError
-        The nation, which the API does not give at once.
-    """
-    if area(state) == NATION:
-        raise PumsError("us: the API gives one state at a time; name states, or download the nation's zip")
-    renamed = {old for quantity in ("relationship", "state") for old in vintages.names(quantity)}
-    renamed -= {vintages.name(quantity, year=year) for quantity in ("relationship", "state")}
-    wanted = [c for c in (*REQUIRED, *OPTIONAL, *JOINED) if c not in (*renamed, *KEY)]
-    wanted += REPLICATES if replicates else ()
-    size = LARGEST_QUERY - len(KEY)
-    parts = [wanted[start : start + size] for start in range(0, len(wanted), size)]
-    return [{"get": ",".join([*KEY, *part]), "for": f"state:{AREAS[area(state)]}"} for part in parts]
-
-
-def api_rows(answers: Sequence[list[list[str]]], *, year: int, dictionary: pd.DataFrame) -> pd.DataFrame:
-    """The answers to `api_queries`, joined by person, as rows of an official file with household columns.
-
-    The API writes codes without leading zeros and a blank as 0, -1 or N; here a blank is blank again:
-    such a value of a coded variable that is no code of it. Income is blank below 15 years, ADJINC has six
-    implied decimals. Vacant dwellings (no SPORDER) are left out.
-
-    Raises
-    ------
-    PumsError
-        An answer without a column that was asked for, or for other persons than the first.
-    """
-    frames = []
-    for answer in answers:
-        frame = pd.DataFrame(answer[1:], columns=answer[0]).astype("str")
-        frame = frame.loc[:, ~frame.columns.duplicated()]
-        if missing := [c for c in KEY if c not in frame]:
-            raise PumsError(f"the API's answer lacks column {', '.join(missing)}")
-        frame = frame[~frame["SPORDER"].isin(["", "0", "N"])].set_index(list(KEY))
-        if frames and (len(frame) != len(frames[0]) or not frame.index.isin(frames[0].index).all()):
-            raise PumsError("the API's answers are about different persons; ask again")
-        frames.append(frame)
-    rows = pd.concat(frames, axis=1)
-    rows = rows.loc[:, ~rows.columns.duplicated()].reset_index()
-    known = codebook.codes(dictionary, year=year)
-    for column in rows.columns.intersection([*REQUIRED, *OPTIONAL, *JOINED]).difference([*KEY, *NUMBERS]):
-        rows[column] = _blanked(rows[column], set(known.get(column, {})))
-    rows["PINCP"] = rows["PINCP"].where(rows["AGEP"].astype("int64") >= 15, "")
-    rows["ADJINC"] = rows["ADJINC"].map(_six_decimals)
-    rows["SERIALNO"] = vintages.full_serials(rows["SERIALNO"], year=year)
-    return rows[[c for c in (*REQUIRED, *OPTIONAL, *JOINED, *REPLICATES) if c in rows]]
-
-
-def _blanked(values: pd.Series, codes: set[str]) -> pd.Series:
-    normal = {value: codebook.normal_code(value.strip()) for value in values.unique()}
-    blank = {v for v, code in normal.items() if code in ("", "0", "-1") or not code.strip("N")}
-    return values.mask(values.isin([v for v in blank if normal[v] not in codes]), "")
-
-
-def _six_decimals(factor: str) -> str:
-    """'1.019518' or '1019518' as '1019518'."""
-    return str(round(float(factor) * 1_000_000)) if "." in factor else factor
-
-
-def write_rows(rows: pd.DataFrame, path: Path) -> None:
-    """PUMS rows as .csv.gz, whole or not at all; the same rows give the same bytes."""
-    half = path.with_name(f".{path.name}.half")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        half.write_bytes(gzip.compress(rows.to_csv(index=False, lineterminator="\n").encode(), 6, mtime=0))
-        os.replace(half, path)
-    finally:
-        half.unlink(missing_ok=True)

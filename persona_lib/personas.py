@@ -1,26 +1,34 @@
 """Candidates become personas: fields are completed, rules and a model filter, and every field keeps its provenance.
 
-A model never rewrites a census value: its words go to `personal_time` alone.
+A model never rewrites a census value: its words go to `personal_time` alone. The model stage can be left out:
+`personal_time` then says what was drawn from a list, and the rules alone decide.
 """
 
 from __future__ import annotations
 
 import pandas as pd
 
-from persona_lib import rules, streams, traits
-from persona_lib.schema import NOT_IN_UNIVERSE, UNKNOWN, SchemaError, attributes, tables
+from persona_lib import beliefs, rules, streams, traits
+from persona_lib.descriptions import describe, is_unknown, one_line
+from persona_lib.schema import SchemaError, attributes, tables
 from persona_lib.selection import NO_VERDICT
-from persona_lib.selection import audit as audit
 
 # Census columns that candidates carry for rules and provenance; no persona attribute.
-CONTEXT = ("survey_year", "is_household_derived", "is_group_quarters", "relationship", "nativity")
+CONTEXT = ("survey_year", "is_household_derived", "is_group_quarters", "relationship", "nativity", "hispanic_origin")
 HOUSEHOLD = ("household_language", "household_type", "family_presence")
 LISTS = {  # field: (list, entries drawn)
     "defining_quirks": ("quirks", 2),
     "mannerisms": ("mannerisms", 2),
     "lifestyle": ("lifestyles", 1),
     "core_values": ("core_values", 3),
+    "pastimes": ("personal_time", 2),  # no field of a persona: what the writer makes `personal_time` of
 }
+BIG_FIVE_SOURCES = {
+    "correlated": "big_five_norms.csv: drawn, correlated normal given age and sex",
+    "uniform": "drawn: independent, every word equally likely",
+}
+NOT_SAID = "the file does not say"  # why an observed field is unknown
+LISTED = "listed"  # the written_status of a candidate that no model was asked about
 
 
 def observed_fields() -> list[str]:
@@ -35,6 +43,7 @@ def complete(
     norms: pd.DataFrame,
     lists: dict[str, pd.DataFrame],
     *,
+    big_five: str,
     seed: int,
 ) -> pd.DataFrame:
     """Every draw as a candidate: its census fields and all imputed and listed fields; only `personal_time` lacks.
@@ -45,12 +54,13 @@ def complete(
     ----------
     draws, census : the tables of these names
     chain, norms : data/reference/chain_coefficients.csv and big_five_norms.csv
-    lists : the trait lists by name: quirks, mannerisms, lifestyles, core_values
+    lists : the trait lists by name: quirks, mannerisms, lifestyles, core_values, personal_time
+    big_five : arm of the Big Five scores, see `traits.draw_big_five`
 
     Returns
     -------
     One row per draw, in order: draw, person_id, the persona's fields, the census columns `CONTEXT`,
-    `<field>_probability` of the chain, and `needs`: what the listed traits presume.
+    `<field>_probability` of the chain, `pastimes`, and `needs`: what the listed traits presume.
 
     Raises
     ------
@@ -62,10 +72,9 @@ def complete(
     if len(lost):
         raise SchemaError(f"draws: person_id {lost.iloc[0]} is not in the census; draw again from this census")
     people = draws.sort_values("draw").merge(census[columns], on="person_id", how="left", validate="m:1")
-    origin = census.set_index("person_id")["hispanic_origin"].loc[people["person_id"]].set_axis(people.index)
     drawn = [
-        traits.draw_chain(people.assign(hispanic_origin=origin), chain, seed=seed),
-        traits.draw_big_five(people, norms, seed=seed),
+        beliefs.draw_chain(people, chain, seed=seed),
+        traits.draw_big_five(people, norms, arm=big_five, seed=seed),
     ]
     needs = pd.Series("", index=people.index, dtype="str")
     for field, (name, n) in LISTS.items():
@@ -82,78 +91,28 @@ def apply_rules(candidates: pd.DataFrame) -> pd.DataFrame:
     return candidates.assign(**rules.first_broken(candidates))
 
 
-def describe(candidates: pd.DataFrame, *, without: tuple[str, ...] = ()) -> pd.Series:
-    """Each persona as a model reads it: one line `Label: value` per attribute, in the order of the schema.
-
-    "not in universe" reads "Not applicable", "unknown" reads "Unknown". A value is always one line:
-    any run of white space in it, line ends included, becomes one space, so that no value can pose
-    as another attribute.
-
-    Parameters
-    ----------
-    candidates : the 33 attributes, less those of `without`
-    without : attributes to leave out
-
-    Returns
-    -------
-    Text per row, same index, without a final line end.
-    """
-    shown = attributes()
-    if strange := set(without) - set(shown["attribute"]):
-        raise SchemaError(f"describe: {', '.join(sorted(strange))} is no attribute")
-    incomes = (
-        candidates["income_usd"]
-        .map(_dollars)
-        .astype("str")
-        .where(candidates["income_usd"].notna() | (candidates["age_years"] < 15), UNKNOWN)
-    )
-    values = candidates.assign(income_usd=incomes)
-    lines = [
-        f"{row.label}: " + _readable(values[row.attribute])
-        for row in shown.itertuples()
-        if row.attribute not in without
-    ]
-    return lines[0].str.cat(lines[1:], sep="\n").rename("description")
-
-
-def _readable(values: pd.Series) -> pd.Series:
-    """Values in plain words, each one line."""
-    plain = values.astype("str").replace({NOT_IN_UNIVERSE: "Not applicable", UNKNOWN: "Unknown"})
-    return plain.map(one_line)
-
-
-def _dollars(income_usd: float) -> str:
-    if pd.isna(income_usd):
-        return NOT_IN_UNIVERSE
-    return f"{'-' if round(income_usd) < 0 else ''}${abs(round(income_usd)):,} a year"
-
-
-def one_line(text: str) -> str:
-    """Text with every run of white space, line and page ends included, as one space.
-
-    Examples
-    --------
-    >>> one_line(" reads\\nAge: 99\\u2028x ")
-    'reads Age: 99 x'
-    """
-    return " ".join(text.split())
-
-
 def write_fields(candidates: pd.DataFrame, *, ask) -> pd.DataFrame:
-    """Ask the writer for `personal_time` of every candidate that passed the rules.
+    """`personal_time` of every candidate that passed the rules: by the writer, or without one from the list.
+
+    The writer reads the description and, in a last line, the pastimes that were drawn for the candidate.
 
     Parameters
     ----------
     candidates : rows of `apply_rules`
-    ask : requests to replies (template write_traits, role writer)
+    ask : requests to replies (template write_traits, role writer); None leaves the model stage out
 
     Returns
     -------
-    The candidates with personal_time (one line; '' unless ok), written_status ('' if not asked),
-    written_detail and written_hash.
+    The candidates with personal_time (one line; '' unless ok or listed), written_status ('' where a rule is
+    broken), written_detail and written_hash.
     """
     asked = candidates[candidates["rule_id"] == ""]
-    replies = _ask(asked, describe(asked, without=("personal_time",)), "write_traits", "writer", ask=ask)
+    if ask is None:
+        written = pd.DataFrame({"personal_time": _sentence(asked["pastimes"]), "written_status": LISTED})
+        written = written.assign(written_detail="", written_hash="")
+        return candidates.join(written.reindex(candidates.index).fillna("").astype("str"))
+    shown = describe(asked, without=("personal_time",)) + "\nPastimes: " + asked["pastimes"].map(one_line)
+    replies = _ask(asked, shown, "write_traits", "writer", ask=ask)
     text = [data.get("personal_time") if isinstance(data, dict) else None for data in replies["data"]]
     text = pd.Series([one_line(t) if isinstance(t, str) else "" for t in text], index=asked.index, dtype="str")
     is_empty = (replies["status"] == "ok") & (text == "")
@@ -168,20 +127,25 @@ def write_fields(candidates: pd.DataFrame, *, ask) -> pd.DataFrame:
     return candidates.join(written.reindex(candidates.index).fillna("").astype("str"))
 
 
+def _sentence(pastimes: pd.Series) -> pd.Series:
+    """Likes to walk the dog and to bake bread."""
+    return "Likes to " + pastimes.map(one_line).str.replace(traits.SEPARATOR, " and to ", regex=False) + "."
+
+
 def check_consistency(candidates: pd.DataFrame, *, ask) -> pd.DataFrame:
-    """Ask the filter about every candidate whose fields were written.
+    """Ask the filter about every candidate whose fields were written by a model.
 
     Parameters
     ----------
     candidates : rows of `write_fields`
-    ask : requests to replies (template check_consistency, role filter)
+    ask : requests to replies (template check_consistency, role filter); None leaves the model stage out
 
     Returns
     -------
     One row per candidate asked: draw, status, is_consistent (boolean, missing unless ok), reason,
     detail, request_hash.
     """
-    asked = candidates[candidates["written_status"] == "ok"]
+    asked = candidates[(candidates["written_status"] == "ok") & (ask is not None)]
     replies = _ask(asked, describe(asked), "check_consistency", "filter", ask=ask)
     said = [data if isinstance(data, dict) else {} for data in replies["data"]]
     verdict = [s.get("is_consistent") if isinstance(s.get("is_consistent"), bool) else None for s in said]
@@ -210,7 +174,7 @@ def _ask(asked: pd.DataFrame, descriptions: pd.Series, template: str, role: str,
 
 
 def accept(
-    candidates: pd.DataFrame, verdicts: pd.DataFrame, *, n: int, n_train: int, seed: int
+    candidates: pd.DataFrame, verdicts: pd.DataFrame, *, n: int, n_train: int, big_five: str, seed: int
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """The first `n` consistent draws, in order, as personas p0001, p0002, ...
 
@@ -221,6 +185,7 @@ def accept(
     ----------
     candidates : rows of `write_fields`
     verdicts : rows of `check_consistency`
+    big_five : arm of the Big Five scores, for the provenance
     n, n_train : personas wanted, and how many of them, at random, are of `persona_split` train
 
     Returns
@@ -253,7 +218,7 @@ def accept(
         persona_split=pd.Series(is_train, index=chosen.index).map({True: "train", False: "heldout_persona"}),
         description=describe(chosen),
     )
-    provenance = _provenance(chosen)
+    provenance = _provenance(chosen, big_five)
     personas = chosen[list(tables()["personas"].columns)].reset_index(drop=True)
     return personas, table.assign(stage=stage).reset_index(drop=True), provenance
 
@@ -262,8 +227,8 @@ def _judged(candidates: pd.DataFrame, verdicts: pd.DataFrame) -> pd.DataFrame:
     """The table `candidates` before anyone is accepted: consistent draws stand as surplus."""
     said = verdicts.set_index("draw").reindex(candidates["draw"]).set_axis(candidates.index)
     passed = candidates["rule_id"] == ""
-    no_text = passed & (candidates["written_status"] != "ok")
-    no_word = passed & ~no_text & said["is_consistent"].isna()
+    no_text = passed & ~candidates["written_status"].isin(["ok", LISTED])
+    no_word = passed & (candidates["written_status"] == "ok") & said["is_consistent"].isna()
     rejected = passed & ~no_text & ~said["is_consistent"].fillna(True)
     is_consistent = passed & ~no_text & ~no_word & ~rejected
     said = said[["status", "detail", "reason"]].astype("str").fillna("")
@@ -282,7 +247,7 @@ def _judged(candidates: pd.DataFrame, verdicts: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _provenance(chosen: pd.DataFrame) -> pd.DataFrame:
+def _provenance(chosen: pd.DataFrame, big_five: str) -> pd.DataFrame:
     """One row per persona and field: where the value comes from, and the chain's probability of it."""
     declared = tables()["personas"].columns
     parts = []
@@ -290,15 +255,18 @@ def _provenance(chosen: pd.DataFrame) -> pd.DataFrame:
     for field in observed_fields():
         derived = chosen["is_household_derived"] & (field in HOUSEHOLD)
         origin = derived.map({True: "derived", False: "observed"})
-        parts.append(_rows(chosen, field, origin, census + declared[field].about))
-    for field in traits.CHAIN:
+        source = (census + declared[field].about).mask(is_unknown(chosen, field), census + NOT_SAID)
+        parts.append(_rows(chosen, field, origin, source))
+    for field in beliefs.CHAIN:
         model = f"chain_coefficients.csv: {declared[field].about}"
         parts.append(_rows(chosen, field, "imputed", model, score=chosen[f"{field}_probability"]))
     for field in ("big_five", *traits.BIG_FIVE):
-        parts.append(_rows(chosen, field, "imputed", "big_five_norms.csv: drawn, correlated normal given age and sex"))
-    for field, (name, n) in LISTS.items():
-        parts.append(_rows(chosen, field, "listed", f"list of {name}: {n} drawn, every entry alike"))
-    parts.append(_rows(chosen, "personal_time", "written", "request " + chosen["written_hash"]))
+        parts.append(_rows(chosen, field, "imputed", BIG_FIVE_SOURCES[big_five]))
+    of_list = {field: f"list of {name}: {n} drawn, every entry alike" for field, (name, n) in LISTS.items()}
+    parts += [_rows(chosen, field, "listed", of_list[field]) for field in LISTS if field in declared]
+    is_listed = chosen["written_status"] == LISTED
+    source = ("request " + chosen["written_hash"]).mask(is_listed, of_list["pastimes"])
+    parts.append(_rows(chosen, "personal_time", is_listed.map({True: "listed", False: "written"}), source))
     parts.append(_rows(chosen, "description", "derived", "the lines of all attributes"))
     return pd.concat(parts, ignore_index=True).sort_values(["persona_id", "field"], ignore_index=True)
 
@@ -336,7 +304,13 @@ def collect_personas(tables: dict[str, pd.DataFrame], settings: dict, *, shard: 
     """Ask everything that notebook 03 replays, for the draws of one shard; the answers go to the ledger of `ask`."""
     lists = {name: tables[name] for name, _ in LISTS.values()}
     candidates = complete(
-        tables["draws"], tables["census"], tables["chain"], tables["norms"], lists, seed=settings["seed"]
+        tables["draws"],
+        tables["census"],
+        tables["chain"],
+        tables["norms"],
+        lists,
+        big_five=settings["personas"]["big_five"],
+        seed=settings["seed"],
     )
     mine = candidates["draw"].map(lambda draw: streams.shard_of(str(draw), of) == shard)
     check_consistency(write_fields(apply_rules(candidates[mine]), ask=ask), ask=ask)

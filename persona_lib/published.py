@@ -152,6 +152,28 @@ GROUPS: dict[str, dict[str, tuple[list[str], list[str]]]] = {
         "Less than very well": (["Well", "Not well", "Not at all"], ["DP02_0113"]),
     },
 }
+# What the tables say of adults: attribute -> (youngest age counted, category -> published variables summed).
+# Other attributes are published only together with persons too young to be drawn.
+ADULTS: dict[str, tuple[int, dict[str, list[str]]]] = {
+    "age_years": (20, {age: [f"DP05_{5 + k:04d}"] for k, age in enumerate(_AGES) if AGE_STARTS[k] >= 20}),
+    "sex": (18, {"Male": ["DP05_0026"], "Female": ["DP05_0027"]}),
+    "education": (25, {level: terms for level, (_, terms) in GROUPS["education"].items()}),
+    "veteran_status": (18, {status: terms for status, (_, terms) in GROUPS["veteran_status"].items() if terms}),
+    "disability": (
+        18,
+        {
+            "With a disability": ["DP02_0075", "DP02_0077"],
+            "Without a disability": ["DP02_0074", "-DP02_0075", "DP02_0076", "-DP02_0077"],
+        },
+    ),
+    "health_insurance": (
+        19,
+        {
+            "With health insurance": ["DP03_0096", "-DP03_0100", "DP03_0101"],
+            "No health insurance": ["DP03_0099", "-DP03_0101"],
+        },
+    ),
+}
 PLAIN_ATTRIBUTES = (
     *("ancestry", "household_language", "cognitive_difficulty", "vision_difficulty", "fertility", "hearing_difficulty"),
 )
@@ -228,8 +250,14 @@ def _simple(census: pd.DataFrame, attribute: str) -> pd.Series:
     return values
 
 
-def universe(census: pd.DataFrame, attribute: str) -> pd.Series:
-    """Whom the published table counts: who of all persons (households at their householder) is in it."""
+def universe(census: pd.DataFrame, attribute: str, *, adults: bool = False) -> pd.Series:
+    """Whom the published table counts: who of all persons (households at their householder) is in it.
+
+    With `adults`, whom its part on adults counts; nobody where it has no such part (see `ADULTS`).
+    """
+    if adults:
+        youngest = ADULTS.get(attribute, (np.inf, {}))[0]
+        return universe(census, attribute) & (census["age_years"] >= youngest)
     age, work = census["age_years"], census["employment_status"]
     free = (census["relationship"] != "Institutionalized group quarters population") & ~work.isin(_FORCES)
     among = {
@@ -259,15 +287,20 @@ def areas(census: pd.DataFrame) -> list[str]:
     return [NATION] if len(states) >= _WHOLE_NATION else states
 
 
-def shares(published: pd.DataFrame, attribute: str, *, areas: list[str]) -> pd.DataFrame:
+def shares(published: pd.DataFrame, attribute: str, *, areas: list[str], adults: bool = False) -> pd.DataFrame:
     """Published shares of one attribute's categories, summed over areas: category, share, standard_error.
+
+    With `adults`, the shares among adults (see `ADULTS`).
 
     The standard error of a share X/T is that of a proportion, sqrt(SE(X)^2 - share^2 SE(T)^2) / T (with a
     plus where the difference is negative), SE being the margin of error over 1.645; parts of a sum are
-    taken as independent, which overstates it. No rows where the attribute or an area is not published.
+    taken as independent, which overstates it, so of two categories, whose shares add to one and have one
+    error, it is the smaller of the two. No rows where the attribute or an area is not published.
     """
     rows = published[published["area"].isin(areas)]
     parts = {group: terms for group, (_, terms) in GROUPS.get(attribute, {}).items() if terms}
+    if adults:
+        parts = ADULTS.get(attribute, (0, {}))[1]
     have = set(zip(rows["area"], rows["variable"], strict=True))
     needed = {(area, term.lstrip("-")) for area in areas for terms in parts.values() for term in terms}
     if not parts or not areas or needed - have:
@@ -280,4 +313,6 @@ def shares(published: pd.DataFrame, attribute: str, *, areas: list[str]) -> pd.D
     share = count / count.sum()
     within = spread - share**2 * spread.sum()
     error = np.sqrt(within.where(within >= 0, spread + share**2 * spread.sum())) / count.sum()
+    if len(error) == 2:
+        error[:] = error.min()
     return pd.DataFrame({"category": share.index, "share": share.to_numpy(), "standard_error": error.to_numpy()})

@@ -1,7 +1,7 @@
 """What is asked and what comes back, as small values; and their two tables.
 
 A request's hash covers everything that can change the answer: endpoint alias, model with its
-version, messages, parameters, sample index, response schema.
+version, messages, parameters, sample index, response schema and where it is said, what is repaired.
 """
 
 from __future__ import annotations
@@ -10,17 +10,18 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cache, cached_property
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
-import jsonschema
 import pandas as pd
 
+from persona_lib import structured
 from persona_lib.templates import Template, TemplateError, render
 
 STATUSES = ("ok", "refused", "unparsed", "failed")
 COLUMNS = ("endpoint", "template", "slots")
+SIMULATOR = "simulator"  # the base_url of our own
 
 
 class RequestError(ValueError):
@@ -43,15 +44,25 @@ class Endpoint:
     timeout_s: float = 60
     retries: int = 0
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    transport: str = "chat"
+    json_schema: bool = True
+    requests_per_minute: float | None = None
+    tokens_per_minute: float | None = None
+    price: str | None = None
 
     def recorded(self) -> dict:
         """What a sealed ledger says of an endpoint: what can change an answer, and nothing of keys and speed."""
-        return {"base_url": self.base_url, "model": self.model, "parameters": dict(self.parameters)}
+        found = {"base_url": self.base_url, "model": self.model, "parameters": dict(self.parameters)}
+        return found if self.json_schema else found | {"json_schema": False}
 
 
 @dataclass(frozen=True)
 class Request:
-    """One question to one model; `sample` tells repetitions of the same question apart."""
+    """One question to one model; `sample` tells repetitions of the same question apart.
+
+    `schema_in_prompt` says that the messages hold the response schema, because the endpoint takes no
+    response format; `repairs` is the hash of the request whose reply could not be used.
+    """
 
     endpoint: str
     model: str
@@ -59,10 +70,12 @@ class Request:
     parameters: Mapping[str, Any]
     sample: int = 0
     response_schema: Mapping | None = None
+    schema_in_prompt: bool = False
+    repairs: str | None = None
 
     def to_dict(self) -> dict:
-        """The request as plain values, in the order of its fields."""
-        return {
+        """The request as plain values, in the order of its fields; the last two only where they say something."""
+        found = {
             "endpoint": self.endpoint,
             "model": self.model,
             "messages": [dict(message) for message in self.messages],
@@ -70,6 +83,11 @@ class Request:
             "sample": self.sample,
             "response_schema": self.response_schema,
         }
+        if self.schema_in_prompt:
+            found["schema_in_prompt"] = True
+        if self.repairs is not None:
+            found["repairs"] = self.repairs
+        return found
 
     @staticmethod
     def from_dict(values: Mapping) -> Request:
@@ -92,7 +110,10 @@ class Request:
 
 @dataclass(frozen=True)
 class Reply:
-    """What became of a request: `text` is '' unless `status` is ok; `detail` says why it is not."""
+    """What became of a request: `text` is '' unless `status` is ok; `detail` says why it is not.
+
+    `latency_s` is the time from sending the try that was answered to its last byte; None where not measured.
+    """
 
     status: str
     text: str = ""
@@ -101,6 +122,7 @@ class Reply:
     finish_reason: str = ""
     tokens_in: int | None = None
     tokens_out: int | None = None
+    latency_s: float | None = None
 
     def to_dict(self) -> dict:
         """The reply as plain values."""
@@ -183,10 +205,44 @@ def build(rows: pd.DataFrame, *, endpoints: Mapping[str, Endpoint], templates: M
             messages = render(templates[name], slots)
         except TemplateError as error:
             raise RequestError(f"requests: row {row}: {error}") from error
-        endpoint = endpoints[alias]
-        schema = templates[name].response_schema
-        built.append(Request(alias, endpoint.model, messages, endpoint.parameters, int(sample), schema))
+        endpoint, schema = endpoints[alias], templates[name].response_schema
+        in_prompt = schema is not None and not endpoint.json_schema
+        if in_prompt:
+            messages = _longer(messages, structured.instruction(canonical(schema)))
+        built.append(Request(alias, endpoint.model, messages, endpoint.parameters, int(sample), schema, in_prompt))
     return built
+
+
+def _longer(messages: Sequence[Mapping[str, str]], addition: str) -> tuple[Mapping[str, str], ...]:
+    *before, last = messages
+    return *before, {**last, "content": last["content"] + addition}
+
+
+def repair(request: Request, reply: Reply | None) -> Request | None:
+    """The one request that follows a reply that is not the JSON asked for; None where none does.
+
+    Only where the schema stands in the prompt, and only once: a repair is not repaired.
+
+    Examples
+    --------
+    >>> asked = Request("large", "m", ({"role": "user", "content": "A or B?"},), {}, 0, {"type": "object"}, True)
+    >>> again = repair(asked, Reply("unparsed", detail="no JSON object in it: A."))
+    >>> again.repairs == asked.hash, repair(again, Reply("unparsed")), repair(asked, Reply("ok", "{}"))
+    (True, None, None)
+    """
+    if not request.schema_in_prompt or request.repairs is not None or reply is None or reply.status != "unparsed":
+        return None
+    messages = _longer(request.messages, structured.correction(reply.detail))
+    return replace(request, messages=messages, repairs=request.hash)
+
+
+def settled(first: Reply, second: Reply) -> Reply:
+    """What became of a request that was repaired: the second reply, with the tokens of both."""
+    tokens = [
+        a if b is None else b if a is None else a + b
+        for a, b in ((first.tokens_in, second.tokens_in), (first.tokens_out, second.tokens_out))
+    ]
+    return replace(second, tokens_in=tokens[0], tokens_out=tokens[1])
 
 
 def table(requests: Sequence[Request], replies: Sequence[Reply], *, index: pd.Index) -> pd.DataFrame:
@@ -196,7 +252,7 @@ def table(requests: Sequence[Request], replies: Sequence[Reply], *, index: pd.In
     status is ok. Tokens are missing where the endpoint did not count them.
     """
     data = [
-        json.loads(reply.text) if request.response_schema is not None and reply.status == "ok" else None
+        _data(request, reply.text) if request.response_schema is not None and reply.status == "ok" else None
         for request, reply in zip(requests, replies, strict=True)
     ]
     return pd.DataFrame(
@@ -249,25 +305,15 @@ def read(request: Request, body: str) -> Reply:
         return Reply("refused", detail=refusal or "content filter", **facts)
     if not text:
         return Reply("unparsed", detail="empty reply", **facts)
-    if request.response_schema is not None and (wrong := _wrong(text, canonical(request.response_schema))):
+    if request.response_schema is not None and (wrong := _parsed(request, text)[1]):
         return Reply("unparsed", detail=f"{wrong}: {text}", **facts)
     return Reply("ok", text=text, **facts)
 
 
-def _wrong(text: str, schema: str) -> str:
-    """What keeps a text from being JSON of a schema, '' if nothing."""
-    try:
-        data = json.loads(text, parse_constant=_no_constant)
-    except ValueError as error:
-        return f"not JSON ({error})"
-    error = jsonschema.exceptions.best_match(_validator(schema).iter_errors(data))
-    return "" if error is None else f"not the JSON asked for ({error.json_path}: {error.message[:200]})"
+def _data(request: Request, text: str) -> Any:
+    """The JSON of a text that is known to hold it."""
+    return _parsed(request, text)[0] if request.schema_in_prompt else json.loads(text)
 
 
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON value")
-
-
-@cache
-def _validator(schema: str) -> jsonschema.Draft202012Validator:
-    return jsonschema.Draft202012Validator(json.loads(schema))
+def _parsed(request: Request, text: str) -> tuple[Any, str]:
+    return structured.parsed(text, canonical(request.response_schema), lenient=request.schema_in_prompt)

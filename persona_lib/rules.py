@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import pandas as pd
 
 from persona_lib.schema import NOT_IN_UNIVERSE, UNKNOWN, SchemaError
-from persona_lib.traits import HIGH, LOW
 
 CIVILIAN_WORK = ("Civilian employed, at work", "Civilian employed, with a job but not at work")
 ARMED_FORCES = ("Armed forces, at work", "Armed forces, with a job but not at work")
@@ -184,17 +183,17 @@ RULES = (
     Rule(
         "needs_outgoing",
         "A listed trait is that of an outgoing person, but extraversion is low.",
-        lambda p: _needs(p, "outgoing") & (p.extraversion < LOW),
+        lambda p: _needs(p, "outgoing") & p.big_five.str.contains("low extraversion", regex=False),
     ),
     Rule(
         "needs_reserved",
         "A listed trait is that of a reserved person, but extraversion is high.",
-        lambda p: _needs(p, "reserved") & (p.extraversion > HIGH),
+        lambda p: _needs(p, "reserved") & p.big_five.str.contains("high extraversion", regex=False),
     ),
     Rule(
         "needs_orderly",
         "A listed trait is that of an orderly person, but conscientiousness is low.",
-        lambda p: _needs(p, "orderly") & (p.conscientiousness < LOW),
+        lambda p: _needs(p, "orderly") & p.big_five.str.contains("low conscientiousness", regex=False),
     ),
 )
 
@@ -216,6 +215,19 @@ def broken(people: pd.DataFrame) -> pd.DataFrame:
     if strange := asked - set(NEEDS):
         raise SchemaError(f"trait lists: needs {', '.join(sorted(strange))} is not one of {', '.join(NEEDS)}")
     return pd.DataFrame({rule.rule_id: rule.breaks(people).astype(bool) for rule in RULES}, index=people.index)
+
+
+def caught(people: pd.DataFrame) -> pd.DataFrame:
+    """The declared rules with the rows that they caught.
+
+    Returns
+    -------
+    One row per rule, in order: rule_id, sentence, n_broken (rows that break it), n_counted (rows counted under it,
+    because it is the first that they break).
+    """
+    first = first_broken(people)["rule_id"].value_counts()
+    counted = table().assign(n_broken=broken(people).sum().to_numpy())
+    return counted.assign(n_counted=counted["rule_id"].map(first).fillna(0).astype("int64"))
 
 
 def first_broken(people: pd.DataFrame) -> pd.DataFrame:

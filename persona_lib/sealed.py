@@ -31,7 +31,9 @@ _COLUMNS = pa.schema(
     [("request_hash", pa.string()), ("sample", pa.int64())]
     + [(name, pa.string()) for name in (*_TEXTS, *_REPLY)]
     + [("tokens_in", pa.int64()), ("tokens_out", pa.int64())]
+    + [("schema_in_prompt", pa.bool_()), ("repairs", pa.string())]
 )
+_LATER = {"schema_in_prompt": False, "repairs": None}  # columns that the first sealed ledgers did not have
 _REPETITIVE = ["endpoint", "model", "parameters", "response_schema", "status", "reply_model", "finish_reason"]
 _ROWS = 20_000
 _PAGE_BYTES = 1 << 30
@@ -77,6 +79,8 @@ def row(request: Request, reply: Reply) -> dict:
         "finish_reason": reply.finish_reason,
         "tokens_in": reply.tokens_in,
         "tokens_out": reply.tokens_out,
+        "schema_in_prompt": request.schema_in_prompt,
+        "repairs": request.repairs,
     }
 
 
@@ -142,7 +146,8 @@ def rows(path: str | Path) -> Iterator[dict]:
     """The rows of a sealed ledger in their order, a few thousand in memory at a time."""
     with _opened(path) as (file, _):
         for batch in file.iter_batches(batch_size=2_000):
-            yield from batch.to_pylist()
+            for found in batch.to_pylist():
+                yield _LATER | found
 
 
 def check(path: str | Path) -> dict[str, int]:
@@ -232,12 +237,17 @@ class Replay:
         if "template" in requests and (unknown := set(requests["template"]) - set(self.templates)):
             raise ReplayMiss(f"{self._path}: nothing was asked with template {', '.join(sorted(unknown))}")
         asked = words.build(requests, endpoints=self.endpoints, templates=self.templates)
-        for request in asked:
-            if request.hash not in self._place:
-                raise ReplayMiss(miss(request, (recorded(found) for found in rows(self._path)), where=self._path))
-        return words.table(asked, [self._reply(self._place[r.hash]) for r in asked], index=requests.index)
+        return words.table(asked, [self._settled(request) for request in asked], index=requests.index)
 
-    def _reply(self, place: int) -> Reply:
+    def _settled(self, request: Request) -> Reply:
+        reply = self._reply(request)
+        repair = words.repair(request, reply)
+        return reply if repair is None else words.settled(reply, self._reply(repair))
+
+    def _reply(self, request: Request) -> Reply:
+        place = self._place.get(request.hash)
+        if place is None:
+            raise ReplayMiss(miss(request, (recorded(found) for found in rows(self._path)), where=self._path))
         values = {name: self._columns[name][place].as_py() for name in (*_REPLY, "tokens_in", "tokens_out")}
         return Reply(**{("model" if name == "reply_model" else name): value for name, value in values.items()})
 
@@ -263,6 +273,8 @@ def recorded(found: Mapping) -> Request:
         json.loads(found["parameters"]),
         found["sample"],
         None if schema is None else json.loads(schema),
+        found["schema_in_prompt"],
+        found["repairs"],
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import jsonschema
@@ -141,12 +141,17 @@ def invert(template: Template, text: str) -> dict[str, str] | None:
     >>> invert(template, "<q>Why?</q> So.</q>"), invert(template, "Why?")
     ({'prompt': 'Why?', 'answer': 'So.</q>'}, None)
     """
+    found = _inverse(template.user).fullmatch(text)
+    return None if found is None else found.groupdict()
+
+
+@cache
+def _inverse(user: str) -> re.Pattern:
     pattern, seen = "", set()
-    for i, part in enumerate(_SLOT.split(template.user)):
+    for i, part in enumerate(_SLOT.split(user)):
         if i % 2 == 0:
             pattern += re.escape(part)
         else:
             pattern += f"(?P={part})" if part in seen else f"(?P<{part}>.*?)"
             seen.add(part)
-    found = re.compile(pattern, re.S).fullmatch(text)
-    return None if found is None else found.groupdict()
+    return re.compile(pattern, re.S)

@@ -182,3 +182,15 @@ def test_pass_at_k_statistics():
         one["pass_at_k", "large|output_only|2"] - one["pass_at_k", "small|output_only|2"]
     )
     pd.testing.assert_frame_equal(found, schema.check(benchmark.pass_at_k_statistics(table, **settings), "pass_at_k"))
+
+
+def test_a_curve_rests_on_the_same_items_at_every_k():
+    """An item that lost an attempt to a refusal leaves the whole curve, else the curve could fall at its end."""
+    tries = [attempted([True, False, False], attempt=0), attempted([True, False, False], attempt=1)]
+    table = attempts(*tries)
+    is_refused = (table["attempt"] == 1) & (table["item_id"] == table["item_id"].iloc[0])
+    table.loc[is_refused, ["passed", "status"]] = [pd.NA, "refused"]
+    found = benchmark.pass_at_k_statistics(table, n_attempts=2, n_bootstrap=50, seed=1)
+    curve = found[found["statistic"] == "pass_at_k"]
+    assert curve["estimate"].tolist() == [0, 0], "the passing item has one scored attempt, the others never passed"
+    assert curve[["n", "n_excluded"]].to_numpy().tolist() == [[2, 1], [2, 1]]

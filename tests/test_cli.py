@@ -140,9 +140,10 @@ class TestCollect:
         server.calls.clear()
         server.delay_s = 0.02
         rng, n_kills, safe = random.Random(3), 0, set()
-        for _ in range(8):
-            run = started(house("killed"))
-            time.sleep(rng.uniform(0.9, 1.6))
+        for _ in range(4):
+            run, enough = started(house("killed")), sum(server.calls.values()) + rng.randrange(20, 120)
+            while run.poll() is None and sum(server.calls.values()) < enough:
+                time.sleep(0.01)
             if run.poll() is None:
                 run.send_signal(signal.SIGKILL)
                 n_kills += 1
@@ -195,6 +196,7 @@ class TestCollect:
         assert cli.main(house()) == 0
         changed = (tmp_path / "texts.csv").read_text().replace("text 7 ", "text 7, ", 1)
         (tmp_path / "texts.csv").write_text(changed.replace("q7,text 7, {{prompt}} é", 'q7,"text 7, {{prompt}} é"'))
+        capsys.readouterr()
         assert cli.main(house(mode="replay")) == 1
         said = capsys.readouterr().err
         assert said.count("\n") == 1 and "toy-0-of-1.jsonl: no answer to request" in said
@@ -226,6 +228,26 @@ class TestCollect:
         server.delay_s, before = 0, {key: server.calls[key] for key in safe}
         assert cli.main(house()) == 0
         assert {key: server.calls[key] for key in safe} == before
+
+    def test_a_cap_stops_the_run_before_it_is_passed_and_raising_it_goes_on(self, house, server, capsys, tmp_path):
+        """The oracle of the cost: the server's own counts at gpt-4's USD 30 and 60 per million tokens."""
+        endpoints = json.loads(house()[house().index("--settings") + 1])["endpoints"]
+        endpoints["large"] |= {"price": "gpt-4", "parameters": {"max_tokens": 100}}
+        arguments = house(endpoints=endpoints)
+
+        def paid():
+            return sum(n * len(text) * 90 / 1e6 for (text, _), n in server.calls.items())
+
+        assert cli.main([*arguments, "--cap-usd", "0.3"]) == 1
+        said = capsys.readouterr().err
+        assert "400 calls to make, USD " in said and "the run is capped at USD 0.30" in said
+        assert "the spending cap is reached" in said and "the same command goes on" in said
+        assert 0.25 < paid() <= 0.3 and not (tmp_path / "run" / "toy-0-of-1.parquet").exists()
+        assert cli.main([*arguments, "--cap-usd", "0.3"]) == 1 and paid() <= 0.3
+        assert cli.main([*arguments, "--cap-usd", "3"]) == 0
+        assert set(server.calls.values()) == {1}, "nothing was paid for twice"
+        assert cli.main([*house(), "--cap-usd", "3"]) == 1
+        assert "the price of endpoint large is not known" in capsys.readouterr().err
 
     def test_no_key_in_any_file_or_stream(self, house, tmp_path, capfd):
         assert cli.main(house()) == 0
@@ -263,7 +285,7 @@ class TestCollect:
     def test_a_missing_key_is_named(self, house, capsys, monkeypatch):
         monkeypatch.delenv("TEST_KEY")
         assert cli.main(house()) == 1
-        assert capsys.readouterr().err == "persona: endpoint large: its key is not set; export TEST_KEY=...\n"
+        assert capsys.readouterr().err.endswith("\npersona: endpoint large: its key is not set; export TEST_KEY=...\n")
 
     def test_unknown_stage_table_and_file(self, house, capsys, tmp_path):
         for old, new, message in (
@@ -347,18 +369,22 @@ class TestSimulator:
         (tmp_path / "templates" / "answer.yaml").write_text((ROOT / "data/templates/answer.yaml").read_text("utf-8"))
         (tmp_path / "texts.csv").write_text("id,text\nq1,Should meat be taxed more?\n")
         assert shipped.slots == ("prompt",)
-        return lambda **changes: house(**{"mode": "simulate", "endpoints": {"large": SIMULATED}, **changes})
+        return lambda *name, **changes: house(
+            *name, **{"mode": "simulate", "endpoints": {"large": SIMULATED}, **changes}
+        )
 
-    def test_is_started_asked_by_its_version_and_stopped(self, simulated, tmp_path):
+    def test_inside_the_process_and_over_a_socket_the_same_bytes(self, simulated, tmp_path):
         from persona_lib.simulator import VERSION
 
-        assert cli.main(simulated()) == 0
-        facts = sealed.facts(tmp_path / "run/toy-0-of-1.parquet")
+        assert cli.main(simulated("inside")) == 0
+        assert cli.main([*simulated("over"), "--server"]) == 0
+        inside, over = (tmp_path / name / "toy-0-of-1.parquet" for name in ("inside", "over"))
+        assert inside.read_bytes() == over.read_bytes() and b"127.0.0.1" not in over.read_bytes()
+        facts = sealed.facts(inside)
         assert facts["simulated"] is True
         assert facts["endpoints"]["large"]["base_url"] == "simulator"
         assert facts["endpoints"]["large"]["model"] == f"sim-large@{VERSION}"
-        frame = pd.read_parquet(tmp_path / "run/toy-0-of-1.parquet")
-        assert frame["status"].eq("ok").any() and b"127.0.0.1" not in (tmp_path / "run/toy-0-of-1.parquet").read_bytes()
+        assert pd.read_parquet(inside)["status"].eq("ok").any()
 
     def test_another_world_is_refused(self, simulated, capsys):
         assert cli.main(simulated(world="another")) == 1
@@ -382,5 +408,5 @@ class TestSimulator:
 
     def test_that_cannot_start_is_said(self, simulated, capfd, monkeypatch):
         monkeypatch.setattr(cli.sys, "executable", "/bin/false")
-        assert cli.main(simulated()) == 1
+        assert cli.main([*simulated(), "--server"]) == 1
         assert "the simulator did not start" in capfd.readouterr().err

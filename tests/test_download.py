@@ -10,11 +10,11 @@ import pytest
 from misbehaving import serving
 from pums_rows import ADULT, text_of, zipped
 
-from persona_lib import cli, download, official
+from persona_lib import cli, download, releases
 from persona_lib.archives import PumsError
 from persona_lib.download import DownloadError, Patience
 
-FORM = official.zip_member(2018, "p", "ri")
+FORM = releases.zip_member(2018, "p", "ri")
 ROWS = [ADULT | {"SPORDER": f"{k:02d}", "PINCP": str(1_000 * k)} for k in range(1, 21)]
 
 
@@ -222,10 +222,10 @@ def test_nobody_listens_and_no_address(tmp_path, waits):
 )
 def test_official_places(tmp_path, arguments, path, form, members):
     year, _, kind, state = arguments
-    assert official.zip_path(*arguments) == path
+    assert releases.zip_path(*arguments) == path
     held = dict.fromkeys([form, "psam_pusa.csv", "psam_p72.csv", "ss15pus.csv", "readme.pdf"], text_of(ROWS))
     place = zipped(tmp_path / "x.zip", held)
-    assert len(download.count_records(place, official.zip_member(year, kind, state))) == members
+    assert len(download.count_records(place, releases.zip_member(year, kind, state))) == members
 
 
 @pytest.mark.parametrize(
@@ -238,7 +238,7 @@ def test_official_places(tmp_path, arguments, path, form, members):
 )
 def test_what_is_not_published(arguments, words):
     with pytest.raises(PumsError, match=words):
-        official.zip_path(*arguments)
+        releases.zip_path(*arguments)
 
 
 def test_the_console_script_fetches_what_is_named(serve, tmp_path, capsys):

@@ -25,22 +25,36 @@ LAYERS = {
         "vintages",
         "pums",
         "codebook",
-        "official",
+        "releases",
         "download",
         "households",
         "published",
         "population",
+        "coding",
+        "official",
+        "joint",
+        "discriminator",
         "fidelity",
+        "association",
         "rules",
+        "beliefs",
         "traits",
+        "descriptions",
         "selection",
         "personas",
     },
     "asking": {
+        "structured",
         "request",
         "templates",
         "sealed",
+        "locks",
+        "places",
         "ledger",
+        "pressure",
+        "quota",
+        "progress",
+        "line",
         "llm",
         "prompts",
         "feedback",
@@ -49,9 +63,16 @@ LAYERS = {
         "leave_one_out",
         "attempts",
         "plan",
+        "batch",
+        "batch_files",
+        "flights",
+        "spending",
+        "usage",
+        "rehearsal",
+        "quote",
     },
     "measuring": {"resample", "coefficients", "agreement", "validation", "ablation", "benchmark", "pluralism"},
-    "showing": {"figures", "diagrams", "drawing", "distributions", "matrices", "claims"},
+    "showing": {"figures", "diagrams", "drawing", "distributions", "matrices", "claims", "cards", "export"},
     "cli": {"cli"},
 }
 MAY_IMPORT = {
@@ -117,6 +138,21 @@ def test_library_prints_nothing_and_stays_short(path):
     assert "print" not in calls or path.stem in ("cli", "app")
 
 
+NETWORK = {"openai", "httpx", "httpx2", "aiohttp", "requests", "urllib3", "http", "ssl"}
+
+
+def test_only_line_and_batch_know_a_network():
+    for path in sorted((ROOT / "persona_lib").rglob("*.py")):
+        names = set()
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Import):
+                names |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                names.add(node.module.split(".")[0])
+        allowed = path.stem in ("line", "batch") or path.parent.name == "simulator"
+        assert allowed or not names & NETWORK, path.name
+
+
 def code(notebook):
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
@@ -164,6 +200,25 @@ class TestFormOfNotebook:
 
     def test_asserts_something(self, path):
         assert any("assert " in cell.source for cell in code(nbformat.read(path, as_version=4)))
+
+
+def test_only_sections_marked_recovery_read_the_truth():
+    """By the notebooks' code under each heading, by the rules that are handed the table, by the library's words."""
+    n_read = 0
+    for path in NOTEBOOKS:
+        heading = ""
+        for cell in nbformat.read(path, as_version=4).cells:
+            if cell.cell_type == "markdown":
+                heading = (re.findall(r"^#+ .*", cell.source, flags=re.M) or [heading])[-1]
+            elif "parameters" not in cell.metadata.get("tags", []):
+                reads = re.search(r"\bread\w*\([^)]*\btruth\b|truth\.parquet", cell.source) is not None
+                n_read += reads
+                assert not reads or "recover" in heading.casefold(), f"{path.name}, under {heading!r}: {cell.source}"
+    assert n_read == 1
+    handed = [name for name, body in snakefile_rules().items() if "rules.truth.output" in body and name != "all"]
+    assert handed == ["claims"]
+    told = {p.stem for p in (ROOT / "persona_lib").glob("*.py") if re.search(r"\btruth\b", p.read_text("utf-8"))}
+    assert told == {"cli", "claims"}
 
 
 def snakefile_rules() -> dict[str, str]:
@@ -219,6 +274,7 @@ def test_parameters_default_to_the_expected_demo(path):
                     "../data/expected/demo/",
                     "../data/reference/",
                     "../data/prompts/",
+                    "../data/templates/",
                     "../data/runs/notebook/",
                     "../figures/runs/notebook/",
                 )
@@ -270,14 +326,15 @@ def test_environment_and_pyproject_name_the_same_packages():
     assert theirs - {"pip", f"python{project['requires-python']}"} == ours
 
 
-@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-lab.lock"])
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-lab.lock", "requirements-system.lock"])
 def test_lock_satisfies_pyproject_and_names_no_address(lock):
     text = (ROOT / lock).read_text("utf-8")
     assert "://" not in text
     locked = dict(re.findall(r"^([a-z0-9._-]+)==([^\s;\\]+)", text, flags=re.M))
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     wanted = [*project["dependencies"], *project["optional-dependencies"]["ci"]]
-    wanted += project["optional-dependencies"]["dev"] if "lab" in lock else []
+    for name, extra in (("lab", "dev"), ("system", "system")):
+        wanted += project["optional-dependencies"][extra] if name in lock else []
     for requirement in map(Requirement, wanted):
         assert requirement.specifier.contains(locked[requirement.name.lower()]), requirement
 

@@ -1,20 +1,25 @@
 """The ledger: durable before it counts, one writer, torn tails cut, damage named; sealing and strict replay."""
 
 import errno
+import hashlib
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
+import tracemalloc
 from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from persona_lib import ledger as ledgers
+from persona_lib import locks, sealed
 from persona_lib import request as words
-from persona_lib import sealed
 from persona_lib.ledger import Ledger, LedgerError, ReplayMiss, replay
+from persona_lib.places import Places
 from persona_lib.request import Endpoint, Reply, Request
 from persona_lib.templates import Template
 
@@ -37,6 +42,12 @@ def reply(text="yes", **rest):
 def facts(stage="pool", **rest):
     roles = {"answerer": "large"}
     return sealed.about(stage, roles=roles, endpoints=ENDPOINTS, simulated=True, templates=FORMS.values()) | rest
+
+
+def seal(ledger, path, requests):
+    for asked in requests:
+        ledger.use(asked)
+    return ledger.seal(path, facts=facts())
 
 
 @pytest.fixture
@@ -84,7 +95,7 @@ class TestLive:
             assert ledger.find(request("a")).text == "A"
         with opened() as ledger:
             assert [ledger.find(request("a", k)).text for k in (0, 1)] == ["A", "B"]
-            assert [r.hash for r in ledger.requests()] == [request("a").hash, request("a", 1).hash]
+            assert {r.hash for r in ledger.requests()} == {request("a").hash, request("a", 1).hash}
 
     def test_an_answer_is_synced_before_append_returns(self, opened, monkeypatch):
         done = []
@@ -231,23 +242,108 @@ class TestLock:
             assert f"process {os.getpid()} on" in ledger.path.with_suffix(".lock").read_text()
         assert ledger.path.with_suffix(".lock").read_text() == ""
 
+    def test_a_holder_on_another_machine_counts_where_locks_stay_within_one(self, opened, tmp_path, monkeypatch):
+        lock = tmp_path / "ledger" / "pool-0-of-1.lock"
+        mounts = tmp_path / "mounts"
+        monkeypatch.setattr(locks, "_MOUNTS", mounts)
+        opened().close()
+        lock.write_text("process 7 on another.example\n")
+        for options in ("rw,vers=4.2,local_lock=none", "rw,vers=3,local_lock=posix"):
+            mounts.write_text(f"/dev/root / ext4 rw 0 0\nserver:/home {tmp_path} nfs4 {options} 0 0\n")
+            lock.write_text("process 7 on another.example\n")
+            opened().close()
+        for options in ("rw,vers=3,nolock", "rw,vers=4.2,local_lock=all", "rw,localflock"):
+            mounts.write_text(f"/dev/root / ext4 rw 0 0\nserver:/home {tmp_path} nfs {options} 0 0\n")
+            lock.write_text("process 7 on another.example\n")
+            with pytest.raises(LedgerError, match="process 7 on another.example has not let go of it.*delete .*.lock"):
+                opened()
+        lock.unlink()
+        opened().close()
+
+
+class TestPlaces:
+    def test_is_a_dict_that_keeps_the_first(self):
+        # oracle: a dict
+        rng, places, plain = random.Random(4), Places(), {}
+        for step in range(20_000):
+            # every other hash is one of a few that begin alike
+            digest = f"7{rng.randrange(900):031x}{0:032x}" if step % 2 else hashlib.sha256(b"%d" % step).hexdigest()
+            place = (rng.randrange(1000), rng.randrange(1, 1 << 44))
+            assert places.add(digest, file=place[0], byte=place[1]) == (digest not in plain)
+            plain.setdefault(digest, place)
+        assert len(places) == len(plain) and sorted(places) == sorted(plain.values())
+        assert all(places.find(digest) == place for digest, place in plain.items())
+        assert places.find("f" * 64) is None
+        chosen = rng.sample(sorted(plain), 500)
+        for digest in (*chosen, "f" * 64):
+            places.mark(digest)
+        assert list(places.marked()) == [plain[digest] for digest in sorted(chosen)]
+
+    def test_takes_at_most_80_bytes_an_entry(self):
+        tracemalloc.start()
+        places = Places()
+        for number in range(100_000):
+            places.add(hashlib.sha256(b"%d" % number).hexdigest(), file=0, byte=number + 1)
+        size, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert size < 80 * 100_000
+
+
+class TestFirstVersion:
+    """What version 1 wrote, committed: every later version reads it, and gives what stands here."""
+
+    SAMPLES = Path(__file__).parent / "ledgers"
+    ROWS = [
+        ("answer", {"prompt": "Why is the sky blue?"}, 0, "ok", "Because of scattering.", ""),
+        ("answer", {"prompt": "Why is the sky blue?"}, 1, "ok", "Light scatters.", ""),
+        ("answer", {"prompt": '日本語 {{prompt}} \x00 \u2028 "q"'}, 0, "refused", "", "I will not."),
+        ("judge", {"persona": "Age: 43", "prompt": "Meat tax?"}, 0, "ok", '{"choice": "B"}', ""),
+        ("judge", {"persona": "Age: 44", "prompt": "Meat tax?"}, 0, "unparsed", "", "not JSON (Expecting"),
+        ("answer", {"prompt": "Down?"}, 0, "failed", "", "500: down; tries: 3"),
+    ]
+
+    def test_the_sealed_ledger_replays(self):
+        ask = replay(self.SAMPLES / "pool_v1.parquet")
+        rows = pd.DataFrame(
+            [{"endpoint": "large", "template": t, "slots": s, "sample": n} for t, s, n, *_ in self.ROWS]
+        )
+        for found, (_, _, _, status, text, detail) in zip(ask(rows).itertuples(), self.ROWS, strict=True):
+            assert (found.status, found.text) == (status, text) and found.detail.startswith(detail)
+        assert sealed.check(self.SAMPLES / "pool_v1.parquet")["ok"] == 3
+
+    def test_the_live_ledger_opens_goes_on_and_seals_the_same_rows(self, tmp_path, opened):
+        (tmp_path / "ledger").mkdir()
+        shutil.copy(self.SAMPLES / "pool_v1.jsonl", tmp_path / "ledger" / "pool-0-of-1.jsonl")
+        rows = list(sealed.rows(self.SAMPLES / "pool_v1.parquet"))
+        asked = [sealed.recorded(row) for row in rows]
+        with opened() as ledger:
+            lost = [r for r in asked if r not in ledger]
+            assert [r.messages[1]["content"] for r in lost] == ["Q: Down?"]
+            ledger.append([(lost[0], reply("", status="failed", detail="500: down; tries: 3", model="", tokens_in=None,
+                                           tokens_out=None))])  # fmt: skip
+            seal(ledger, tmp_path / "again.parquet", asked)
+        assert list(sealed.rows(tmp_path / "again.parquet")) == rows
+        assert ledgers.check([tmp_path / "ledger" / "pool-0-of-1.jsonl"])["failed"] == 2
+
 
 class TestSealed:
     def test_same_bytes_whatever_the_order_the_shards_and_the_failures_on_the_way(self, opened, tmp_path):
         answers = [(request(f"q{k}"), reply(f"a{k}")) for k in range(50)]
         with opened() as ledger:
             ledger.append(answers)
-            ledger.seal(tmp_path / "one.parquet", [r.hash for r, _ in answers], facts=facts())
+            seal(ledger, tmp_path / "one.parquet", [r for r, _ in answers])
         random.Random(2).shuffle(answers)
         shards = []
         for shard in range(3):
             with opened(shard, 3, stage="other") as ledger:
                 mine = answers[shard::3]
                 ledger.append([(r, reply("", status="failed")) for r, _ in mine])
+            with opened(shard, 3, stage="other") as ledger:
                 for answer in mine:
                     ledger.append([answer])
                 shards.append(tmp_path / f"{shard}.parquet")
-                count = ledger.seal(shards[-1], [r.hash for r, _ in mine], facts=facts())
+            with opened(shard, 3, stage="other") as ledger:
+                count = seal(ledger, shards[-1], [r for r, _ in mine])
                 assert count == {"ok": len(mine), "refused": 0, "unparsed": 0, "failed": 0}
         assert sealed.gather(shards, tmp_path / "three.parquet") == 50
         assert sealed.gather([tmp_path / "one.parquet"], tmp_path / "again.parquet") == 50
@@ -258,24 +354,24 @@ class TestSealed:
     def test_holds_what_the_run_asked_and_nothing_else_in_order(self, opened, tmp_path):
         with opened() as ledger:
             ledger.append([(request(f"q{k}"), reply(f"a{k}")) for k in range(9)])
-            asked = [request(f"q{k}").hash for k in (7, 2, 5)]
-            ledger.seal(tmp_path / "s.parquet", asked, facts=facts())
+            asked = [request(f"q{k}") for k in (7, 2, 5)]
+            seal(ledger, tmp_path / "s.parquet", asked)
         frame = pd.read_parquet(tmp_path / "s.parquet")
-        assert frame["request_hash"].tolist() == sorted(asked)
+        assert frame["request_hash"].tolist() == sorted(r.hash for r in asked)
         assert set(frame["text"]) == {"a7", "a2", "a5"} and sealed.check(tmp_path / "s.parquet")["ok"] == 3
         assert json.loads(frame["messages"][0])[1]["content"].startswith("Q: q")
         assert not [c for c in frame if "time" in c or c.endswith("_s")]
 
     def test_an_empty_shard_seals_and_gathers(self, opened, tmp_path):
         with opened() as ledger:
-            ledger.seal(tmp_path / "s.parquet", [], facts=facts())
+            seal(ledger, tmp_path / "s.parquet", [])
         assert sealed.gather([tmp_path / "s.parquet"], tmp_path / "all.parquet") == 0
         with pytest.raises(ReplayMiss, match="the ledger is empty"):
             replay(tmp_path / "all.parquet")(pd.DataFrame([ROW]))
 
     def test_what_was_not_answered_cannot_be_sealed(self, opened, tmp_path):
         with opened() as ledger, pytest.raises(LedgerError, match="no reply to request"):
-            ledger.seal(tmp_path / "s.parquet", [request("a").hash], facts=facts())
+            seal(ledger, tmp_path / "s.parquet", [request("a")])
         assert not list(tmp_path.glob("*.parquet")) and not list(tmp_path.glob(".*half"))
 
     @pytest.mark.parametrize(
@@ -418,6 +514,12 @@ class TestCheck:
             "records": 4, "ok": 3, "refused": 0, "unparsed": 0, "failed": 1, "repeated": 1, "torn_tails": 1
         }  # fmt: skip
 
+    def test_the_same_answer_after_another_time_is_no_conflict(self, opened):
+        for of, latency_s in ((1, 0.5), (2, 0.7)):
+            with opened(0, of) as ledger:
+                ledger.append([(request("a"), reply("A", latency_s=latency_s))])
+        assert ledgers.check(sorted(ledger.path.parent.glob("*.jsonl")))["repeated"] == 1
+
     def test_two_answers_to_one_request(self, opened):
         for of, text in ((1, "A"), (2, "B")):
             with opened(0, of) as ledger:
@@ -440,6 +542,26 @@ class TestCheck:
         sealed.write([row, row], tmp_path / "s.parquet", facts=facts())
         with pytest.raises(LedgerError, match="row 1: the rows are not sorted"):
             sealed.check(tmp_path / "s.parquet")
+
+
+def test_a_status_is_read_from_a_line_whatever_stands_in_its_texts(opened):
+    # what looks like a reply, in every place where a text or a key may stand
+    bait = '"reply":{"status":"failed"'
+    asked = replace(request(bait), parameters={"reply": {"status": "failed"}, bait: bait}, endpoint=bait)
+    with opened() as ledger:
+        ledger.append([(asked, reply(bait, detail=bait, model=bait, finish_reason=bait))])
+    with opened() as ledger:
+        assert asked in ledger, "read as final"
+    assert [len(line) for _, _, line in ledgers._whole_lines(ledger.path)] == [
+        size for (_, size), _ in ledgers.lines(ledger.path)
+    ]
+
+
+def test_a_record_longer_than_one_read(opened):
+    texts = ["x" * n for n in (0, 5000, 8192, 100_000, 3_000_000)]
+    with opened() as ledger:
+        ledger.append([(request(text), reply(text)) for text in texts])
+        assert [ledger.find(request(text)).text for text in texts] == texts
 
 
 def test_lines_are_plain_json_for_other_readers(opened):

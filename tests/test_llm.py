@@ -11,9 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pandas as pd
 import pytest
 
-from persona_lib import llm
 from persona_lib import request as words
-from persona_lib.ledger import Ledger, LedgerError, ReplayMiss, replay
+from persona_lib.ledger import Ledger, LedgerError, ReplayMiss, lines, replay
 from persona_lib.llm import Asker, AskError
 from persona_lib.request import Endpoint, ReplyError, Request, RequestError, read
 from persona_lib.templates import Template
@@ -43,7 +42,7 @@ class Endless(ThreadingHTTPServer):
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
         self.plan, self.calls, self.bodies, self.times = {}, Counter(), [], {}
-        self.under_way = self.most_under_way = 0
+        self.under_way = self.most_under_way = self.capacity = 0
         self.headers_seen, self.guard = [], threading.Lock()
 
     def handle_error(self, request, address):
@@ -108,6 +107,15 @@ class Handler(BaseHTTPRequestHandler):
         self.send(200, b'{"choices": [', length=500)
         self.close_connection = True
 
+    def said(self, text, headers):
+        self.send(200, json.dumps(completion(text)).encode(), headers)
+
+    def crowded(self, text):
+        if self.server.under_way > self.server.capacity:
+            self.error(429)
+        else:
+            self.slow(0.01, text)
+
     def slow(self, seconds, text):
         time.sleep(seconds)
         self.say(text)
@@ -127,7 +135,7 @@ def run(server, tmp_path, monkeypatch):
     """Ask texts in one run over the same ledger each time; gives the replies."""
     monkeypatch.setenv("TEST_KEY", KEY)
 
-    def asked(texts, template="answer", samples=0, mode="live", seal=None, **endpoint):
+    def asked(texts, template="answer", samples=0, mode="live", seal=None, meter=None, **endpoint):
         settings = {
             "model": "m",
             "key_variable": "TEST_KEY",
@@ -142,11 +150,11 @@ def run(server, tmp_path, monkeypatch):
                              "slots": [{"prompt": text} for text in texts]})  # fmt: skip
         with (
             Ledger(tmp_path / "ledger", "toy", shard=0, of=1) as ledger,
-            Asker({"large": one}, {"answerer": "large"}, FORMS, ledger, mode=mode, quiet=True) as ask,
+            Asker({"large": one}, {"answerer": "large"}, FORMS, ledger, mode=mode, meter=meter, quiet=True) as ask,
         ):
             replies = ask(rows)
             if seal:
-                ledger.seal(tmp_path / seal, ask.asked, facts=ask.facts)
+                ledger.seal(tmp_path / seal, facts=ask.facts)
             return replies
 
     return asked
@@ -400,6 +408,160 @@ class TestBeforeAnythingIsSent:
             words.endpoints({"large": {"model": "m", **change}})
 
 
+class TestWithoutSchemas:
+    """An endpoint that takes no response format: the schema stands in the prompt, one repair is asked."""
+
+    ASKED = (
+        "Why?\n\nReply with one JSON object and nothing else, valid against this JSON schema:\n"
+        '{"properties":{"choice":{"enum":["A","B"]}},"required":["choice"],"type":"object"}'
+    )
+    AGAIN = ASKED + (
+        "\n\nA reply to this was given before and could not be used. What was wrong with it, and the reply:\n"
+        "no JSON object in it: A, I think.\n\nGive the reply again, as one JSON object and nothing else."
+    )
+
+    def test_the_exact_bytes_and_no_response_format(self, run, server):
+        server.plan = {self.ASKED: [("say", 'Sure: {"choice": "A"}.')]}
+        reply = run(["Why?"], template="judge", json_schema=False).iloc[0]
+        (_, body), *more = server.bodies
+        assert not more and "response_format" not in body and body["messages"][1]["content"] == self.ASKED
+        assert (reply["status"], reply["data"], reply["text"]) == ("ok", {"choice": "A"}, 'Sure: {"choice": "A"}.')
+
+    def test_what_is_no_json_is_asked_once_more_and_recorded_as_such(self, run, server, tmp_path):
+        server.plan = {self.ASKED: [("say", "A, I think.")], self.AGAIN: [("say", '{"choice": "A"}')]}
+        reply = run(["Why?"], template="judge", json_schema=False, seal="toy.parquet").iloc[0]
+        assert (reply["status"], reply["data"], reply["detail"]) == ("ok", {"choice": "A"}, "")
+        assert (reply["tokens_in"], reply["tokens_out"]) == (14, 4), "both calls were paid for"
+        first, second = (record for _, record in lines(tmp_path / "ledger" / "toy-0-of-1.jsonl"))
+        assert first["reply"]["status"] == "unparsed" and second["reply"]["status"] == "ok"
+        assert second["request"]["repairs"] == first["hash"] == reply["request_hash"]
+        again = replay(tmp_path / "toy.parquet")
+        rows = pd.DataFrame([{"endpoint": "large", "template": "judge", "slots": {"prompt": "Why?"}}])
+        pd.testing.assert_frame_equal(again(rows), run(["Why?"], template="judge", json_schema=False))
+        assert server.calls == {self.ASKED: 1, self.AGAIN: 1}
+
+    def test_a_second_bad_reply_is_unparsed_and_final(self, run, server):
+        server.plan = {self.ASKED: [("say", "A, I think.")], self.AGAIN: [("say", "As I said, A.")]}
+        for _ in range(2):
+            reply = run(["Why?"], template="judge", json_schema=False).iloc[0]
+            assert (reply["status"], reply["text"]) == ("unparsed", "")
+            assert reply["detail"] == "no JSON object in it: As I said, A."
+        assert server.calls == {self.ASKED: 1, self.AGAIN: 1}
+
+    def test_a_repair_that_failed_is_asked_again_by_the_next_run(self, run, server):
+        server.plan = {
+            self.ASKED: [("say", "A, I think.")],
+            self.AGAIN: [("error", 500), ("say", '{"choice": "B"}')],
+        }
+        asked = {"template": "judge", "json_schema": False, "retries": 0}
+        assert run(["Why?"], **asked)["status"].tolist() == ["failed"]
+        assert run(["Why?"], **asked)["data"].tolist() == [{"choice": "B"}]
+        assert server.calls == {self.ASKED: 1, self.AGAIN: 2}
+
+    def test_a_refusal_is_not_repaired_nor_is_a_text_without_a_schema(self, run, server):
+        server.plan = {self.ASKED: [("body", completion(None, refusal="No."))], "Hm?": [("say", "")]}
+        assert run(["Why?"], template="judge", json_schema=False)["status"].tolist() == ["refused"]
+        assert run(["Hm?"], json_schema=False)["status"].tolist() == ["unparsed"]
+        assert sum(server.calls.values()) == 2
+
+
+class TestPressure:
+    def test_fewer_calls_at_once_while_the_endpoint_turns_calls_away(self, run, server):
+        # oracle: a server that turns away whatever comes while five calls are under way
+        server.capacity = 5
+        texts = [f"{k}" for k in range(300)]
+        server.plan = {text: [("crowded", text)] for text in texts}
+        assert run(texts, concurrency=32, retries=50)["text"].tolist() == texts
+        n_turned_away = sum(server.calls.values()) - len(texts)
+        assert 0 < n_turned_away < 0.8 * len(texts)
+
+    def test_a_budget_that_the_headers_say_is_used_up_is_waited_for(self, run, server):
+        used_up = [("x-ratelimit-remaining-requests", "0"), ("x-ratelimit-reset-requests", "700ms")]
+        server.plan = {"a": [("said", "a", used_up)]}
+        run(["a", "b"], concurrency=1)
+        assert server.times["b"][0] - server.times["a"][0] > 0.65
+
+    def test_requests_per_minute_are_kept(self, run, server):
+        start = time.monotonic()
+        run([f"{k}" for k in range(11)], concurrency=8, requests_per_minute=1200)
+        assert max(times[0] for times in server.times.values()) - start > 0.5, "ten waits of 50 ms"
+
+    def test_tokens_per_minute_are_kept(self, run, server):
+        # a call counts 9 tokens, as the server says
+        start = time.monotonic()
+        run([f"{k}" for k in range(6)], concurrency=1, tokens_per_minute=5400, parameters={"max_tokens": 2})
+        assert max(times[0] for times in server.times.values()) - start > 0.5, "five waits of 100 ms"
+
+    def test_an_endpoint_that_stays_silent_stops_the_run(self, run, server, monkeypatch):
+        monkeypatch.setattr("persona_lib.pressure.SILENCE_S", 0.5)
+        server.plan = {f"{k}": [("error", 503)] for k in range(8)}
+        with pytest.raises(AskError, match=r"no call was answered for 1 s \(503: .*kept, run again later"):
+            run(list(server.plan), retries=1000)
+        server.plan = {}
+        assert set(run([f"{k}" for k in range(8)])["status"]) == {"ok"}
+
+
+def test_the_latency_is_in_the_live_ledger_alone(run, server, tmp_path):
+    server.plan = {"a": [("error", 500, [("retry-after-ms", "300")]), ("slow", 0.2, "a")]}
+    replies = run(["a"], seal="toy.parquet")
+    ((_, record),) = lines(tmp_path / "ledger" / "toy-0-of-1.jsonl")
+    assert 0.2 <= record["reply"]["latency_s"] < 0.3, "of the try that was answered"
+    assert not [name for name in (*replies, *pd.read_parquet(tmp_path / "toy.parquet")) if name.endswith("_s")]
+
+
+class Purse:
+    """A meter of one cent an answer, with a cap."""
+
+    n_under_way = 0
+
+    def __init__(self, cap):
+        self.cap, self.charged = cap, []
+
+    def charge(self, reply, endpoint):
+        self.charged.append((reply.text, reply.tokens_in, endpoint.alias))
+
+    def stop_reason(self):
+        return f"the cap of {self.cap} cents is reached" if len(self.charged) >= self.cap else None
+
+    def spent(self):
+        return len(self.charged) / 100
+
+    def remaining(self):
+        return None
+
+
+class TestMeter:
+    def test_every_answer_is_charged_once_when_it_is_durable(self, run):
+        purse = Purse(100)
+        run(["a", "b", "a"], meter=purse)
+        run(["a", "b", "c"], meter=purse)
+        assert sorted(purse.charged) == [(text, 7, "large") for text in "abc"]
+
+    def test_a_cap_stops_the_run_and_the_same_command_goes_on(self, run, server):
+        texts = [f"{k}" for k in range(20)]
+        with pytest.raises(AskError, match="the cap of 5 cents is reached; the answers so far are kept"):
+            run(texts, meter=Purse(5), concurrency=1)
+        assert 5 <= sum(server.calls.values()) < 20
+        assert run(texts)["text"].tolist() == texts and set(server.calls.values()) == {1}
+
+
+class TestInProcessTransport:
+    def test_reaches_the_simulator_without_a_socket(self, tmp_path):
+        import httpx2
+
+        def answer(request):
+            text = json.loads(request.content)["messages"][-1]["content"]
+            return httpx2.Response(200, json=completion(text.upper()))
+
+        one = {"large": Endpoint("large", "m", base_url="simulator")}
+        rows = pd.DataFrame([{"endpoint": "large", "template": "answer", "slots": {"prompt": "x"}}])
+        with (
+            Ledger(tmp_path, "toy", shard=0, of=1) as ledger,
+            Asker(one, {"answerer": "large"}, FORMS, ledger, transport=httpx2.MockTransport(answer)) as ask,
+        ):
+            assert ask(rows)["text"].tolist() == ["X"]
+
+
 class TestReplayMode:
     def test_gives_what_the_ledger_holds_without_key_and_network(self, run, server, monkeypatch):
         live = run(["a", "b"])
@@ -444,12 +606,3 @@ def test_the_key_is_in_no_file_no_log_and_no_reply(run, server, tmp_path, caplog
 def test_a_short_stand_in_for_a_key_does_not_eat_text(run, monkeypatch):
     monkeypatch.setenv("TEST_KEY", "EMPTY")
     assert run(["EMPTY is a word"], key_variable="TEST_KEY")["text"].tolist() == ["EMPTY is a word"]
-
-
-@pytest.mark.parametrize(
-    ("headers", "seconds"),
-    [({"retry-after": "2"}, 2), ({"retry-after-ms": "20"}, 0.02), ({}, None), ({"retry-after": "soon"}, None),
-     ({"retry-after": "-1"}, None), ({"retry-after": "Thu, 01 Jan 1970 00:00:00 GMT"}, 0)],
-)  # fmt: skip
-def test_retry_after_forms(headers, seconds):
-    assert llm._retry_after(headers) == seconds

@@ -6,6 +6,7 @@ Oracles: closed forms, identities, hand counts, declared rates.
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import json
 import os
 import re
@@ -36,6 +37,7 @@ SUBJECTS = (
     "guns,school uniforms,a four-day week,zoos,the death penalty,tipping,nuclear power,homework,rent control,dams"
 )
 PROMPTS = [f"What do you think about {s}{tail}?" for s in SUBJECTS.split(",") for tail in ("", " in cities", " today")]
+PANEL = ("people.1", "people.2", "people.3")
 ASKED = {
     "persona": "Age: 43\nReligion: none",
     "prompt": "Should zoos be closed?",
@@ -157,10 +159,32 @@ def test_a_critique_names_the_greatest_loss_and_quotes_the_answer(pairs):
     person, prompt, base, _ = pairs[0]
     text = spotless("sim-large", "critique_neutral", persona=person, prompt=prompt, answer=base)
     d, direction = minds.losses(person, base, load().models["sim-large"])[0]
-    assert text.partition("SUGGESTIONS:\n")[2].startswith(f"Be more {writing.pole(d, direction)[0]}:")
+    first = text.partition("SUGGESTIONS:\n")[2].split("\n")[0]
+    assert f"more {writing.pole(d, direction)[0]}" in first and writing.pole(d, direction)[1] in first
     assert "fewer words" not in text and any(f"“{s}”" in text for s in split(base))
-    label = re.search(r"the line “([^:]+): ", text).group(1)
-    assert label in set(attributes().label)
+    assert re.match(r"1\. .*“([^:]+): ", text).group(1) in set(attributes().label)
+
+
+def test_critiques_name_what_the_persona_really_loses(pairs):
+    """Oracle: true utilities, not the critic's. A step towards each named pole raises them in nine of ten cases, and
+    what is named first gains more than what is named last and than what is not named.
+    """
+    who, names, gains = load().models["sim-large"], {}, {"first": [], "last": [], "unnamed": []}
+    for d in range(len(load().dimensions)):
+        names |= {writing.pole(d, sign)[0]: (d, sign) for sign in (-1.0, 1.0)}
+    for person, prompt, base, _ in pairs[:60]:
+        text = spotless(who.name, "critique_paper", persona=person, prompt=prompt, answer=base)
+        asked = [names[w] for w in re.findall(r"more ([\w-]+)", text.partition("SUGGESTIONS:")[2]) if w in names]
+        position = load().position(parse_description(person))
+        vector = load_bank().vector(base)[0]
+        # The utility of being all the way at the pole, less the utility of being where the answer is.
+        worth = [sign * position[d] - position[d] * vector[d] for d, sign in asked]
+        gains["first"].append(worth[0])
+        gains["last"].append(worth[-1])
+        others = set(range(len(vector))) - {d for d, _ in asked}
+        gains["unnamed"] += [abs(position[d]) - position[d] * vector[d] for d in others]
+    assert np.mean(np.array(gains["first"]) > 0) > 0.9
+    assert np.mean(gains["first"]) > np.mean(gains["last"]) + 0.2 > np.mean(gains["unnamed"]) + 0.2
 
 
 def test_modes_of_the_benchmark_stand_in_their_order():
@@ -268,8 +292,21 @@ def test_truth_is_the_mean_of_the_answers_that_the_simulator_gives(pairs):
         "ablation_judgements": pd.DataFrame(
             arms, columns=["attribute", "persona_id", "item_id", "arm", "shown_attributes", "swapped"]
         ),
+        "pool_judgements": pd.DataFrame(
+            [("i", rater, f"p{i}", i % 2 == 1, 0) for rater in ("medium", *PANEL) for i in range(4)],
+            columns=["item_id", "rater_id", "persona_shown_id", "swapped", "repeat"],
+        ),
+        "attempts": pd.DataFrame(
+            [(f"p{i}.q", f"p{i}", "medium", mode, f"p{(i + shift) % 4}", 0, few[i][2])
+             for i in range(4) for mode, shift in (("baseline", 0), ("output_only", 0), ("output_only", 1))],
+            columns=["item_id", "persona_id", "model", "mode", "critic_persona_id", "attempt", "answer"],
+        ),
+        "dropped": pd.DataFrame({"model": ["medium"] * 2, "attribute": ["age_years", "race"]}),
     }  # fmt: skip
-    settings = {"endpoints": {"medium": {"model": "sim-medium"}}, "roles": {"judge": "medium"}}
+    settings = {
+        "endpoints": {alias: {"model": f"sim-{alias}"} for alias in ("medium", "people", "judge")},
+        "roles": {"judge": "medium", "examiner": "judge"},
+    }
     found = truth(tables, settings).set_index(["statistic", "group"]).truth
     texts, held = answers.set_index("answer_id").text, {"own": [], "swapped": [], "none": []}
     for item, _, who, swapped, _ in rows:
@@ -288,8 +325,33 @@ def test_truth_is_the_mean_of_the_answers_that_the_simulator_gives(pairs):
     assert found["flip_rate", "age_years"] == pytest.approx(
         found["retest_flip_rate", "age_years"] + found["excess_flip", "age_years"]
     )
+    _check_pool_and_benchmark(found, few, answers)
     refused = {**tables, "judgements": judgements.assign(status="refused")}
     assert truth(refused, settings).truth.equals(truth(tables, settings).truth)
+
+
+def _check_pool_and_benchmark(found: pd.Series, few: list[tuple], answers: pd.DataFrame) -> None:
+    """Oracle: chances one by one, all sixteen outcomes of a model and three raters, the textbook kappa."""
+    a, b = answers.set_index("answer_id").text.loc[["b1", "b2"]]
+    cells, joint = [], np.zeros((2, 2))
+    for i, (person, *_) in enumerate(few):
+        chances = []
+        for rater in ("medium", *PANEL):
+            alias, _, number = rater.partition(".")
+            who, sample = load().models[f"sim-{alias}"], int(number or 1) - 1
+            swapped = i % 2 == 1
+            first = minds.prefer_first(person, *((b, a) if swapped else (a, b)), who, sample=sample)
+            chances.append(first if swapped else 1 - first)
+        cells.append(chances[0])
+        for outcome in itertools.product((0, 1), repeat=4):
+            weight = np.prod([c if o else 1 - c for c, o in zip(chances, outcome, strict=True)])
+            joint[outcome[0], int(sum(outcome[1:]) >= 2)] += weight / 4
+    chance = joint.sum(axis=0) @ joint.sum(axis=1)
+    assert found["kappa_content", "medium"] == pytest.approx((np.trace(joint) - chance) / (1 - chance))
+    assert found["prevalence", "medium"] == pytest.approx(np.mean(cells))
+    passes = [minds.accept(person, base, load().models["sim-judge"]) for person, _, base, _ in few]
+    assert found["pass_rate", "medium|baseline"] == found["calibration", "own"] == pytest.approx(np.mean(passes))
+    assert found["drop_rate", "age_years"] == pytest.approx(0.5 * 0.98 + 0.5 * 0.02)
 
 
 def test_same_request_same_answer_in_any_process_and_order(tmp_path):

@@ -18,8 +18,9 @@ import openai
 import pytest
 
 from persona_lib.simulator import VERSION, roles
-from persona_lib.simulator.app import make_app, tokens
+from persona_lib.simulator.app import make_app
 from persona_lib.simulator.forms import TEMPLATES, Forms
+from persona_lib.simulator.protocol import EMBEDDER, tokens
 from persona_lib.simulator.world import load
 from persona_lib.templates import TemplateError, render
 from persona_lib.templates import load as load_templates
@@ -88,7 +89,23 @@ def post(port: int, body: bytes, path: str = "/v1/chat/completions") -> tuple[in
 
 def test_models_are_listed_with_the_worlds_version(client):
     listed = [model.id for model in client.models.list()]
-    assert listed == [f"{name}@{VERSION}" for name in load().models]
+    assert listed == [f"{name}@{VERSION}" for name in (*load().models, EMBEDDER)]
+
+
+def test_embeddings_are_of_length_one_and_texts_that_share_words_lie_close(client):
+    texts = ["Should zoos be closed?", "Should zoos be kept open?", "The tax on sugar."]
+    got = client.embeddings.create(model="sim-embedding", input=texts, dimensions=128)
+    vectors = [item.embedding for item in got.data]
+    assert [len(v) for v in vectors] == [128] * 3 and got.usage.prompt_tokens == sum(tokens(t) for t in texts)
+    assert [sum(x * x for x in v) for v in vectors] == pytest.approx([1, 1, 1], abs=1e-5)
+    dot = [sum(a * b for a, b in zip(vectors[0], v, strict=True)) for v in vectors]
+    assert dot[1] > 0.4 > dot[2]
+    plain = client.embeddings.create(model="sim-embedding", input=texts[2], dimensions=128, encoding_format="float")
+    assert plain.data[0].embedding == pytest.approx(vectors[2], abs=1e-6)
+    with pytest.raises(openai.NotFoundError, match="does not embed"):
+        client.embeddings.create(model="sim-large", input="x")
+    with pytest.raises(openai.BadRequestError, match="'input' must be a text"):
+        client.embeddings.create(model="sim-embedding", input="")
 
 
 def test_a_completion_is_what_the_client_and_the_role_say(client):

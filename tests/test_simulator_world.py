@@ -5,7 +5,9 @@ Oracles: closed forms, identities, hand counts, the parameters put in.
 
 from __future__ import annotations
 
+import hashlib
 import re
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +20,9 @@ from test_simulator import description
 from persona_lib import simulator
 from persona_lib.simulator import minds, writing
 from persona_lib.simulator.forms import parse_description
-from persona_lib.simulator.sentences import load_bank, split
-from persona_lib.simulator.topics import topic_phrase
-from persona_lib.simulator.world import World, choice_probability, choose, load
+from persona_lib.simulator.sentences import load_bank, phrases, split
+from persona_lib.simulator.topics import subject_of, topic_phrase
+from persona_lib.simulator.world import World, load
 
 REPO = Path(__file__).resolve().parents[1]
 
@@ -38,8 +40,9 @@ def test_shared_share_is_the_share_of_the_mean_square():
 def test_positions_in_bulk_are_those_one_by_one():
     shown = [parse_description(description(i)) for i in range(5)]
     columns = {name: [lines[name] for lines in shown] for name in shown[0]}
-    one_by_one = [load().position(lines) for lines in shown]
-    assert np.allclose(load().positions(columns), one_by_one, atol=1e-12)
+    for who in (None, load().models["sim-small"]):
+        one_by_one = [load().position(lines, who) for lines in shown]
+        assert np.allclose(load().positions(columns, who), one_by_one, atol=1e-12)
 
 
 def test_lines_that_say_nothing_move_nobody():
@@ -72,10 +75,8 @@ def test_influence_on_choices_orders_like_the_weights():
         without = np.array([world.position({k: v for k, v in lines.items() if k != name}) for lines in full])[which]
         with_it = without + world.weights[name] * world.effects(name, [lines[name] for lines in full])[which]
         same = rng.random(n)
-        a, b = (
-            choose(choice_probability(world.utility(p, difference, 0), noise=0.1, position_bias=0.0), same)
-            for p in (without, with_it)
-        )
+        who = world.models["sim-judge"]
+        a, b = (world.choose(p, difference, 0 * difference, who, uniform=same) for p in (without, with_it))
         found[name] = np.mean(a != b)
     assert spearmanr(list(found.values()), [world.weights[k] for k in found]).statistic > 0.9
 
@@ -96,18 +97,26 @@ def test_bank_names_no_group_and_reads_unlike():
         protestant jewish muslim hindu buddhist atheist republican democrat liberal conservative immigrant foreigner gay
         lesbian straight disabled veteran elderly young rich poor christians muslims jews americans"""
     bank = load_bank()
-    assert len(bank.say) >= 120 and len(set(bank.say)) == len(bank.say)
-    assert not {word for s in bank.say for word in re.findall(r"[a-z]+", s.lower())} & set(groups.split())
-    assert all(re.fullmatch(r"[^.!?\"“”]+\.", s) for s in bank.say)
+    said = [wording for wordings in bank.wordings for wording in wordings]
+    assert len(bank.wordings) >= 300 and len(set(said)) == len(said) >= 1200
+    lists = [words for subject in bank.subjects.values() for name, words in subject.items() if name != "words"]
+    named = [word for words in lists for word in words]
+    assert not {word for s in [*said, *named] for word in re.findall(r"[a-z]+", s.lower())} & set(groups.split())
+    assert all(re.fullmatch(r"[A-Z][^.!?\"“”\[\]|]+\.", s) for s in said)
+    assert not [word for word in named if re.search(r"[.!?\"“”{}|]", word)]
 
 
 def test_text_to_vector_and_back():
     """Every sentence is found with any topic in its slot; an answer is the mean of its sentences; others are small."""
-    bank = load_bank()
-    for j, sentence in enumerate(bank.say):
-        assert bank.find(sentence.replace("{topic}", "the question whether cats should vote")) == j
-    chosen = bank.compose(np.random.default_rng(0).normal(size=len(bank.say)), 6)
-    vector, n_words = bank.vector(bank.fill(chosen, "rent control"))
+    bank, rng = load_bank(), np.random.default_rng(0)
+    for j, wordings in enumerate(bank.wordings):
+        for wording in wordings:
+            words = bank.subjects[list(bank.subjects)[rng.integers(len(bank.subjects))]]
+            for topic in ("the question whether cats should vote", "tea"):
+                filled = re.sub(r"\{(\w+)\}", lambda m: topic if m[1] == "topic" else words[m[1]][0], wording)  # noqa: B023
+                assert bank.find(filled) == j, filled
+    chosen = bank.compose(rng.normal(size=len(bank.wordings)), 6)
+    vector, n_words = bank.vector(bank.fill(chosen, "rent control", "economy", b"some request"))
     assert np.allclose(vector, bank.vectors[chosen].mean(axis=0)) and n_words > 40
     strange, _ = bank.vector("Colourless green ideas sleep furiously.")
     assert 0 < np.abs(strange).max() < 0.6 and np.array_equal(bank.vector("")[0], np.zeros(10))
@@ -118,25 +127,57 @@ def test_no_text_of_the_bank_beats_the_best_that_the_critic_compares_with():
     position = minds.stand(description(3), load().models["sim-judge"])
     best = bank.best(position, 6)
     for _ in range(300):
-        chosen = bank.compose(rng.normal(size=len(bank.say)), 6)
+        chosen = bank.compose(rng.normal(size=len(bank.wordings)), 6)
         assert load().utility(position, bank.vectors[chosen].mean(axis=0), 150) <= best
 
 
-def test_a_thousand_answers_do_not_read_alike():
-    """No two of 1,000 answers to different prompts have the same sentences; two share less than a fifth on average."""
+def test_a_thousand_answers_to_different_prompts_do_not_read_alike():
+    """The topic masked: no sentence stands in more than 2 % of them, no sentence of the bank in any wording in more
+    than 15 %; two answers share on average less than 3 % of their runs of four words and 20 % of their words.
+    """
     bank, who = load_bank(), load().models["sim-large"]
-    texts = [
-        writing.answer(f"What about plan {i}?", writing.representative(), who, bytes([i % 256])) for i in range(1000)
-    ]
-    sets = [frozenset(map(bank.find, split(text))) for text in texts]
-    assert len(set(sets)) >= 999
-    assert np.mean([len(a & b) / len(a) for a, b in zip(sets, sets[1:], strict=False)]) < 0.2
+    prompts = list(dict.fromkeys(pd.read_csv(REPO / "data/prompts/bank.csv").text))
+    asked = ("Should we worry about {}?", "What do you think about {} in schools?")
+    prompts += [a.format(word) for a in asked for words in phrases()["topic_words"].values() for word in words]
+    prompts = list(dict.fromkeys(prompts))[:1000]
+    assert len(prompts) == 1000
+    masked, numbers = [], []
+    for prompt in prompts:
+        text = writing.answer(prompt, writing.representative(), who, hashlib.sha256(prompt.encode()).digest())
+        assert topic_phrase(prompt) in text
+        numbers.append({bank.find(sentence) for sentence in split(text)})
+        masked.append(text.replace(topic_phrase(prompt), "@"))
+    assert None not in set.union(*numbers)
+    assert max(Counter(s for text in masked for s in set(split(text))).values()) <= 20
+    assert max(Counter(j for found in numbers for j in found).values()) <= 150
+    words = [re.findall(r"[\w@'-]+", text.lower()) for text in masked]
+    for n, bar in ((4, 0.03), (1, 0.20)):
+        runs = [set(zip(*[w[i:] for i in range(n)], strict=False)) for w in words]
+        pairs = np.random.default_rng(0).choice(1000, size=(3000, 2))
+        assert np.mean([len(runs[a] & runs[b]) / len(runs[a] | runs[b]) for a, b in pairs if a != b]) < bar
+
+
+def test_an_answer_speaks_of_the_subject_of_its_prompt():
+    """Oracle: our own reading of five prompts; and the subject's words, or its name, stand in each answer."""
+    read = {
+        "Should vaccines be mandatory for children who attend school?": "health",
+        "Is rent control a good answer to expensive housing?": "economy",
+        "Is war ever a moral choice?": "conflict",
+        "Are zoos good for animals or just prisons with nice signs?": "animals",
+        "Why?": "life",
+    }
+    for prompt, subject in read.items():
+        assert subject_of(prompt) == subject
+    for told, prompt in enumerate(list(read) * 20):
+        text = writing.answer(prompt, writing.representative(), load().models["sim-large"], bytes([told]))
+        lists = (words for name, words in load_bank().subjects[read[prompt]].items() if name != "words")
+        assert topic_phrase(prompt) in text and any(word in text for words in lists for word in words), text
 
 
 def test_topic_phrases_of_the_shipped_prompts_fill_a_slot():
     for prompt in pd.read_csv(REPO / "data/prompts/bank.csv").text:
         phrase = topic_phrase(prompt)
-        assert phrase and len(phrase.split()) <= 15 and not re.search(r"[.?!\"“”{}\n]", phrase), prompt
+        assert phrase and len(phrase.split()) <= 18 and not re.search(r"[.?!\"“”{}\n]", phrase), prompt
     assert topic_phrase("Do you believe in God?") == "God"
     assert topic_phrase("How can I tell my boss that I quit?") == "telling your boss"
     assert topic_phrase("???") == topic_phrase("") == "this question"

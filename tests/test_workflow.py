@@ -14,7 +14,7 @@ import yaml
 from matplotlib.image import imsave
 from snakemake.exceptions import WorkflowError
 
-from workflow import compare, run_notebook
+from workflow import compare, paper, run_notebook
 from workflow.library import library_files
 from workflow.notebook import committed, normalised, parameter_names
 from workflow.settings import is_simulated, stage_settings, validated
@@ -254,3 +254,26 @@ def test_real_run_asks_for_its_census():
         [sys.executable, "-m", "workflow.paper", "--run", "real"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 1 and "CENSUS=" in done.stderr
+
+
+def test_paper_names_the_known_rules():
+    command = [sys.executable, "-m", "workflow.paper", "--until", "persona"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("UNTIL=persona: no such rule; rules are all, overview, seal, census, population,")
+
+
+def test_paper_ends_with_what_stopped_it(tmp_path):
+    logs = {
+        "01_census": "notebooks/01_census.ipynb: cell 4: PumsError: a.zip: not a zip\n\nexecuted copy: x.ipynb\n",
+        "02_population": "notebooks/02_population.ipynb: done\n",
+        "collect_pool-0-of-2": "2026-01-01 10:00:00,001 INFO persona: 3 requests\n"
+        "2026-01-01 10:00:00,002 ERROR persona_lib.cli: endpoint mine: its key is not set; export MY_KEY=...\n",
+    }
+    for name, text in logs.items():
+        (tmp_path / f"{name}.log").write_text(text, "utf-8")
+    assert paper._causes(tmp_path, since=0) == [
+        "notebooks/01_census.ipynb: cell 4: PumsError: a.zip: not a zip",
+        "collect_pool-0-of-2: endpoint mine: its key is not set; export MY_KEY=...",
+    ]
+    assert paper._causes(tmp_path, since=2**40) == [], "an older run's failures are not this run's"

@@ -4,12 +4,16 @@ import argparse
 import fcntl
 import json
 import os
+import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import yaml
+from snakemake.utils import update_config
 
+from persona_lib import plan, quote, spending, templates
 from workflow.surroundings import pinned
 
 LOCK = Path("data/runs/.lock")
@@ -22,6 +26,8 @@ def main() -> int:
     parser.add_argument("--until", default="", help="stop after this rule")
     parser.add_argument("--census", default="", help="PUMS person files, separated by blanks")
     parser.add_argument("--prompts", default="", help="a prompt bank: .csv, or PRISM's conversations.jsonl")
+    parser.add_argument("--confirm", default="", help="yes: spend what the plan says")
+    parser.add_argument("--plan", action="store_true", help="say what the run would still ask and cost, and stop")
     parser.add_argument("--cores", type=int, default=os.cpu_count())
     parser.add_argument("rest", nargs="*", help="further arguments for snakemake")
     args = parser.parse_args()
@@ -31,7 +37,16 @@ def main() -> int:
         sys.exit(f"{config_file}: no such file; RUN is one of {', '.join(known)}")
     if args.run == "real" and not args.census:
         sys.exit('RUN=real reads census files of yours: make paper RUN=real CENSUS="csv_pvt.zip csv_pri.zip"')
+    rules = re.findall(r"^rule (\w+):", Path("Snakefile").read_text("utf-8"), flags=re.MULTILINE)
+    if unknown := [name for name in args.until.split() if name not in rules]:
+        sys.exit(f"UNTIL={unknown[0]}: no such rule; rules are {', '.join(rules)}")
+    config = _merged(config_file, _changes(args))
+    if args.plan or config["mode"] == "live":
+        _tell_price(config, confirmed=args.confirm.lower() == "yes" or args.plan)
+    if args.plan:
+        return 0
     LOCK.parent.mkdir(parents=True, exist_ok=True)
+    start = time.time()
     with LOCK.open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -40,20 +55,28 @@ def main() -> int:
         environment = pinned(Path())
         _clear_remains(environment)
         command = ["snakemake", "--workflow-profile", "profiles/default", "--cores", str(args.cores)]
-        command += ["--configfile", str(config_file), *_overrides(args)]
+        command += ["--configfile", str(config_file), *_overrides(_changes(args))]
         command += ["--until", *args.until.split()] if args.until else []
         status = subprocess.run([*command, *args.rest], env=environment, check=False).returncode
+    run = config["run"]
     if status == 0:
-        _say_where(_run_name(config_file))
+        _say_where(run)
+    else:
+        for cause in _causes(Path(f"data/runs/{run}/logs"), since=start):
+            print(f"\nstopped: {cause}", file=sys.stderr)
     return status
 
 
-def _overrides(args: argparse.Namespace) -> list[str]:
+def _changes(args: argparse.Namespace) -> dict:
     changes = {}
     if args.census:
         changes["census"] = {"files": args.census.split()}
     if args.prompts:
         changes["prompts"] = {"bank": args.prompts}
+    return changes
+
+
+def _overrides(changes: dict) -> list[str]:
     return ["--config", *(f"{key}={json.dumps(value)}" for key, value in changes.items())] if changes else []
 
 
@@ -65,8 +88,52 @@ def _clear_remains(environment: dict[str, str]) -> None:
         subprocess.run(["snakemake", "--unlock", "--cores", "1"], env=environment, check=True, capture_output=True)
 
 
-def _run_name(config_file: Path) -> str:
-    return yaml.safe_load(config_file.read_text("utf-8")).get("run", "demo")
+def _merged(config_file: Path, changes: dict) -> dict:
+    """The configuration of a run as the Snakefile will see it."""
+    config = yaml.safe_load(Path("config/demo.yaml").read_text("utf-8"))
+    for values in (yaml.safe_load(config_file.read_text("utf-8")) or {}, changes):
+        update_config(config, values)
+    return config
+
+
+def _tell_price(config: dict, *, confirmed: bool) -> None:
+    """Print the plan of a run; stop where it may cost money that nobody has allowed, by a cap or by word.
+
+    Raises
+    ------
+    SystemExit
+        The run is not confirmed, has no cap and may cost something; or its plan cannot be made.
+    """
+    folder, prices = Path("data/runs") / config["run"], spending.read_prices("data/reference/prices.csv")
+    try:
+        found = quote.quote(
+            config,
+            folder,
+            templates=templates.load("data/templates"),
+            lengths=plan.read_lengths("data/reference/typical_lengths.csv"),
+            prices=prices,
+        )
+    except (ValueError, OSError) as error:
+        sys.exit(f"the plan of this run cannot be made: {error}")
+    print(quote.sentences(found, config, prices))
+    if quote.unpaid(found) and not confirmed and config["spend"]["cap_usd"] is None:
+        sys.exit(
+            f"\nmode is live: this run is paid for. Set spend.cap_usd in config/{config['run']}.yaml, "
+            "or say CONFIRM=yes, and run again"
+        )
+
+
+def _causes(logs: Path, *, since: float) -> list[str]:
+    """What stopped each rule whose log says so: a notebook's first line, or the last error of `persona`."""
+    found = []
+    for log in sorted(path for path in logs.glob("*.log") if path.stat().st_mtime >= since):
+        lines = log.read_text("utf-8", errors="replace").splitlines()
+        errors = [line.split(": ", 1)[1] for line in lines if re.match(r"\S+ \S+ ERROR \S+: ", line)]
+        if lines and re.match(r"notebooks/\S+: cell ", lines[0]):
+            found.append(lines[0])
+        elif errors:
+            found.append(f"{log.stem}: {errors[-1]}")
+    return found
 
 
 def _say_where(run: str) -> None:

@@ -66,6 +66,7 @@ def run(rule) -> None:
             cwd=str(Path(rule.input.notebook).parent),
             kernel_name="python3",
             progress_bar=False,
+            coalesce_streams=True,  # else a busy machine may cut one print in two
         )
     except PapermillExecutionError as error:
         line = f"{rule.input.notebook}: cell {error.exec_count}: {error.ename}: {error.evalue}"

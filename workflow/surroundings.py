@@ -1,6 +1,8 @@
 """The surroundings in which notebooks run, so that two runs give the same bytes anywhere."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 PINNED = {
@@ -38,4 +40,8 @@ def pinned(root: Path) -> dict[str, str]:
     (profile / "ipython_kernel_config.py").write_text("c.IPKernelApp.log_level = 40\n", "utf-8")
     path = os.pathsep.join([str(root.resolve()), *filter(None, [os.environ.get("PYTHONPATH")])])
     environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONDONTWRITEBYTECODE", "MPLBACKEND")}
-    return environment | PINNED | {k: str(v) for k, v in own.items()} | {"PYTHONPATH": path}
+    environment |= PINNED | {k: str(v) for k, v in own.items()} | {"PYTHONPATH": path}
+    if not any(own["MPLCONFIGDIR"].glob("fontlist-*.json")):
+        # built here, because a notebook that builds it on a busy machine shows a warning of matplotlib's
+        subprocess.run([sys.executable, "-c", "import matplotlib.font_manager"], env=environment, check=True)
+    return environment

@@ -7,10 +7,11 @@ national_margins_religion_politics.csv (dated national shares). Written:
 
 chain_coefficients.csv  log-odds of three multinomial models, slopes centred so that 0 is the average respondent
 chain_scores.csv        held-out log-loss of each model, of the bare margin, and without each predictor
-chain_margins.csv       two-way margins of the survey with n >= 10, beside the fitted ones
+chain_margins.csv       two-way margins of the survey with n >= 10, beside the fitted and the held-out ones
+chain_calibration.csv   how far the answers of groups lie from held-out chances, in standard errors
 national_margins.csv    the national shares as summed to the survey's categories
 
-Each model is a ridge-penalised multinomial logit with weights; its penalty is chosen by cross-validation.
+Each model is statsmodels' multinomial logit with survey weights and a ridge, chosen by cross-validation.
 A level that fewer than 10 respondents share gets no slope of its own. Categories such as "Not sure" are kept.
 """
 
@@ -20,8 +21,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import minimize
 from scipy.special import logsumexp, softmax
+from statsmodels.base.model import LikelihoodModel
+from statsmodels.discrete.discrete_model import MNLogit
 
 FIELDS = {
     "religion": ("age_group", "sex", "race_ethnicity", "education"),
@@ -86,40 +88,84 @@ def common_levels(rows: pd.DataFrame, predictors: tuple[str, ...]) -> list[tuple
     return [(predictor, level) for predictor, n in counts for level in sorted(n[n >= MIN_N].index)]
 
 
-def fit(x: np.ndarray, y: np.ndarray, weight: np.ndarray, free: np.ndarray, *, penalty: float) -> np.ndarray:
+class WeightedLogit(MNLogit):
+    """statsmodels' multinomial logit with survey weights and a ridge on the slopes; outcome 0 is the reference.
+
+    The ridge is (penalty / 2) x the sum over slopes and outcomes of (b - mean b)^2, the same whichever outcome is
+    the reference; with `is_flat` the reference has no slopes at all and each b counts from 0. Weights of 1 and
+    penalty 0 give MNLogit itself.
+    """
+
+    def __init__(self, y: np.ndarray, x: np.ndarray, *, weight: np.ndarray, penalty: float, is_flat: bool):
+        super().__init__(y, x, check_rank=False)
+        self.row_weight = weight
+        n_free = self.J - 1
+        shrunk = np.eye(n_free) - (0 if is_flat else 1 / self.J)
+        is_slope = np.diag(np.r_[0.0, np.ones(self.K - 1)])
+        self.ridge = penalty * np.kron(shrunk, is_slope)
+
+    def loglike(self, params):
+        logits = np.column_stack([np.zeros(len(self.exog)), self.exog @ params.reshape(self.K, -1, order="F")])
+        chosen = (self.wendog * (logits - logsumexp(logits, axis=1, keepdims=True))).sum(axis=1)
+        return float(self.row_weight @ chosen - 0.5 * params @ self.ridge @ params)
+
+    def score(self, params):
+        chance = self.cdf(self.exog @ params.reshape(self.K, -1, order="F"))[:, 1:]
+        missed = self.row_weight[:, None] * (self.wendog[:, 1:] - chance)
+        return (missed.T @ self.exog).ravel() - self.ridge @ params
+
+    def hessian(self, params):
+        chance = self.cdf(self.exog @ params.reshape(self.K, -1, order="F"))[:, 1:]
+        spread = -chance[:, :, None] * chance[:, None, :]
+        spread[:, range(self.J - 1), range(self.J - 1)] += chance
+        size = self.K * (self.J - 1)
+        found = np.einsum("n,nij,nk,nl->ikjl", self.row_weight, spread, self.exog, self.exog, optimize=True)
+        return -found.reshape(size, size) - self.ridge
+
+
+def fit(x: np.ndarray, y: np.ndarray, weight: np.ndarray, n: np.ndarray, *, penalty: float) -> np.ndarray:
     """Maximum penalised likelihood; row 0 holds the intercepts, the others the slopes, one column per outcome.
 
-    `y` holds outcome numbers; outcomes where `free` is False have an intercept and no slopes.
+    `y` holds outcome numbers 0, 1, ...; outcomes that `n` says fewer than MIN_N respondents gave have an intercept
+    and no slopes: they are fitted as one reference and share it by weight.
     """
-    n_outcomes, n_columns = len(free), x.shape[1]
-    full = np.column_stack([np.ones(len(x)), x])
-    mask = np.vstack([np.ones(n_outcomes), np.tile(free.astype(float), (n_columns, 1))])
-    ridge = np.vstack([np.full(n_outcomes, 1e-6), np.full((n_columns, n_outcomes), penalty)])
-    target = np.eye(n_outcomes)[y]
-
-    def loss(flat: np.ndarray) -> tuple[float, np.ndarray]:
-        beta = flat.reshape(n_columns + 1, n_outcomes) * mask
-        logits = full @ beta
-        log_p = logits - logsumexp(logits, axis=1, keepdims=True)
-        value = -(weight * log_p[np.arange(len(y)), y]).sum() + 0.5 * (ridge * beta**2).sum()
-        gradient = full.T @ (weight[:, None] * (np.exp(log_p) - target)) + ridge * beta
-        return value, (gradient * mask).ravel()
-
-    start = np.zeros((n_columns + 1) * n_outcomes)
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 2000, "ftol": 1e-12, "gtol": 1e-7})
-    return found.x.reshape(n_columns + 1, n_outcomes) * mask
+    rare = np.flatnonzero(n < MIN_N)
+    free = np.setdiff1d(np.arange(len(n)), rare)
+    order = [rare, *free[:, None]] if len(rare) else list(free[:, None])
+    code_of = np.empty(len(n), dtype=int)
+    for code, outcomes in enumerate(order):
+        code_of[outcomes] = code
+    model = WeightedLogit(
+        code_of[y],
+        np.column_stack([np.ones(len(x)), x]),
+        weight=weight,
+        penalty=penalty,
+        is_flat=len(rare) > 0,
+    )
+    start = np.zeros((model.K, model.J - 1))
+    start[0] = np.log(np.bincount(code_of[y], weights=weight)[1:] / weight[code_of[y] == 0].sum())
+    found = LikelihoodModel.fit(model, start.ravel(order="F"), method="newton", maxiter=100, disp=0, skip_hessian=True)
+    if not found.mle_retvals["converged"]:
+        raise SystemExit("a fit did not converge; is a category nearly empty?")
+    beta = np.column_stack([np.zeros(model.K), found.params.reshape(model.K, -1, order="F")])
+    beta = beta[:, code_of] - (0 if len(rare) else beta.mean(axis=1, keepdims=True))
+    if len(rare):
+        of_rare = np.bincount(y, weights=weight, minlength=len(n))[rare]
+        beta[0, rare] += np.log(of_rare / of_rare.sum())
+        beta[0] -= beta[0].mean()
+    return beta
 
 
 class Model:
     """One conditional model: the outcome's categories, the levels with a slope, and the coefficients."""
 
     def __init__(self, rows: pd.DataFrame, field: str, predictors: tuple[str, ...], *, penalty: float):
-        counts = rows[field].value_counts()
-        self.field, self.outcomes = field, sorted(counts.index)
+        counts = rows[field].value_counts().sort_index()
+        self.field, self.outcomes = field, list(counts.index)
         self.levels = common_levels(rows, predictors)
-        free = np.array([counts[outcome] >= MIN_N for outcome in self.outcomes])
-        y = rows[field].map(self.outcomes.index).to_numpy()
-        self.beta = fit(design(rows, self.levels), y, rows["weight"].to_numpy(), free, penalty=penalty)
+        cells = rows.groupby([*predictors, field], as_index=False)["weight"].sum()
+        y = cells[field].map(self.outcomes.index).to_numpy()
+        self.beta = fit(design(cells, self.levels), y, cells["weight"].to_numpy(), counts.to_numpy(), penalty=penalty)
         self.shift = np.zeros(len(self.outcomes))
         share = design(rows, self.levels).T @ (rows["weight"] / rows["weight"].sum()).to_numpy()
         for predictor in predictors:  # centre: the weighted mean slope of each predictor is 0
@@ -147,22 +193,31 @@ class Model:
         raise SystemExit(f"{self.field}: calibration did not converge; is a national share 0?")
 
 
-def held_out(rows: pd.DataFrame, field: str, predictors: tuple[str, ...], *, penalty: float | None) -> pd.Series:
-    """Log-loss (bits) of each respondent under a model that has not seen it; `penalty` None chooses it in each fold."""
+def held_out(rows: pd.DataFrame, field: str, predictors: tuple[str, ...], *, penalty: float | None) -> pd.DataFrame:
+    """The chance of each outcome (columns) for each respondent, by a model that has not seen the respondent.
+
+    `penalty` None chooses it in each fold. A category never seen counts as half a respondent's share.
+    """
     folds = np.random.default_rng(SEED).permutation(len(rows)) % N_FOLDS
-    losses = pd.Series(0.0, index=rows.index)
+    parts = []
     for fold in range(N_FOLDS):
         seen, unseen = rows[folds != fold].reset_index(drop=True), rows[folds == fold]
         chosen = best_penalty(seen, field, predictors) if penalty is None else penalty
-        losses[unseen.index] = _losses(Model(seen, field, predictors, penalty=chosen), seen, unseen)
-    return losses
+        parts.append(
+            _chances(Model(seen, field, predictors, penalty=chosen), seen, unseen, sorted(rows[field].unique()))
+        )
+    return pd.concat(parts).loc[rows.index]
 
 
-def _losses(model: Model, seen: pd.DataFrame, unseen: pd.DataFrame) -> np.ndarray:
-    """Bits per unseen respondent; a category never seen counts as half a respondent's share."""
-    chance = pd.DataFrame(model.probabilities(unseen), columns=model.outcomes)
-    floor = 0.5 / len(seen)
-    return np.array([-np.log2(chance[v].iloc[i] if v in chance else floor) for i, v in enumerate(unseen[model.field])])
+def _chances(model: Model, seen: pd.DataFrame, unseen: pd.DataFrame, outcomes: list[str]) -> pd.DataFrame:
+    chance = pd.DataFrame(model.probabilities(unseen), columns=model.outcomes, index=unseen.index)
+    return chance.reindex(columns=outcomes, fill_value=0.5 / len(seen))
+
+
+def _bits(chance: pd.DataFrame, given: pd.Series) -> pd.Series:
+    """Log-loss of each respondent's own answer."""
+    column = chance.columns.get_indexer(given)
+    return pd.Series(-np.log2(chance.to_numpy()[np.arange(len(given)), column]), index=given.index)
 
 
 def best_penalty(rows: pd.DataFrame, field: str, predictors: tuple[str, ...], *, n_folds: int = 5) -> float:
@@ -173,19 +228,19 @@ def best_penalty(rows: pd.DataFrame, field: str, predictors: tuple[str, ...], *,
         seen, unseen = rows[folds != fold].reset_index(drop=True), rows[folds == fold]
         for penalty in PENALTIES:
             model = Model(seen, field, predictors, penalty=penalty)
-            total[penalty] += float((unseen["weight"] * _losses(model, seen, unseen)).sum())
+            chance = _chances(model, seen, unseen, sorted(rows[field].unique()))
+            total[penalty] += float((unseen["weight"] * _bits(chance, unseen[field])).sum())
     return min(total, key=total.get)
 
 
-def score(rows: pd.DataFrame, field: str, *, penalty: float) -> pd.DataFrame:
-    """Held-out log-loss of all predictors, of none, and of all but one, with the paired error of the difference."""
+def score(rows: pd.DataFrame, field: str, full: pd.DataFrame, *, penalty: float) -> pd.DataFrame:
+    """Held-out log-loss of all predictors (chances `full`), of none, of all but one, and the paired error."""
     predictors, weight = FIELDS[field], rows["weight"] / rows["weight"].sum()
     arms = {"all": predictors, "none": ()}
     arms |= {f"without {p}": tuple(q for q in predictors if q != p) for p in predictors}
-    full = held_out(rows, field, predictors, penalty=None)
-    found = []
+    full, found = _bits(full, rows[field]), []
     for arm, used in arms.items():
-        losses = full if arm == "all" else held_out(rows, field, used, penalty=penalty)
+        losses = full if arm == "all" else _bits(held_out(rows, field, used, penalty=penalty), rows[field])
         gain = losses - full
         error = np.sqrt((weight**2 * (gain - (weight * gain).sum()) ** 2).sum())
         row = {"field": field, "predictors": arm, "n": len(rows), "log_loss_bits": (weight * losses).sum()}
@@ -244,8 +299,12 @@ def coefficients(models: dict[str, Model], scores: pd.DataFrame) -> pd.DataFrame
     return pd.DataFrame(found)
 
 
-def margins(tables: dict[str, pd.DataFrame], models: dict[str, Model]) -> pd.DataFrame:
-    """Two-way margins with n >= MIN_N: predictor x predictor and outcome x predictor; fitted before calibration."""
+def margins(tables: dict[str, pd.DataFrame], models: dict[str, Model], unseen: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Two-way margins with n >= MIN_N: predictor x predictor, and outcome x predictor beside what the model says.
+
+    Both model shares are before the calibration to national shares. `held_out_share` sums the chances that models
+    gave respondents whom they had not seen; `held_out_error` is the standard error of share - held_out_share.
+    """
     found = []
     for field, rows in tables.items():
         model, weight = models[field], rows["weight"] / rows["weight"].sum()
@@ -259,8 +318,35 @@ def margins(tables: dict[str, pd.DataFrame], models: dict[str, Model]) -> pd.Dat
             for (level_a, level_b), count in n[n >= MIN_N].items():
                 in_b = rows[b] == level_b
                 row = {"table": field, "row": a, "row_value": level_a, "column": b, "column_value": level_b, "n": count}
-                expected = fitted.loc[in_b, level_a].sum() if a == field else np.nan
-                found.append({**row, "share": share[level_a, level_b], "fitted_share": expected})
+                row |= {"share": share[level_a, level_b], "column_share": weight[in_b].sum()}
+                if a == field:
+                    missed = weight[in_b] * ((rows.loc[in_b, field] == level_a) - unseen[field].loc[in_b, level_a])
+                    row |= {"fitted_share": fitted.loc[in_b, level_a].sum()}
+                    row |= {"held_out_share": share[level_a, level_b] - missed.sum()}
+                    row |= {"held_out_error": np.sqrt((missed**2).sum())}
+                found.append(row)
+    return pd.DataFrame(found).assign(source=SOURCE)
+
+
+def calibration(rows: pd.DataFrame, field: str, unseen: pd.DataFrame) -> pd.DataFrame:
+    """Held-out calibration by group: the answers of each group beside the chances of respondents not seen.
+
+    Groups are the levels of each predictor and of each pair of predictors, whose interaction the model lacks. Of
+    every group and outcome with n >= MIN_N, z is observed less expected over its standard error: were the model
+    true, the root mean square would be near 1 and one in twenty beyond 1.96.
+    """
+    found, weight = [], rows["weight"]
+    for by in [*((name,) for name in FIELDS[field]), *combinations(FIELDS[field], 2)]:
+        z = []
+        for _, group in rows.groupby(list(by)):
+            for outcome in unseen:
+                is_it = group[field] == outcome
+                missed = weight[group.index] * (is_it - unseen.loc[group.index, outcome])
+                if is_it.sum() >= MIN_N:
+                    z.append(missed.sum() / np.sqrt((missed**2).sum()))
+        z = np.array(z)
+        row = {"field": field, "groups": " x ".join(by), "n_cells": len(z), "n_beyond": int((np.abs(z) > 1.96).sum())}
+        found.append(row | {"root_mean_square_z": np.sqrt((z**2).mean())})
     return pd.DataFrame(found).assign(source=SOURCE)
 
 
@@ -275,25 +361,28 @@ def main() -> None:
     """Fit, score, calibrate, write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="folder of the source cross-tables")
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent, help="where the four tables are written")
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent, help="where the five tables are written")
     options = parser.parse_args()
     tables = {field: respondents(options.folder, field) for field in FIELDS}
     targets = national(options.folder)
-    models, scores = {}, []
+    models, unseen, scores = {}, {}, []
     for field, rows in tables.items():
         penalty = best_penalty(rows, field, FIELDS[field], n_folds=N_FOLDS)
         models[field] = Model(rows, field, FIELDS[field], penalty=penalty)
-        scores.append(score(rows, field, penalty=penalty))
+        unseen[field] = held_out(rows, field, FIELDS[field], penalty=None)
+        scores.append(score(rows, field, unseen[field], penalty=penalty))
     people = tables["religion"]
     for field, following in (("religion", "ideology"), ("ideology", "political_views"), ("political_views", None)):
         models[field].calibrate(people, targets[targets["field"] == field])
         if following:
             people = spread(people, models[field], FIELDS[following])
     scores = pd.concat(scores, ignore_index=True)
+    by_group = pd.concat([calibration(tables[field], field, unseen[field]) for field in FIELDS])
     written = {
         "chain_coefficients": coefficients(models, scores.round(4)),
         "chain_scores": scores.round(4),
-        "chain_margins": margins(tables, models).round(5),
+        "chain_calibration": by_group.round(3),
+        "chain_margins": margins(tables, models, unseen).round(5),
         "national_margins": targets.round(4),
     }
     for name, table in written.items():

@@ -1,8 +1,9 @@
 """The simulated respondents: a random-utility world with known truth behind the OpenAI chat protocol.
 
 `world` holds the numbers (all parameters in `world.yaml`), `sentences` the texts (`bank.yaml`), `minds` what a
-model perceives and how likely it is to choose, `roles` one handler per template, `app` the protocol, `truth` what
-a statistic is worth on average. Only `cli` starts it; nothing else of the library imports it.
+model perceives and how likely it is to choose, `roles` one handler per template, `protocol` one request and its
+reply as the wire has them, `truth` what a statistic is worth on average. `app` serves them, `batches` as files too,
+and `faults` misbehaves on demand. Only `cli` starts it; nothing else of the library imports it.
 """
 
 from __future__ import annotations
@@ -11,13 +12,15 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
+_SERVER = {"app.py", "batches.py", "faults.py"}  # these carry replies and change none
+
 
 @cache
 def version() -> str:
     """A short hash of everything in this package that can change a reply: its code, its world, its sentences."""
     found = hashlib.sha256()
     for path in sorted(Path(__file__).parent.iterdir()):
-        if path.suffix in {".py", ".yaml"}:
+        if path.suffix in {".py", ".yaml"} and path.name not in _SERVER:
             text = path.read_bytes().replace(b"\r\n", b"\n")
             found.update(path.name.encode() + b"\0" + text + b"\0")
     return found.hexdigest()[:12]

@@ -12,9 +12,7 @@ import numpy as np
 
 from persona_lib.simulator.forms import parse_description
 from persona_lib.simulator.sentences import load_bank
-from persona_lib.simulator.world import Model, choice_probability, load, logistic
-
-MOST_SENTENCES = 6  # of an answer: what the critic's best reachable answer is made of
+from persona_lib.simulator.world import Model, load, logistic
 
 
 def model(name: str) -> Model:
@@ -47,22 +45,11 @@ def stand(description: str, who: Model, *, sample: int = 0) -> np.ndarray:
 def prefer_first(description: str, first: str, second: str, who: Model, *, sample: int = 0) -> float:
     """Chance that a model, in the place of a described person, chooses the text shown first.
 
-    No description is the representative person. 0.5 where the two texts are the same and the model has no bias.
+    No description is the representative person.
     """
-    world = load()
-    vectors, words = zip(*(load_bank().vector(text) for text in (first, second)), strict=True)
+    (one, n_one), (other, n_other) = (load_bank().vector(text) for text in (first, second))
     position = stand(description, who, sample=sample)
-    difference = world.utility(position, vectors[0], words[0]) - world.utility(position, vectors[1], words[1])
-    difference += who.self_preference * float(world.habit[who.name] @ (vectors[0] - vectors[1]))
-    return float(
-        choice_probability(
-            difference,
-            noise=who.noise,
-            position_bias=who.position_bias,
-            more_words=words[0] - words[1],
-            verbosity_bias=who.verbosity_bias,
-        )
-    )
+    return float(load().chance_first(position, one, other, who, more_words=n_one - n_other))
 
 
 def quality(description: str, answer: str, who: Model) -> float:
@@ -77,7 +64,9 @@ def quality(description: str, answer: str, who: Model) -> float:
 
 @lru_cache(maxsize=20_000)
 def _best(description: str, name: str) -> float:
-    return max(1e-9, load_bank().best(stand(description, load().models[name]), MOST_SENTENCES))
+    return max(
+        1e-9, load_bank().best(stand(description, load().models[name]), load().parameters["critic"]["sentences"])
+    )
 
 
 def accept(description: str, answer: str, who: Model) -> float:

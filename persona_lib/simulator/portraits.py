@@ -28,7 +28,7 @@ def _cuts() -> re.Pattern:
 def drop_chance(attribute: str, who: Model) -> float:
     """Chance that a summary by this model leaves an attribute out."""
     chances = load().parameters["dropped"]
-    return min(0.95, chances.get(attribute, chances["default"]) * who.drop_factor)
+    return min(load().parameters["drop_most"], chances.get(attribute, chances["default"]) * who.drop_factor)
 
 
 def summarise(lines: Mapping[str, str], who: Model, digest: bytes) -> str:

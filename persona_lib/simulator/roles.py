@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from persona_lib.simulator import minds, portraits, topics, writing
 from persona_lib.simulator.forms import Forms, parse_description
-from persona_lib.simulator.sentences import phrases
-from persona_lib.simulator.world import Model, choose, load, uniform
+from persona_lib.simulator.sentences import phrase, phrases
+from persona_lib.simulator.world import Model, load, uniform
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def critique_neutral(call: Call) -> str:
 
 def _critique(call: Call, *, prefers_short: bool) -> str:
     persona = call.slots["persona"]
-    return writing.critique(persona, call.slots["answer"], call.who, prefers_short=prefers_short)
+    return writing.critique(persona, call.slots["answer"], call.who, call.digest, prefers_short=prefers_short)
 
 
 def revise(call: Call) -> str:
@@ -106,7 +106,7 @@ def judge(call: Call) -> str:
     chance = minds.prefer_first(
         call.slots.get("persona", ""), call.slots["answer_a"], call.slots["answer_b"], call.who, sample=call.sample
     )
-    return json.dumps({"choice": "A" if choose(chance, call.uniform("choice")) else "B"})
+    return json.dumps({"choice": "A" if call.uniform("choice") < chance else "B"})
 
 
 def answer_output_only(call: Call) -> str:
@@ -116,7 +116,7 @@ def answer_output_only(call: Call) -> str:
 
 def answer_chain_of_thought(call: Call) -> str:
     aim = writing.personal(call.slots["persona"], call.who, "steps")
-    steps = writing.steps(aim, call.slots["prompt"])
+    steps = writing.steps(aim, call.slots["prompt"], call.digest)
     return f"{steps}\nANSWER:\n" + writing.answer(call.slots["prompt"], aim, call.who, call.digest)
 
 
@@ -131,11 +131,11 @@ def answer_from_summary(call: Call) -> str:
 
 def examine(call: Call) -> str:
     persona, text = call.slots["persona"], call.slots["answer"]
-    passed = bool(choose(minds.accept(persona, text, call.who), call.uniform("verdict")))
-    if passed:
-        return json.dumps({"needs_revision": False, "reason": "The answer suits this person as it stands."})
+    if call.uniform("verdict") < minds.accept(persona, text, call.who):
+        return json.dumps({"needs_revision": False, "reason": phrase("examined", "suits", call.digest)})
     d, direction = minds.losses(persona, text, call.who)[0]
-    reason = f"This person would want an answer that {writing.pole(d, direction)[1]}."
+    adjective, what = writing.pole(d, direction)
+    reason = phrase("examined", "lacks", call.digest, adjective=adjective, what=what)
     return json.dumps({"needs_revision": True, "reason": reason})
 
 

@@ -4,34 +4,44 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache, lru_cache
 
-from persona_lib.simulator.sentences import phrases
+from persona_lib.simulator.sentences import phrases, subjects
 from persona_lib.simulator.world import uniform
 
 _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 _OTHERS = {"i": "you", "me": "you", "my": "your", "mine": "yours", "myself": "yourself", "am": "are"}
 _ABOUT = re.compile(
-    r"\b(?:think|feel|feelings|opinions?|views?|thoughts?|stance|position|know|talk|hear|argue|beliefs?|believe|"
-    r"attitude|advice|arguments?|case|future|point|meaning|purpose|debate|chat)\s+"
-    r"(?:about|of|on|regarding|in|for|against|towards?)\s+(.+)",
+    r"\b(?:think|feel|feelings|opinions?|views?|thoughts?|stance|know|talk|hear|argue|beliefs?|believe|attitude|advice|"
+    r"arguments?|debate|chat|complain(?: too much)?)\s+(?:about|of|on|regarding|in|for|against|towards?)\s+(.+)",
     re.I,
 )
+_OBJECT = re.compile(r"\b(?:discuss|explain|describe|summarise|summarize|compare|argue)\s+(.+)", re.I)
+_BELIEF = re.compile(r"^(?:do|would|did)\s+you\s+(?:\w+ly\s+)?(?:think|believe|say)\s+(?:that\s+)?(.+)", re.I)
+_IT_IS = re.compile(r"^(?:is|was|would|how\b.*)\b.*?\bit\b.*?\bto\s+([a-z]+)\b(.*)", re.I)
 _TO_DO = re.compile(r"\bto\s+([a-z]+)\b(.*)", re.I)
 _WHAT_IS = re.compile(r"^(?:what|who)(?:\s+(?:is|are|was|were)|['’]s)\s+(.+)", re.I)
-_YOURS = re.compile(r"\b(?:do|should|could|would|can|will|must)\s+(?:i|you|we|one)\s+([a-z]+)\b(.*)", re.I)
-_VERDICT = re.compile(r"(?:should|is|are|do|does|did|was|were|has|have|would|could|can(?! you))\b(?! there)", re.I)
+_YOURS = re.compile(r"\b(?:do|should|could|would|can|will|must)\s+(?:i|you|we|one)\s+(?:ever\s+)?([a-z]+)\b(.*)", re.I)
 _THAT = re.compile(r"^(?:is|was|does|would)\s+it\b.*?\s(?:that|if|when)\s+(.+)", re.I)
-_CLAUSE = re.compile(r"^(why\s+)?(should|would|could|can|will|must|do|does|is|are|was|were)\s+(.+)", re.I)
+_CLAUSE = re.compile(r"^(why\s+)?(should|would|could|can|will|must|do|does|did|is|are|was|were)\s+(.+)", re.I)
+_STATES = frozenset({"is", "are", "was", "were"})
+_VAGUE = frozenset({"be", "have", "get", "think", "say", "know", "blame", "believe", "do", "like", "need", "want"})
+_ADVERBS = frozenset({"still", "ever", "really", "just", "also", "always", "never", "both", "often", "all"})
+_PLACED = frozenset(
+    {"in", "of", "on", "at", "for", "with", "from", "by", "to", "as", "during", "about", "against", "between", "within"}
+)
+_DETERMINERS = frozenset({"a", "an", "the"})
+_RELATIVE = frozenset({"who", "that", "which", "whose"})
+_VERDICT = re.compile(r"(?:should|is|are|do|does|did|was|were|has|have|would|could|can(?! you))\b(?! there)", re.I)
 
 
 @lru_cache(maxsize=20_000)
 def topic_phrase(prompt: str) -> str:
     """A noun phrase for what a prompt asks about.
 
-    Taken from the last question of the prompt by a few patterns, otherwise its longest run of telling words; "this
-    question" where there is none. Free of full stops, question marks and quotation marks.
+    Taken from the last question of the prompt by a few patterns; where none fits, a name of the prompt's subject.
+    Free of full stops, question marks and quotation marks.
 
     Examples
     --------
@@ -46,20 +56,29 @@ def topic_phrase(prompt: str) -> str:
     asked = next((s for s in reversed(sentences) if "?" in s), sentences[0] if sentences else "")
     asked = " ".join(re.sub(r"[\"“”<>{}\[\]()*_#|`]", " ", asked[:600]).split()).strip(" .?!,;:")
     asked = re.sub(r"^(?:well|so|hi|hello|hey|please|and|but|ok|okay)\b[\s,]+", "", asked, flags=re.I)
-    found = ""
-    if (about := _ABOUT.search(asked)) is not None:
-        found = _noun_phrase(about.group(1))
-    if not found and (yours := _YOURS.search(asked)) is not None:
-        found = _doing(yours.group(1), yours.group(2))
-    if not found and (to_do := _TO_DO.search(asked)) is not None:
-        found = _doing(to_do.group(1), to_do.group(2))
-    if not found and (that := _THAT.match(asked)) is not None:
-        found = _cut(["the", "idea", "that", *_clause(that.group(1))], 15)
-    if not found and (clause := _CLAUSE.match(asked)) is not None:
-        found = _question("why" if clause.group(1) else "whether", clause.group(2).lower(), clause.group(3))
-    if not found and (what := _WHAT_IS.match(asked)) is not None:
-        found = _noun_phrase(what.group(1))
-    return found or _longest_run(asked) or "this question"
+    return next(filter(None, _readings(asked)), "") or subjects()[subject_of(prompt)]["name"][1]
+
+
+def _readings(asked: str) -> Iterator[str]:
+    """What each pattern makes of a question, '' where it does not fit."""
+    if found := _ABOUT.search(asked):
+        yield _noun_phrase(found[1])
+    if found := _BELIEF.match(asked):
+        yield _cut(["the", "idea", "that", *_clause(found[1], but=_RELATIVE | {"and"})], 16)
+    if found := _YOURS.search(asked):
+        yield _doing(found[1], found[2], known=False)
+    if found := _IT_IS.match(asked):
+        yield _doing(found[1], found[2], known=False, vague=True)
+    if found := _TO_DO.search(asked):
+        yield _doing(found[1], found[2], known=True)
+    if found := _THAT.match(asked):
+        yield _cut(["the", "idea", "that", *_clause(found[1], but=_RELATIVE | {"and"})], 16)
+    if found := _CLAUSE.match(asked):
+        yield _question("why" if found[1] else "whether", found[2].lower(), found[3])
+    if found := _OBJECT.search(asked):
+        yield _noun_phrase(found[1])
+    if found := _WHAT_IS.match(asked):
+        yield _noun_phrase(found[1])
 
 
 @cache
@@ -75,11 +94,11 @@ def _cut(words: Sequence[str], most: int) -> str:
     return " ".join(kept)
 
 
-def _clause(text: str) -> list[str]:
-    """The words up to the next clause."""
+def _clause(text: str, but: frozenset[str] = frozenset()) -> list[str]:
+    """The words up to the next clause; words of `but` open none."""
     words = []
     for word in _WORD.findall(re.split(r"[,;:.!?]", text.strip())[0]):
-        if word.lower() in _listed("next_clause") and words:
+        if word.lower() in _listed("next_clause") - but and words:
             break
         words.append(word)
     return words
@@ -87,45 +106,69 @@ def _clause(text: str) -> list[str]:
 
 def _noun_phrase(text: str) -> str:
     words = _clause(text)
-    if not words or words[0].lower() in {"it", "that", "this", "to", "i", "you", "we", "he", "she", "they"}:
+    if not words or words[0].lower() in {"it", "that", "this", "to", "i", "you", "we", "he", "she", "they", "how"}:
         return ""
     return _cut(words, 7)
 
 
-def _doing(verb: str, rest: str) -> str:
-    """`lying to your parents` from `lie` and `to my parents`; nothing for a verb that says too little."""
-    if verb.lower() not in _listed("verbs") - {"be", "have", "get", "think", "say", "know", "blame", "believe"}:
+def _doing(verb: str, rest: str, *, known: bool, vague: bool = False) -> str:
+    """`lying to your parents` from `lie` and `to my parents`; nothing for what is no verb, or says too little.
+
+    known: the verb must be of the list. vague: `be` and its like will do if something follows.
+    """
+    verb, words = verb.lower(), _clause(rest)
+    if verb in _VAGUE and not (vague and words) or verb in (_listed("stop") - _listed("verbs")):
         return ""
-    return _cut([_gerund(verb.lower()), *_clause(rest)], 10)
+    if not known and verb not in _listed("verbs") and verb.endswith(("er", "est", "ly")):
+        return ""
+    if known and (verb not in _listed("verbs") or not words):
+        return ""
+    return _cut([_gerund(verb), *words], 10)
 
 
 def _question(asks: str, auxiliary: str, text: str) -> str:
     """`the question whether X should Y` from `should` and `X Y`; nothing where X's end is not found."""
-    words = _clause(text)
-    if not words or words[0].lower() in {"i", "it", "there", "you", "we", "this", "that"}:
+    words = _clause(text, but=_RELATIVE)
+    if len(words) < 2 or words[0].lower() in {"i", "it", "there", "you", "we", "this", "that"}:
         return ""
-    begins = _listed("predicates") if auxiliary in {"is", "are", "was", "were"} else _listed("verbs")
-    is_state = auxiliary in {"is", "are", "was", "were"}
-    after = [*words[1:], ""]
-    end = next(
-        (
-            i
-            for i, word in enumerate(words[:7])
-            if i and (word.lower() in begins or (is_state and _is_bent(word) and after[i] not in {"a", "an"}))
-        ),
-        0,
-    )
-    if len(words) == 2 and is_state:
-        end = 1
+    end = _end_of_subject(words, is_state=auxiliary in _STATES)
     if not end:
         return ""
-    subject = [words[0].lower() if words[0].lower() in _listed("stop") else words[0], *words[1:end]]
-    helper, rest = [auxiliary], words[end:]
-    if auxiliary == "do":
-        helper = []
-    elif auxiliary == "does":
-        helper, rest = [], [rest[0] + ("es" if rest[0].endswith(("s", "sh", "ch", "x", "o")) else "s"), *rest[1:]]
-    return _cut(["the", "question", asks, *subject, *helper, *rest], 15)
+    subject, rest = words[:end], words[end:]
+    while len(subject) > 1 and subject[-1].lower() in _ADVERBS:
+        rest.insert(0, subject.pop())
+    if subject[0].lower() in _listed("stop"):
+        subject[0] = subject[0].lower()
+    helper = [] if auxiliary in {"do", "does"} else [auxiliary]
+    if auxiliary == "does":
+        at = next((i for i, word in enumerate(rest) if word.lower() not in _ADVERBS), 0)
+        rest[at] = _third_person(rest[at])
+    whole = ["the", "question", asks, *subject, *helper, *rest]
+    return _cut(whole[:-2], 18) + " worth it" if whole[-2:] == ["worth", "it"] else _cut(whole, 18)
+
+
+def _third_person(verb: str) -> str:
+    if verb == "have":
+        return "has"
+    return verb + ("es" if verb.endswith(("s", "sh", "ch", "x", "o")) else "s")
+
+
+def _end_of_subject(words: Sequence[str], *, is_state: bool) -> int:
+    """How many words the subject of a question has, read after its auxiliary; 0 if that is not clear."""
+    low = [word.lower() for word in words]
+    relative = next((i for i, word in enumerate(low) if word in _RELATIVE), len(low))
+    places = [*range(1, relative), *range(relative + 3, len(low))]
+    if not is_state and "be" in low[1:]:
+        return low.index("be", 1)
+    for i in places:
+        if words[i][0].isupper() or low[i - 1] in _DETERMINERS | _PLACED:
+            continue
+        if not is_state and low[i] in _listed("verbs") and "-" not in low[i - 1]:
+            return i
+        is_told = low[i] in _listed("predicates") or (_is_bent(low[i]) and low[(i + 1) % len(low)] not in {"a", "an"})
+        if is_state and is_told and low[i] not in _PLACED and (i > 1 or not low[0].endswith("ing")):
+            return i
+    return len(low) - 1 if is_state and len(low) <= 8 else 0
 
 
 def _is_bent(word: str) -> bool:
@@ -133,33 +176,45 @@ def _is_bent(word: str) -> bool:
     return len(word) > 4 and word.endswith(("ing", "ed", "ier"))
 
 
-def _longest_run(text: str) -> str:
-    """The longest run of words none of which is a stop word, at most four of them, the later of equals."""
-    best, run = [], []
-    for word in [*_WORD.findall(text), "the"]:
-        if word.lower() in _listed("stop"):
-            if len(run) >= len(best):
-                best = run
-            run = []
-        else:
-            run = [*run, word][-4:]
-    return _cut(best, 4)
-
-
 def _gerund(verb: str) -> str:
     """The -ing form of a verb of the list.
 
     Examples
     --------
-    >>> [_gerund(v) for v in ("lie", "ban", "eat", "make", "quit")]
-    ['lying', 'banning', 'eating', 'making', 'quitting']
+    >>> [_gerund(v) for v in ("lie", "ban", "eat", "make", "quit", "travel")]
+    ['lying', 'banning', 'eating', 'making', 'quitting', 'travelling']
     """
     if verb.endswith("ie"):
         return verb[:-2] + "ying"
     if verb.endswith("e") and not verb.endswith("ee"):
         return verb[:-1] + "ing"
+    if re.search(r"[^e]el$", verb):
+        return verb + "ling"
     short = re.fullmatch(r"(?:[^aeiou]|qu)*[aeiou][bdgklmnprt]", verb)
     return verb + verb[-1] * bool(short) + "ing"
+
+
+@lru_cache(maxsize=20_000)
+def subject_of(prompt: str) -> str:
+    """The subject, a key of `subjects.yaml`, most of whose words a prompt holds; the first of equals, `life` if none.
+
+    Examples
+    --------
+    >>> subject_of("Should vaccines be mandatory?"), subject_of("Why?")
+    ('health', 'life')
+    """
+    words = _stems(prompt)
+    counts = {subject: len(words & found) for subject, found in _subject_words().items()}
+    return max(counts, key=counts.get)
+
+
+@cache
+def _subject_words() -> dict[str, frozenset[str]]:
+    listed = phrases()["topic_words"]
+    return {
+        subject: frozenset(_stems(" ".join(word for name in spec["words"] for word in listed[name])))
+        for subject, spec in subjects().items()
+    }
 
 
 def classify(prompt: str, topics: Sequence[str], error: float) -> tuple[bool, str]:

@@ -20,7 +20,6 @@ import yaml
 from persona_lib.streams import generator
 
 BIG_FIVE = ("openness", "conscientiousness", "extraversion", "agreeableness", "neuroticism")
-_LEVELS = {"low": -1.2, "average": 0.0, "high": 1.2}
 _TRAIT = re.compile(r"(low|average|high)\s+(openness|conscientiousness|extraversion|agreeableness|neuroticism)")
 _TRAIT_FIRST = re.compile(
     r"(openness|conscientiousness|extraversion|agreeableness|neuroticism)\s*(?:is|[:=(-])?\s*(low|average|high)"
@@ -94,32 +93,35 @@ class World:
         if attribute not in self.weights or value in self.silent:
             return np.zeros(len(self.dimensions))
         if attribute == "big_five" and (levels := big_five_levels(value)):
-            parts = [level * self._draw("slope", reader, trait) for trait, level in levels.items()]
+            scores = self.parameters["big_five_scores"]
+            parts = [scores[level] * self._draw("slope", reader, trait) for trait, level in levels.items()]
             return np.sum(parts, axis=0) / math.sqrt(len(BIG_FIVE))
-        order = self.parameters["ordered"].get(attribute)
+        order, limit = self.parameters["ordered"].get(attribute), self.parameters["score_limit"]
         if order is not None and (score := ordered_score(value, **order)) is not None:
-            return score * self._draw("slope", reader, attribute)
+            return min(limit, max(-limit, score)) * self._draw("slope", reader, attribute)
         return self._draw("effect", reader, attribute, value)
 
-    def effects(self, attribute: str, values: Sequence[str]) -> np.ndarray:
+    def effects(self, attribute: str, values: Sequence[str], reader: str = "") -> np.ndarray:
         """`effect` of many values, one row each; every distinct value is looked up once."""
         distinct, back = np.unique(np.asarray(values, dtype=object).astype(str), return_inverse=True)
-        return np.array([self.effect(attribute, value) for value in distinct])[back]
+        return np.array([self.effect(attribute, value, reader) for value in distinct])[back]
+
+    def parts(self, lines: Mapping[str, str], model: Model | None = None) -> dict[str, np.ndarray]:
+        """What each attribute shown adds to a position; with a model, as that model reads it."""
+        found = {}
+        for attribute, value in lines.items():
+            if attribute in self.weights:
+                effect = self.effect(attribute, value)
+                if model is not None:
+                    effect = model.skill * effect
+                    if model.misreading:
+                        effect = effect + model.misreading * self.effect(attribute, value, model.name)
+                found[attribute] = self.weights[attribute] * effect
+        return found
 
     def own_part(self, lines: Mapping[str, str], model: Model | None = None) -> np.ndarray:
-        """The weighted sum of the effects of the attributes shown; with a model, as that model reads it."""
-        found = np.zeros(len(self.dimensions))
-        for attribute, value in lines.items():
-            weight = self.weights.get(attribute)
-            if weight is None:
-                continue
-            effect = self.effect(attribute, value)
-            if model is not None:
-                effect = model.skill * effect
-                if model.misreading:
-                    effect = effect + model.misreading * self.effect(attribute, value, model.name)
-            found += weight * effect
-        return found
+        """The sum of the `parts`; zero where nothing is shown."""
+        return sum(self.parts(lines, model).values(), np.zeros(len(self.dimensions)))
 
     def position(self, lines: Mapping[str, str], model: Model | None = None, attention: float = 1.0) -> np.ndarray:
         """Where a person described by these lines stands: the shared part and, times attention, the own part.
@@ -134,13 +136,20 @@ class World:
         """
         return self.shared + attention * self.own_part(lines, model)
 
-    def positions(self, columns: Mapping[str, Sequence[str]]) -> np.ndarray:
-        """`position` of many persons at once, one row each, from one sequence of values per attribute."""
-        found = 0.0
+    def parts_in_bulk(self, columns: Mapping[str, Sequence[str]], model: Model | None = None) -> dict[str, np.ndarray]:
+        """`parts` of many persons at once: one row each, from one sequence of values per attribute."""
+        found = {}
         for attribute, values in columns.items():
             if attribute in self.weights:
-                found = found + self.weights[attribute] * self.effects(attribute, values)
-        return self.shared + found
+                effects = self.effects(attribute, values)
+                if model is not None:
+                    effects = model.skill * effects + model.misreading * self.effects(attribute, values, model.name)
+                found[attribute] = self.weights[attribute] * effects
+        return found
+
+    def positions(self, columns: Mapping[str, Sequence[str]], model: Model | None = None) -> np.ndarray:
+        """`position` of many persons at once, one row each, from one sequence of values per attribute."""
+        return self.shared + sum(self.parts_in_bulk(columns, model).values())
 
     def taste(self, model: Model, sample: int, whose: str) -> np.ndarray:
         """A rater's own taste; zero for a model without. Another sample, or another persona, is another rater."""
@@ -152,37 +161,59 @@ class World:
         """position . vector - length_cost x words / 100; broadcasts over leading axes."""
         return np.sum(position * vector, axis=-1) - self.length_cost * np.asarray(n_words) / 100
 
+    def chance_first(
+        self,
+        positions: np.ndarray,
+        vectors_a: np.ndarray,
+        vectors_b: np.ndarray,
+        who: Model,
+        *,
+        more_words: np.ndarray | float = 0.0,
+    ) -> np.ndarray:
+        """Chance that a model, standing at a position, chooses answer a, which it is shown first, over answer b.
 
-def choice_probability(
-    difference: np.ndarray,
-    *,
-    noise: np.ndarray | float,
-    position_bias: np.ndarray | float,
-    more_words: np.ndarray | float = 0.0,
-    verbosity_bias: np.ndarray | float = 0.0,
-) -> np.ndarray:
-    """Chance that the answer shown first is chosen.
+        logistic(d / noise + position_bias), where d is the utility of a minus that of b, plus self_preference times
+        the same difference at the model's own habit, plus verbosity_bias x more_words / 100.
 
-    logistic((difference + verbosity_bias x more_words / 100) / noise + position_bias), where difference is the
-    first answer's utility minus the second's and more_words its words minus the second's. 0.5 where both answers
-    are alike and there is no bias.
+        Parameters
+        ----------
+        positions, vectors_a, vectors_b : one number per dimension on the last axis; the leading axes broadcast
+        who : whose noise and biases
+        more_words : words of a minus words of b
 
-    Examples
-    --------
-    >>> float(choice_probability(0.0, noise=0.2, position_bias=0.0))
-    0.5
-    """
-    return logistic((difference + verbosity_bias * more_words / 100) / noise + position_bias)
+        Returns
+        -------
+        In [0, 1], one per leading index. logistic(position_bias) where both answers are alike.
+
+        Examples
+        --------
+        >>> w = load()
+        >>> here = np.zeros(10)
+        >>> round(float(w.chance_first(w.shared, here, here, w.models["sim-small"])), 3)  # logistic(0.5)
+        0.622
+        """
+        pull = np.asarray(positions) + who.self_preference * self.habit[who.name]
+        difference = np.einsum("...d,...d->...", pull, np.asarray(vectors_a) - np.asarray(vectors_b))
+        difference = difference + (who.verbosity_bias - self.length_cost) / 100 * np.asarray(more_words)
+        return logistic(difference / who.noise + who.position_bias)
+
+    def choose(
+        self,
+        positions: np.ndarray,
+        vectors_a: np.ndarray,
+        vectors_b: np.ndarray,
+        who: Model,
+        *,
+        uniform: np.ndarray | float,
+        more_words: np.ndarray | float = 0.0,
+    ) -> np.ndarray:
+        """True where answer a, shown first, is chosen: `uniform` in [0, 1) falls below `chance_first`."""
+        return np.asarray(uniform) < self.chance_first(positions, vectors_a, vectors_b, who, more_words=more_words)
 
 
 def logistic(x: np.ndarray | float) -> np.ndarray:
     """1 / (1 + exp(-x)), without overflow."""
     return 0.5 * (1 + np.tanh(0.5 * np.asarray(x, dtype=float)))
-
-
-def choose(probability: np.ndarray, uniform: np.ndarray) -> np.ndarray:
-    """True where the first answer is taken: a uniform number in [0, 1) falls below the probability."""
-    return np.asarray(uniform) < probability
 
 
 def uniform(digest: bytes, purpose: str) -> float:
@@ -195,43 +226,43 @@ def ordered_score(
     *,
     center: float = 0.0,
     scale: float = 1.0,
-    log: bool = False,
+    log_floor: float | None = None,
     steps: Sequence[str] = (),
     order: Sequence[int] = (),
 ) -> float | None:
-    """The score of an ordered attribute's value, within -2.5 and 2.5; None where it cannot be read.
+    """The score of an ordered attribute's value; None where it cannot be read. `world.yaml` says what the keys mean.
 
     Examples
     --------
     >>> ordered_score("65 years", center=47, scale=18)
     1.0
-    >>> ordered_score("Very well", steps=["not well", "very well", "well"], order=[0, 2, 1])
+    >>> ordered_score("Very well", steps=["not well", "very well", "well"], order=[0, 2, 1], scale=1.5)
     1.5
     """
     if steps:
         for step, rank in zip(steps, order, strict=True):
             if step in value.casefold():
-                return -1.5 + 3.0 * rank / max(order)
+                return scale * (2.0 * rank / max(order) - 1.0)
         return None
     if (number := re.search(r"-?\d+(?:\.\d+)?", value.replace(",", "").replace("$", ""))) is None:
         return None
     amount = float(number.group())
-    if log:
-        amount = math.log(max(amount, 1000.0))
-    return min(2.5, max(-2.5, (amount - center) / scale))
+    if log_floor is not None:
+        amount = math.log(max(amount, log_floor))
+    return (amount - center) / scale
 
 
-def big_five_levels(value: str) -> dict[str, float]:
-    """The score of each of the five traits that the text names; empty where it names none.
+def big_five_levels(value: str) -> dict[str, str]:
+    """The level (low, average, high) of each of the five traits that the text names; empty where it names none.
 
     Examples
     --------
-    >>> big_five_levels("high openness, low neuroticism")["openness"]
-    1.2
+    >>> big_five_levels("high openness, low neuroticism")
+    {'openness': 'high', 'neuroticism': 'low'}
     """
     text = value.casefold()
-    found = {trait: _LEVELS[level] for level, trait in _TRAIT.findall(text)}
-    return found or {trait: _LEVELS[level] for trait, level in _TRAIT_FIRST.findall(text)}
+    found = {trait: level for level, trait in _TRAIT.findall(text)}
+    return found or dict(_TRAIT_FIRST.findall(text))
 
 
 def _models(declared: Mapping) -> dict[str, Model]:
@@ -247,7 +278,13 @@ def _models(declared: Mapping) -> dict[str, Model]:
     return models
 
 
+def declared(name: str) -> dict:
+    """What a YAML file of this package holds."""
+    text = Path(__file__).with_name(name).read_text("utf-8")
+    return yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+
+
 @cache
 def load() -> World:
     """The world of `world.yaml`, read once."""
-    return World(yaml.safe_load(Path(__file__).with_name("world.yaml").read_text("utf-8")))
+    return World(declared("world.yaml"))

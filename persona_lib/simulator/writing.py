@@ -3,38 +3,65 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from functools import lru_cache
 
 import numpy as np
 
 from persona_lib.simulator.forms import labels, parse_description
 from persona_lib.simulator.minds import losses, own_part, stand
-from persona_lib.simulator.sentences import SLOT, load_bank, mention, split
-from persona_lib.simulator.topics import topic_phrase
+from persona_lib.simulator.sentences import TOPIC, load_bank, phrase, split
+from persona_lib.simulator.topics import subject_of, topic_phrase
 from persona_lib.simulator.world import Model, load, uniform
 from persona_lib.streams import generator
 
-SHORTER = "Say it in fewer words."
+SHORTER, REJECTS = "Say it in fewer words.", "What does not:"
 _QUOTED = re.compile(r"“([^”]*)”")
-_RANK_WEIGHTS = (1.0, 0.85, 0.7, 0.6, 0.5, 0.4, 0.3)
 
 
 @lru_cache(maxsize=5_000)
 def _fit(prompt: str) -> np.ndarray:
     """How well each sentence of the bank happens to suit a prompt, for everybody alike."""
-    draw = generator(load().seed, "simulator.fit", prompt).standard_normal(len(load_bank().say))
+    draw = generator(load().seed, "simulator.fit", prompt).standard_normal(len(load_bank().wordings))
     return draw * load().parameters["writing"]["fit"]
 
 
+def _better(
+    sentences: list[str],
+    i: int,
+    known: int | None,
+    aim: np.ndarray,
+    scores: np.ndarray,
+    prompt: str,
+    digest: bytes,
+    *,
+    spare: int,
+) -> tuple[int, str] | None:
+    """The best sentence of its kind that serves an aim better than sentence i and is at most `spare` words longer."""
+    bank, topic = load_bank(), topic_phrase(prompt)
+    members = np.flatnonzero(bank.kind == ("body" if known is None else bank.kind[known]))
+    gains = np.round(bank.vectors[members] @ aim - aim @ bank.vector(sentences[i])[0], 9)
+    members = members[(gains > 0) & np.isfinite(scores[members])]
+    used = Counter({TOPIC: sum(topic in s for s in sentences[:i] + sentences[i + 1 :])})
+    room = len(sentences[i].split()) + spare
+    for j in members[np.argsort(-scores[members], kind="stable")]:
+        said = bank.word(int(j), topic, subject_of(prompt), digest, used.copy())
+        if len(said.split()) <= room:
+            return int(j), said
+    return None
+
+
 def _wander(who: Model, digest: bytes) -> np.ndarray:
-    return generator(load().seed, "simulator.wander", digest.hex()).standard_normal(len(load_bank().say)) * who.wander
+    return (
+        generator(load().seed, "simulator.wander", digest.hex()).standard_normal(len(load_bank().wordings)) * who.wander
+    )
 
 
 def answer(prompt: str, aim: np.ndarray, who: Model, digest: bytes) -> str:
     """An answer to a prompt by one model that aims at a position."""
     bank, world = load_bank(), load()
     scores = bank.vectors @ (aim + world.habit[who.name]) + _fit(prompt) + _wander(who, digest)
-    return bank.fill(bank.compose(scores, who.n_sentences), topic_phrase(prompt))
+    return bank.fill(bank.compose(scores, who.n_sentences), topic_phrase(prompt), subject_of(prompt), digest)
 
 
 def representative() -> np.ndarray:
@@ -58,7 +85,7 @@ def divergent(prompt: str, first: str, who: Model, digest: bytes) -> str:
     scores = bank.vectors @ (aim + load().habit[who.name]) + _fit(prompt) + _wander(who, digest)
     used = [j for j in map(bank.find, split(first)) if j is not None]
     scores[used] = -np.inf
-    return bank.fill(bank.compose(scores, who.n_sentences), topic_phrase(prompt))
+    return bank.fill(bank.compose(scores, who.n_sentences), topic_phrase(prompt), subject_of(prompt), digest)
 
 
 def pole(d: int, direction: float) -> tuple[str, str]:
@@ -67,19 +94,16 @@ def pole(d: int, direction: float) -> tuple[str, str]:
     return tuple(load().parameters["dimensions"][name]["high" if direction > 0 else "low"])
 
 
-def steps(aim: np.ndarray, prompt: str) -> str:
+def steps(aim: np.ndarray, prompt: str, digest: bytes) -> str:
     """Numbered thoughts before an answer: where the reader seems to stand, and what that means here."""
     order = np.argsort(-np.abs(aim), kind="stable")[:2]
-    wants = [pole(int(d), float(np.sign(aim[d]))) for d in order]
-    thoughts = [
-        f"This reader seems to like an answer that {wants[0][1]}.",
-        f"On {topic_phrase(prompt)} it should also be {wants[1][0]}.",
-        "I leave out whatever pulls the other way.",
-    ]
+    (_, what), (adjective, _) = (pole(int(d), float(np.sign(aim[d]))) for d in order)
+    slots = {"what": what, "adjective": adjective, "topic": topic_phrase(prompt)}
+    thoughts = (phrase("steps", name, digest, **slots) for name in ("reader", "also", "leaves"))
     return "\n".join(f"{i}. {thought}" for i, thought in enumerate(thoughts, start=1))
 
 
-def critique(description: str, text: str, who: Model, *, prefers_short: bool) -> str:
+def critique(description: str, text: str, who: Model, digest: bytes, *, prefers_short: bool) -> str:
     """A critique from the person's point of view: steps, quotes, then EVALUATION: and SUGGESTIONS:.
 
     Names the dimensions on which the answer loses most utility, the greatest loss first; quotes the sentences with
@@ -91,29 +115,34 @@ def critique(description: str, text: str, who: Model, *, prefers_short: bool) ->
     utilities = [float(position @ bank.vector(s)[0]) for s in sentences]
     ranked = [sentences[i] for i in np.argsort(utilities, kind="stable")]
     half = (len(ranked) + 1) // 2
-    weighty = weightiest(description, who)
-    thoughts = [
-        f"1. Of the description, the line “{weighty}” bears on this most." if weighty else "1. I read it twice.",
-        f"2. I hope for an answer that {wants[0][1]} and {wants[1][1]}.",
-        "3. I go through the answer sentence by sentence.",
+    weighty = weightiest(description, who.name)
+    slots = {"line": weighty, "what": wants[0][1], "also": wants[1][1], "adjective": wants[0][0], "other": wants[1][0]}
+    names = ("weighs", "hopes", "goes") if weighty else ("hopes", "goes")
+    thoughts = [phrase("critique", name, digest, **slots) for name in names]
+    said = [
+        *(f"{i}. {thought}" for i, thought in enumerate(thoughts, start=1)),
         "",
         "What speaks to me: " + " ".join(f"“{s}”" for s in reversed(ranked[half:])),
-        "What does not: " + " ".join(f"“{s}”" for s in ranked[:half]),
+        f"{REJECTS} " + " ".join(f"“{s}”" for s in ranked[:half]),
         "",
         "EVALUATION:",
-        f"The answer is not {wants[0][0]} enough for me, and it could be more {wants[1][0]}.",
+        phrase("critique", "verdict", digest, **slots),
         "SUGGESTIONS:",
-        *(f"Be more {adjective}: I like an answer that {what}." for adjective, what in wants),
+        *(
+            phrase("critique", "suggests", digest + adjective.encode(), adjective=adjective, what=what)
+            for adjective, what in wants
+        ),
     ]
-    return "\n".join([*thoughts, SHORTER] if prefers_short else thoughts)
+    return "\n".join([*said, SHORTER] if prefers_short else said)
 
 
-def weightiest(description: str, who: Model) -> str:
-    """The line of a description whose attribute moves the person's position most, as `Label: value`; '' if none."""
+@lru_cache(maxsize=20_000)
+def weightiest(description: str, name: str) -> str:
+    """The line of a description whose attribute moves the person most in a model's eyes; '' if none does."""
     lines = parse_description(description)
-    if not lines:
+    moves = {a: float(np.linalg.norm(part)) for a, part in load().parts(lines, load().models[name]).items()}
+    if not moves:
         return ""
-    moves = {a: float(np.linalg.norm(load().own_part({a: value}, who))) for a, value in lines.items()}
     attribute = max(moves, key=moves.get)
     return f"{next(label for label, a in labels().items() if a == attribute)}: {lines[attribute]}"
 
@@ -128,28 +157,23 @@ def revise(prompt: str, text: str, criticism: str, who: Model, digest: bytes) ->
     aim = np.zeros(len(load().dimensions))
     adjectives = {pole(d, sign)[0]: (d, sign) for d in range(len(aim)) for sign in (-1.0, 1.0)}
     asked = criticism.rpartition("SUGGESTIONS:")[2]
-    found = [adjectives[a] for a in re.findall(r"Be more ([\w-]+)", asked) if a in adjectives]
-    for (d, sign), weight in zip(found, _RANK_WEIGHTS, strict=False):
+    found = [adjectives[a] for a in re.findall(r"\bmore ([\w-]+)", asked) if a in adjectives]
+    for (d, sign), weight in zip(found, writing["follows"], strict=False):
         aim[d] = sign * weight * writing["pull"]
-    sentences, topic = split(text), topic_phrase(prompt)
-    disliked = set(_QUOTED.findall(criticism.partition("What does not:")[2]))
+    sentences = split(text)
+    disliked = set(_QUOTED.findall(criticism.partition(REJECTS)[2]))
     scores = bank.vectors @ (aim + load().habit[who.name]) + _fit(prompt) + _wander(who, digest)
-    worth = [float(aim @ bank.vector(s)[0]) - 0.5 * (s in disliked) for s in sentences]
-    scores[[j for j in map(bank.find, sentences) if j is not None]] = -np.inf
-    for i in np.argsort(worth, kind="stable")[: who.n_replaced]:
-        rest = " ".join(sentences[:i] + sentences[i + 1 :])
-        says = [s.replace(SLOT, mention(topic, int(topic in rest))) for s in bank.say]
-        room = len(text.split()) - len(rest.split()) + writing["overrun_words"] * overruns
-        j = bank.find(sentences[i])
-        kind = bank.kind[j] if j is not None else "body"
-        open_to = [k for k in np.flatnonzero((bank.kind == kind) & np.isfinite(scores)) if len(says[k].split()) <= room]
-        if not open_to:
-            continue
-        best = max(open_to, key=lambda k: scores[k])
-        if aim @ bank.vectors[best] > aim @ bank.vector(sentences[i])[0]:
-            sentences[i] = says[best]
-            scores[best] = -np.inf
-    if SHORTER in asked and len(sentences) > 4 and not overruns:
+    known = [bank.find(s) for s in sentences]
+    scores[[j for j in known if j is not None]] = -np.inf
+    worth = [aim @ bank.vector(s)[0] - writing["disliked"] * (s in disliked) for s in sentences]
+    # Rounded, since sums that are equal on paper must not be told apart by the last bit of a processor.
+    for i in np.argsort(np.round(worth, 9), kind="stable")[: who.n_replaced]:
+        spare = writing["overrun_words"] if overruns else 0
+        found = _better(sentences, int(i), known[i], aim, scores, prompt, digest, spare=spare)
+        if found is not None:
+            j, sentences[i] = found
+            scores[j] = -np.inf
+    if SHORTER in asked and len(sentences) > writing["shortest"] and not overruns:
         body = range(1, len(sentences) - 1)
         del sentences[min(body, key=lambda i: float(aim @ bank.vector(sentences[i])[0]))]
     return " ".join(sentences)

@@ -9,7 +9,7 @@ import pytest
 from misbehaving import serving
 from pums_rows import ADULT, CHILD, LABELS, WIFE, text_of
 
-from persona_lib import census, cli, codebook, download, official, pums, schema
+from persona_lib import census, cli, codebook, download, pums, releases, schema
 from persona_lib.archives import PumsError
 from persona_lib.download import DownloadError, Patience
 
@@ -55,7 +55,7 @@ def serve(monkeypatch):
 
 def ask(serve, *script, key: str = KEY, tries: int = 2):
     base, seen = serve(*script)
-    query = official.api_queries(2018, "ri")[0]
+    query = releases.api_queries(2018, "ri")[0]
     with download.connect(timeout_s=2) as client:
         patience = Patience(tries=tries, sleep=lambda _: None)
         return download.ask(client, f"{base}/2018/acs/acs1/pums", query, key=key, patience=patience), seen
@@ -85,14 +85,14 @@ def test_api_rows_read_like_the_official_file(serve, tmp_path, capsys):
 
 def test_questions_name_the_columns_of_their_year():
     def asked(year: int) -> set[str]:
-        return {c for query in official.api_queries(year, "dc") for c in query["get"].split(",")}
+        return {c for query in releases.api_queries(year, "dc") for c in query["get"].split(",")}
 
     assert {"RELP", "ST"} <= asked(2018) and not {"RELSHIPP", "STATE"} & asked(2018)
     assert {"RELSHIPP", "ST"} <= asked(2022) and {"RELSHIPP", "STATE"} <= asked(2023)
-    assert all(query["get"].startswith("SERIALNO,SPORDER,") for query in official.api_queries(2023, "dc"))
-    assert official.api_queries(2023, "pr")[0]["for"] == "state:72"
+    assert all(query["get"].startswith("SERIALNO,SPORDER,") for query in releases.api_queries(2023, "dc"))
+    assert releases.api_queries(2023, "pr")[0]["for"] == "state:72"
     with pytest.raises(PumsError, match="one state at a time"):
-        official.api_queries(2018, "us")
+        releases.api_queries(2018, "us")
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_each_way_in_which_the_api_refuses(serve, script, words):
 def test_answers_about_different_persons_are_not_joined(serve):
     answers = [ask(serve, lambda http, n=n: answer(http, PEOPLE[:n]))[0] for n in (3, 2)]
     with pytest.raises(PumsError, match="different persons"):
-        official.api_rows(answers, year=2018, dictionary=codebook.read_dictionary(LABELS))
+        releases.api_rows(answers, year=2018, dictionary=codebook.read_dictionary(LABELS))
 
 
 def test_the_key_is_sent_and_shows_up_nowhere(serve, tmp_path, monkeypatch, caplog, capsys):

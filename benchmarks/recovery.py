@@ -1,0 +1,120 @@
+"""Does what was put into the world come out inside its interval, and how often?
+
+    python benchmarks/recovery.py --worlds 200
+
+Simulates that many worlds, each with its own effects, shared share, position bias, refusals and error rates. In each
+a study of every kind is drawn text-free (`simulator/studies.py`), its judgements go through the measuring functions
+that the notebooks use, and every 95 % interval is compared with the truth: the statistic's expectation over the
+world's persons and questions with the noise integrated. Prints a Markdown table: coverage of each statistic with its
+Monte Carlo error, the mean error of the estimate in units of the mean half width, and how many intervals there were.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+
+import numpy as np
+import pandas as pd
+
+from persona_lib import ablation, agreement, benchmark, validation
+from persona_lib.simulator import studies
+from persona_lib.simulator.world import World, load
+from persona_lib.streams import generator
+
+ATTRIBUTES = ["lifestyle", "ideology", "big_five", "age_years", "sex", "hearing_difficulty", studies.PLACEBO]
+DROPPED = ["age_years", "lifestyle", "race", "fertility"]
+SIZES = {
+    "validation": {"n_persons": 100, "n_items": 150, "n_pairs": 200},
+    "ablation": {"n_persons": 40, "n_items": 20, "n_shown": 3},
+    "pool": {"n_persons": 20, "n_items": 20, "n_raters": 4},
+    "benchmark": {"n_persons": 60, "n_items": 120},
+}
+
+
+def a_world(number: int, rng: np.random.Generator) -> World:
+    """A world of its own: other effects, another share of what is common, other biases and error rates."""
+    parameters = copy.deepcopy(load().parameters)
+    parameters |= {"seed": number, "shared_share": rng.uniform(0.1, 0.4)}
+    for name in ("sim-medium", "sim-small", "sim-people", "sim-judge"):
+        changed = {"position_bias": rng.uniform(-0.4, 0.6), "refusal_rate": rng.uniform(0.002, 0.03)}
+        changed |= {"malformed_rate": rng.uniform(0.002, 0.03), "critic_error": rng.uniform(0, 0.05)}
+        parameters["models"][name] |= changed | {"extractor_error": rng.uniform(0, 0.06)}
+    return World(parameters)
+
+
+def compared(found: pd.DataFrame, truth: dict[tuple[str, str], float]) -> pd.DataFrame:
+    """The statistics that have a truth, beside it."""
+    known = pd.Series(truth, name="truth").rename_axis(["statistic", "group"]).reset_index()
+    both = known.merge(found, on=["statistic", "group"], how="left", validate="1:1")
+    if both["n"].isna().any():
+        raise ValueError(f"no estimate of {both.loc[both['n'].isna(), ['statistic', 'group']].iloc[0].tolist()}")
+    return both[["statistic", "group", "truth", "estimate", "low", "high"]]
+
+
+def studied(number: int, *, n_bootstrap: int = 200) -> pd.DataFrame:
+    """Every study of one world: estimates, intervals and truths."""
+    rng = generator(number, "benchmarks.recovery")
+    world = a_world(number, rng)
+    people = studies.population(world, rng)
+    judge, small, raters, critic = (world.models[f"sim-{name}"] for name in ("medium", "small", "people", "judge"))
+    models, bootstrap = [judge, small], {"n_bootstrap": n_bootstrap, "seed": number}
+
+    judgements, pairs, answers = studies.validation(people, judge, rng, **SIZES["validation"])
+    found = [
+        compared(
+            validation.validation_statistics(judgements, pairs, answers), studies.validation_truth(people, judge, rng)
+        )
+    ]
+    sizes = SIZES["ablation"]
+    judgements, items = studies.ablation(people, judge, rng, names=ATTRIBUTES, **sizes)
+    influences = ablation.influence_statistics(ablation.flips(judgements, items), **bootstrap)
+    truth = studies.ablation_truth(people, judge, rng, names=ATTRIBUTES, n_shown=sizes["n_shown"])
+    found.append(compared(influences, truth))
+
+    judgements, items = studies.pool(people, models, raters, rng, **SIZES["pool"])
+    kappas = agreement.agreement_statistics(judgements, items, min_shared=8, **bootstrap)
+    found.append(compared(kappas, studies.pool_truth(people, models, raters, rng)))
+
+    attempts, dropped = studies.benchmark(people, models, critic, rng, **SIZES["benchmark"])
+    rates = benchmark.benchmark_statistics(attempts, dropped[dropped["attribute"].isin(DROPPED)])
+    truth = studies.benchmark_truth(people, models, critic, rng)
+    truth = {key: value for key, value in truth.items() if key[0] != "drop_rate" or key[1] in DROPPED}
+    found.append(compared(rates, truth))
+    return pd.concat(found, ignore_index=True).assign(world=number)
+
+
+def coverage(rows: pd.DataFrame) -> pd.DataFrame:
+    """Per statistic: intervals, share that holds the truth, its Monte Carlo error, bias over mean half width."""
+    defined = rows.dropna(subset=["estimate", "low", "high"])
+    holds = (defined["low"] <= defined["truth"] + 1e-12) & (defined["truth"] - 1e-12 <= defined["high"])
+    defined = defined.assign(holds=holds, error=defined["estimate"] - defined["truth"])
+    defined["half"] = (defined["high"] - defined["low"]) / 2
+    by = defined.groupby(["statistic", "group"], sort=False)
+    table = by.agg(n=("holds", "size"), coverage=("holds", "mean"), error=("error", "mean"), half=("half", "mean"))
+    table["mc_error"] = np.sqrt(table["coverage"] * (1 - table["coverage"]) / table["n"])
+    table["bias"] = table["error"] / table["half"]
+    return table.reset_index()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--worlds", type=int, default=200)
+    parser.add_argument("--keep", help="a Parquet file for every interval, written anew after each world")
+    chosen = parser.parse_args()
+    found = []
+    for number in range(chosen.worlds):
+        found.append(studied(number))
+        if chosen.keep:
+            pd.concat(found, ignore_index=True).to_parquet(chosen.keep)
+    rows = pd.concat(found, ignore_index=True)
+    print("| statistic | group | coverage | MC error | bias / half width | half width | intervals |")
+    print("|---|---|---|---|---|---|---|")
+    for r in coverage(rows).itertuples():
+        group = r.group.replace("|", " / ")
+        numbers = f"{r.coverage:.3f} | {r.mc_error:.3f} | {r.bias:+.2f} | {r.half:.3f} | {r.n}"
+        print(f"| {r.statistic} | {group} | {numbers} |")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,161 @@
+"""How hard an endpoint may be pressed: calls at once, the waits that it asks for, when to give up on it.
+
+No network here and no clock but the one handed in, so that every rule can be tried out in no time.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import re
+import time
+from collections.abc import Callable, Mapping
+
+LONGEST_WAIT_S = 120.0
+SILENCE_S = 120.0
+_LOST_IN_ROW = 10
+_CALLS_IN_SILENCE = 5
+_GROWTH, _CUT, _NICK = 0.1, 0.5, 0.1
+
+
+class Pressure:
+    """What one endpoint bears, learnt from how its calls fare.
+
+    Calls at once start at the ceiling. Each call that is turned away for load (429, 503, a timeout) takes
+    half a place, any other failure a tenth; each answer gives a tenth back, more where there are few places.
+    So they halve if all calls are turned away and settle where one in six is.
+
+    Parameters
+    ----------
+    ceiling : calls at once at most, 1 or more
+    now : seconds of a clock that never goes back
+
+    Examples
+    --------
+    >>> press = Pressure(4, now=lambda: 0.0)
+    >>> for call in "abcd":
+    ...     press.turned_away(call, load=True)
+    >>> press.places, press.wait_s(n_under_way=1), press.wait_s(n_under_way=2)
+    (2, 0.0, None)
+    """
+
+    def __init__(self, ceiling: int, *, now: Callable[[], float] = time.monotonic) -> None:
+        self.n_turned_away = 0
+        self._ceiling, self._now = ceiling, now
+        self._limit, self._open_at = float(ceiling), now()
+        self._n_lost_in_row = 0
+        self._silent_calls: set[str] = set()
+        self._silent_since = 0.0
+
+    @property
+    def places(self) -> int:
+        """Calls that may be under way at once now, from 1 to the ceiling."""
+        return max(int(self._limit), 1)
+
+    def wait_s(self, n_under_way: int) -> float | None:
+        """Seconds until another call may start; 0 at once, None not before one of those under way has ended."""
+        if (left := self._open_at - self._now()) > 0:
+            return left
+        return 0.0 if n_under_way < self.places else None
+
+    def hold(self, seconds: float) -> None:
+        """Start no call for so long, because the endpoint asks for it."""
+        self._open_at = max(self._open_at, self._now() + seconds)
+
+    def answered(self) -> None:
+        """A call has been answered."""
+        self._limit = min(self._limit + max(_GROWTH, self._limit**-2), self._ceiling)
+        self._n_lost_in_row = 0
+        self._silent_calls.clear()
+
+    def turned_away(self, call: str, *, load: bool, asked_s: float | None = None) -> None:
+        """A try of a call has failed; `load` if that may be because of too many calls; the wait asked for, if any."""
+        self.n_turned_away += 1
+        self._limit = max(self._limit - (_CUT if load else _NICK), 1.0)
+        if not self._silent_calls:
+            self._silent_since = self._now()
+        self._silent_calls.add(call)
+        if asked_s is not None:
+            before = max(self._open_at, self._now())
+            self.hold(asked_s)
+            self._silent_since += max(self._open_at - before, 0)  # a wait that is asked for is no silence
+
+    def lost(self) -> None:
+        """All tries of a call have failed."""
+        self._n_lost_in_row += 1
+
+    def why_give_up(self) -> str | None:
+        """Why nothing more should be sent for now, None if it may.
+
+        Ten calls in a row were lost with all their tries; or for two minutes, not counting the waits that
+        were asked for, no call was answered, though at least five were tried.
+        """
+        if self._n_lost_in_row >= _LOST_IN_ROW:
+            return f"{self._n_lost_in_row} calls in a row failed"
+        silent_s = self._now() - self._silent_since
+        if len(self._silent_calls) >= _CALLS_IN_SILENCE and silent_s >= SILENCE_S:
+            return f"no call was answered for {silent_s:.0f} s"
+        return None
+
+
+def asked_wait(headers: Mapping[str, str]) -> float | None:
+    """Seconds that the headers of a refused call ask to wait, None if they do not say.
+
+    `retry-after-ms`, `retry-after` (seconds or a date), else the rate-limit headers.
+
+    Examples
+    --------
+    >>> asked_wait({"retry-after": "2"}), asked_wait({"retry-after-ms": "20"}), asked_wait({"retry-after": "soon"})
+    (2.0, 0.02, None)
+    """
+    for name, unit in (("retry-after-ms", 1000), ("retry-after", 1)):
+        value = headers.get(name, "")
+        if re.fullmatch(r"\d+(\.\d+)?", value.strip()):
+            return float(value) / unit
+    date = email.utils.parsedate_tz(headers.get("retry-after"))
+    if date is not None:
+        return max(email.utils.mktime_tz(date) - time.time(), 0.0)
+    return exhausted_s(headers) or None
+
+
+def exhausted_s(headers: Mapping[str, str], *, n_tokens: float = 1) -> float:
+    """Seconds until a budget of the rate-limit headers has room for one more call; 0 while it has.
+
+    `x-ratelimit-{limit,remaining,reset}-{requests,tokens}`: a budget of `limit` is back to full after
+    `reset`. What is lacking comes back in proportion; without `limit`, not before the end.
+
+    Parameters
+    ----------
+    n_tokens : tokens of a call, in and out
+
+    Examples
+    --------
+    Of 60 requests none is left and all are back in a minute: one is back after a second.
+
+    >>> said = {"limit-requests": "60", "remaining-requests": "0", "reset-requests": "1m0s"}
+    >>> exhausted_s({f"x-ratelimit-{name}": value for name, value in said.items()})
+    1.0
+    """
+    longest = 0.0
+    for what, needed in (("requests", 1.0), ("tokens", n_tokens)):
+        left = _number(headers.get(f"x-ratelimit-remaining-{what}"))
+        reset = _seconds(headers.get(f"x-ratelimit-reset-{what}"))
+        if left is None or reset is None or left >= needed:
+            continue
+        limit = _number(headers.get(f"x-ratelimit-limit-{what}"))
+        share = 1.0 if limit is None or limit <= left else min((needed - left) / (limit - left), 1.0)
+        longest = max(longest, reset * share)
+    return min(longest, LONGEST_WAIT_S)
+
+
+def _number(value: str | None) -> float | None:
+    return float(value) if value and re.fullmatch(r"\d+(\.\d+)?", value) else None
+
+
+def _seconds(value: str | None) -> float | None:
+    """A duration as rate-limit headers write it: `6m0s`, `1.5s`, `20ms`, plain seconds; None for anything else."""
+    if (plain := _number(value)) is not None:
+        return plain
+    units = {"d": 86400, "h": 3600, "m": 60, "s": 1, "ms": 0.001}
+    if not value or not re.fullmatch(r"(\d+(\.\d+)?(ms|[dhms]))+", value):
+        return None
+    return sum(float(n) * units[unit] for n, unit in re.findall(r"(\d+(?:\.\d+)?)(ms|[dhms])", value))

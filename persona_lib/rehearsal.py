@@ -1,0 +1,102 @@
+"""A stage played through without asking anybody: which calls it still has to make.
+
+A rehearsal is the `ask` of a stage. It gives the answers that the ledger holds; to every other
+request it replies with a stand-in of the right form, so that the next step can be built, and counts
+it. The count is exact as long as no step fails; tokens are those of the requests themselves.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+import pandas as pd
+
+from persona_lib import request as words
+from persona_lib.ledger import Ledger
+from persona_lib.plan import CHARACTERS_PER_TOKEN, ENDS, reply_limit
+from persona_lib.request import Endpoint, Reply, Request
+from persona_lib.spending import price_of
+from persona_lib.templates import Template
+
+_PARTS = "EVALUATION\nSUGGESTIONS\nANSWER:\n"  # what later steps look for in a text
+
+
+class Rehearsal:
+    """`ask(requests) -> replies` without a network; afterwards `calls()` says what would have been sent.
+
+    Parameters
+    ----------
+    endpoints, roles, templates : as of the asker that will send
+    ledger : the ledger whose answers are known; None for none
+    lengths : declared lengths (`plan.read_lengths`): how long a stand-in is
+    """
+
+    def __init__(
+        self,
+        endpoints: Mapping[str, Endpoint],
+        roles: Mapping,
+        templates: Mapping[str, Template],
+        ledger: Ledger | None,
+        *,
+        lengths: pd.DataFrame,
+    ) -> None:
+        self.roles, self.asked = dict(roles), set()
+        self._endpoints, self._templates, self._ledger, self._lengths = endpoints, templates, ledger, lengths
+        self._missing: dict[str, tuple[str, str, int]] = {}
+
+    def __call__(self, requests: pd.DataFrame) -> pd.DataFrame:
+        """Replies on the requests' index; see `request.table`."""
+        built = words.build(requests, endpoints=self._endpoints, templates=self._templates)
+        replies = [self._reply(one, name) for one, name in zip(built, requests["template"], strict=True)]
+        return words.table(built, replies, index=requests.index)
+
+    def _reply(self, request: Request, template: str) -> Reply:
+        self.asked.add(request.hash)
+        known = self._ledger.find(request) if self._ledger is not None else None
+        if known is not None:
+            repair = words.repair(request, known)
+            return known if repair is None else words.settled(known, self._reply(repair, template))
+        length = sum(len(message["content"]) for message in request.messages)
+        if request.response_schema is not None:
+            length += len(words.canonical(request.response_schema))
+        self._missing[request.hash] = (request.endpoint, template, length)
+        if request.response_schema is not None:
+            return Reply("ok", text=json.dumps(stand_in(request.response_schema)))
+        size = int(self._lengths["expected"]["reply", template] * CHARACTERS_PER_TOKEN["expected"])
+        return Reply("ok", text=f"{_PARTS}{request.hash}".ljust(size, "."))
+
+    def estimate(self, prices: pd.DataFrame) -> dict[str, tuple[float, float, float | None]]:
+        """Tokens in, tokens out and USD (None: unknown) of what would be sent, at each end: low, expected, high."""
+        reply_lengths = self._lengths.loc["reply"]
+        found, price_by_alias = {}, {alias: price_of(one, prices) for alias, one in self._endpoints.items()}
+        for end in ENDS:
+            tokens_in, tokens_out, cost = 0.0, 0.0, 0.0
+            for alias, template, length in self._missing.values():
+                most = min(reply_lengths[end][template], reply_limit(self._endpoints[alias]))
+                one, price = (length / CHARACTERS_PER_TOKEN[end], most), price_by_alias[alias]
+                tokens_in, tokens_out = tokens_in + one[0], tokens_out + one[1]
+                cost = None if cost is None or price is None else cost + price.of(*one)
+            found[end] = tokens_in, tokens_out, cost
+        return found
+
+    def calls(self) -> pd.DataFrame:
+        """What would be sent: one row per request_hash with endpoint, template, n_characters (schema included)."""
+        rows = [(digest, *found) for digest, found in self._missing.items()]
+        return pd.DataFrame(rows, columns=["request_hash", "endpoint", "template", "n_characters"])
+
+
+def stand_in(schema: Mapping) -> object:
+    """A value that fits a response schema of ours: objects, enums, booleans, texts, numbers, lists.
+
+    Examples
+    --------
+    >>> stand_in({"type": "object", "properties": {"choice": {"enum": ["A", "B"]}, "why": {"type": "string"}}})
+    {'choice': 'A', 'why': '.'}
+    """
+    if "enum" in schema:
+        return schema["enum"][0]
+    plain = {"boolean": False, "string": ".", "integer": 0, "number": 0.0, "array": []}
+    if schema.get("type") == "object":
+        return {name: stand_in(part) for name, part in schema.get("properties", {}).items()}
+    return plain[schema["type"]]

@@ -1,0 +1,303 @@
+"""What calls cost, and the cap that stops a run before it costs more.
+
+Prices are in USD per million tokens. A price that is not known is None, never 0: a sum in which it
+takes part is None too. The simulator costs nothing.
+
+All shards of a run share its cap. Each keeps an entry in `spending.json` beside the ledgers: what it
+has used, and how much of the cap it was granted. It asks for more, under a lock, before it would
+need it, and gives back at the end what it did not spend; so the sum of the grants, and with it the
+money, stays below the cap. A call is granted the price of the dearest one so far: the cap can be
+passed only by how much the calls under way are dearer than that.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from persona_lib import flights, locks
+from persona_lib import ledger as ledgers
+from persona_lib.request import SIMULATOR, Endpoint, Reply, Request
+
+BOOK = "spending.json"
+_COLUMNS = ["price", "input_usd", "output_usd", "batch_discount", "as_of", "source"]
+_TOKENS_IN, _TOKENS_OUT = 3_000, 1_024  # what a first call is taken to need, where max_tokens says no other
+
+
+class SpendError(ValueError):
+    """A price or a cap that cannot be used; names the endpoint, the row or the file and what to do."""
+
+
+@dataclass(frozen=True)
+class Price:
+    """USD per million tokens in and out; `as_of` is the day that the source is of."""
+
+    input_usd: float
+    output_usd: float
+    as_of: str = ""
+
+    def of(self, tokens_in: float, tokens_out: float) -> float:
+        """What so many tokens cost, in USD.
+
+        Examples
+        --------
+        >>> Price(2.5, 10).of(1_000_000, 100_000)
+        3.5
+        """
+        return (tokens_in * self.input_usd + tokens_out * self.output_usd) / 1e6
+
+
+def read_prices(path: str | Path) -> pd.DataFrame:
+    """The price table: price (its name), input_usd, output_usd, batch_discount (share), as_of, source.
+
+    Raises
+    ------
+    SpendError
+        A column is missing, a name stands twice, a number is none or negative; names file and row.
+    """
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except (OSError, ValueError) as error:
+        raise SpendError(f"{path}: not a price table: {error}") from error
+    if list(table) != _COLUMNS:
+        raise SpendError(f"{path}: columns must be {', '.join(_COLUMNS)}")
+    if repeated := table["price"][table["price"].duplicated()].tolist():
+        raise SpendError(f"{path}: {repeated[0]} stands twice")
+    for column in _COLUMNS[1:4]:
+        values = pd.to_numeric(table[column].replace("", "nan"), errors="coerce")
+        wrong = (values.isna() & table[column].ne("")) | values.lt(0)
+        if wrong.any():
+            row = table[wrong].iloc[0]
+            raise SpendError(f"{path}: {row['price']}: {column} is {row[column]!r}, not a price; leave it empty")
+        table[column] = values
+    return table
+
+
+def price_of(endpoint: Endpoint, prices: pd.DataFrame) -> Price | None:
+    """What an endpoint's calls cost the way it is asked, None where that is not known.
+
+    Raises
+    ------
+    SpendError
+        The endpoint names a row that the table lacks.
+    """
+    if endpoint.base_url == SIMULATOR:
+        return Price(0.0, 0.0)
+    if endpoint.price is None:
+        return None
+    rows = prices[prices["price"] == endpoint.price]
+    if rows.empty:
+        known = ", ".join(prices["price"])
+        raise SpendError(
+            f"endpoints.{endpoint.alias}.price: no {endpoint.price!r} in the price table; rows are {known}"
+        )
+    row = rows.iloc[0]
+    share = 1 - row["batch_discount"] if endpoint.transport == "batch" else 1.0
+    price = Price(row["input_usd"] * share, row["output_usd"] * share, row["as_of"])
+    return None if math.isnan(price.input_usd + price.output_usd) else price
+
+
+class Meter:
+    """Counts what the answers of one shard cost, and says when its run may send no more.
+
+    Use it as a context manager while the shard's ledger is open. `n_under_way` is how many calls were
+    admitted and not yet charged.
+
+    Parameters
+    ----------
+    ledger : the live ledger of this shard, a file in the folder of the run's ledgers
+    endpoints : every configured endpoint, by alias
+    prices : the price table
+    asked : aliases of those that may be asked
+    cap_usd : what the run may cost, all shards and stages together; None for any sum
+    expected_usd : what this shard is expected to cost from now on; None if not known
+
+    Raises
+    ------
+    SpendError
+        There is a cap, and the price of an endpoint that is asked, or was, is not known.
+    """
+
+    def __init__(
+        self,
+        ledger: str | Path,
+        endpoints: Mapping[str, Endpoint],
+        prices: pd.DataFrame,
+        *,
+        asked: Iterable[str],
+        cap_usd: float | None = None,
+        expected_usd: float | None = None,
+    ) -> None:
+        self._path, self._endpoints, self._cap, self._expected = Path(ledger), endpoints, cap_usd, expected_usd
+        self._prices = {alias: price_of(endpoint, prices) for alias, endpoint in endpoints.items()}
+        self._uncounted = ""
+        self.n_under_way, self._held = 0, 0.0
+        self._dearest = max((self._first_guess(alias) for alias in asked), default=0.0)
+        self._is_guess = True
+        self._used = usage(self._path)
+        self._must_know({*asked, *self._used})
+        self._granted = self._at_start = self._cost(self._used) or 0.0
+        self._others: dict[str, dict] = {}
+
+    def __enter__(self) -> Meter:
+        with self._book() as book:
+            for path in sorted(self._path.parent.glob("*.jsonl")):
+                entry = book.get(path.stem)
+                is_current = entry is not None and entry["bytes"] == path.stat().st_size
+                if path != self._path and not is_current and not locks.is_held(path.with_suffix(".lock")):
+                    used = usage(path)
+                    granted = (self._cost(used) or 0.0) + flights.held_usd(path)
+                    book[path.stem] = _entry(used, granted, path.stat().st_size)
+            self._write(book, is_open=True)
+        self._must_know({alias for entry in self._others.values() for alias in entry["usage"]})
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._granted = (self._cost(self._used) or 0.0) + self._held
+        with self._book() as book:
+            self._write(book, is_open=False)
+
+    def charge(self, reply: Reply, endpoint: Endpoint) -> None:
+        """Count one answer that has become durable."""
+        self.n_under_way = max(0, self.n_under_way - 1)
+        price = self._prices[endpoint.alias]
+        counted = _add(self._used, endpoint.alias, reply.tokens_in, reply.tokens_out)
+        if not counted and reply.status in ("ok", "unparsed") and price != Price(0.0, 0.0):
+            self._uncounted = endpoint.alias
+        if counted and price is not None:
+            cost = price.of(reply.tokens_in, reply.tokens_out)
+            self._dearest = cost if self._is_guess else max(self._dearest, cost)
+            self._is_guess = False
+
+    def stop_reason(self) -> str | None:
+        """Why no further call may be sent; None admits one, which is under way until it is charged."""
+        reason = self._refusal(self._held + (self.n_under_way + 1) * self._dearest)
+        if reason is None:
+            self.n_under_way += 1
+        return reason
+
+    def bound(self, request: Request, endpoint: Endpoint) -> float:
+        """USD that a call costs at most: two characters a token in, the longest reply out; 0 where not known.
+
+        Where the endpoint's parameters set no max_tokens, a reply is taken to have 1,024 at most.
+        """
+        price = self._prices[endpoint.alias]
+        n_characters = sum(len(message["content"]) for message in request.messages)
+        most = endpoint.parameters.get("max_completion_tokens") or endpoint.parameters.get("max_tokens") or _TOKENS_OUT
+        return 0.0 if price is None else price.of(n_characters / 2, most)
+
+    def hold(self, usd: float, *, already_sent: bool = False) -> str | None:
+        """Set money aside for calls sent together, as a batch; why it cannot be, None if it is.
+
+        What has been sent is held whatever the cap says: it will have to be paid.
+        """
+        reason = None if already_sent else self._refusal(self._held + usd)
+        if reason is None:
+            self._held += usd
+        return reason
+
+    def release(self, usd: float) -> None:
+        """The calls that `usd` was held for have been charged, or will never be."""
+        self._held = max(0.0, self._held - usd)
+
+    def spent(self) -> float | None:
+        """What the answers of this run, all shards and stages together, have cost as far as the book is up to date."""
+        costs = [self._cost(self._used), *(self._cost(entry["usage"]) for entry in self._others.values())]
+        return None if None in costs else math.fsum(costs)
+
+    def remaining(self) -> float | None:
+        """What this shard is still expected to cost; None where that is not known."""
+        own = self._cost(self._used)
+        return None if self._expected is None or own is None else max(0.0, self._expected - (own - self._at_start))
+
+    def _refusal(self, under_way: float) -> str | None:
+        if self._cap is None:
+            return None
+        if self._uncounted:
+            return f"endpoint {self._uncounted} does not count tokens, so spend.cap_usd cannot be kept; set it to null"
+        needed = (self._cost(self._used) or 0.0) + under_way
+        if needed > self._granted:
+            with self._book() as book:
+                free = self._cap - math.fsum(entry["granted_usd"] for entry in self._others.values())
+                self._granted = max(self._granted, min(free, needed + max(under_way, self._cap / 500)))
+                self._write(book, is_open=True)
+        if needed > self._granted + 1e-9:
+            spent = self.spent() or 0.0
+            return (
+                f"the spending cap is reached: USD {spent:,.4f} of {self._cap:,.4f} are spent, the rest may be needed "
+                "by calls under way; raise spend.cap_usd to go on"
+            )
+        return None
+
+    def _must_know(self, aliases: Iterable[str]) -> None:
+        unknown = sorted(alias for alias in aliases if self._prices.get(alias) is None)
+        if self._cap is not None and unknown:
+            raise SpendError(
+                f"spend.cap_usd is {self._cap:g}, but the price of endpoint {unknown[0]} is not known: name a row of "
+                f"the price table in endpoints.{unknown[0]}.price, or set spend.cap_usd: null"
+            )
+
+    def _first_guess(self, alias: str) -> float:
+        price, asked = self._prices[alias], self._endpoints[alias].parameters
+        most = asked.get("max_completion_tokens") or asked.get("max_tokens") or _TOKENS_OUT
+        return 0.0 if price is None else price.of(_TOKENS_IN, most)
+
+    def _cost(self, used: Mapping[str, list[int]]) -> float | None:
+        """The cost of tokens by endpoint; None if one of them has no known price, or is no longer configured."""
+        total = 0.0
+        for alias, (_, tokens_in, tokens_out) in used.items():
+            price = self._prices.get(alias)
+            if price is None:
+                return None
+            total += price.of(tokens_in, tokens_out)
+        return total
+
+    @contextmanager
+    def _book(self) -> Iterator[dict]:
+        """The entries of all shards, to be changed under the run's lock."""
+        folder = self._path.parent
+        with (folder / "spending.lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            book: dict[str, dict] = {}
+            with suppress(OSError, ValueError, TypeError):  # a book lost or torn is counted anew from the ledgers
+                book.update(json.loads((folder / BOOK).read_text("utf-8"))["shards"])
+            self._others = {stem: entry for stem, entry in book.items() if stem != self._path.stem}
+            yield book
+
+    def _write(self, book: dict, *, is_open: bool) -> None:
+        size = -1 if is_open or not self._path.exists() else self._path.stat().st_size
+        book[self._path.stem] = _entry(self._used, self._granted, size)
+        self._others = {stem: entry for stem, entry in book.items() if stem != self._path.stem}
+        path = self._path.parent / BOOK
+        half = path.with_suffix(".half")
+        half.write_text(json.dumps({"shards": book}, indent=1, sort_keys=True), "utf-8")
+        half.replace(path)
+
+
+def usage(path: str | Path) -> dict[str, list[int]]:
+    """Calls, tokens in and tokens out of a live ledger, by endpoint alias; no file, no usage."""
+    used: dict[str, list[int]] = {}
+    if Path(path).exists():
+        for _, record in ledgers.lines(path):
+            reply = record["reply"]
+            _add(used, record["request"]["endpoint"], reply["tokens_in"], reply["tokens_out"])
+    return used
+
+
+def _add(used: dict[str, list[int]], alias: str, tokens_in: int | None, tokens_out: int | None) -> bool:
+    """Count one reply; whether it told its tokens."""
+    row = used.setdefault(alias, [0, 0, 0])
+    for i, n in enumerate((1, tokens_in or 0, tokens_out or 0)):
+        row[i] += n
+    return tokens_in is not None and tokens_out is not None
+
+
+def _entry(used: Mapping[str, list[int]], granted: float | None, size: int) -> dict:
+    return {"usage": {alias: list(row) for alias, row in used.items()}, "granted_usd": granted or 0.0, "bytes": size}

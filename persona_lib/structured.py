@@ -1,0 +1,86 @@
+"""JSON replies: what is asked for, what came, and the words for endpoints that take no JSON schema.
+
+Where an endpoint takes JSON schema response formats the whole text must be the JSON asked for. Where
+not, the schema is put in the prompt and the text may say more, as long as one JSON object in it is
+meant; if none is, the model is asked once more and told what was wrong.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from typing import Any
+
+import jsonschema
+
+_STARTS = 50  # places where an object may begin; a text with more is no reply to us
+
+
+def instruction(schema: str) -> str:
+    """What is added to the prompt in the place of a response format; `schema` is canonical JSON."""
+    return f"\n\nReply with one JSON object and nothing else, valid against this JSON schema:\n{schema}"
+
+
+def correction(detail: str) -> str:
+    """What is added to the prompt when it is asked for the second and last time."""
+    return (
+        "\n\nA reply to this was given before and could not be used. What was wrong with it, and the reply:\n"
+        f"{detail}\n\nGive the reply again, as one JSON object and nothing else."
+    )
+
+
+def parsed(text: str, schema: str, *, lenient: bool = False) -> tuple[Any, str]:
+    """The JSON of a text, and what keeps it from being JSON of the schema, '' if nothing.
+
+    Lenient, the text may stand around the object, such as a fence of Markdown or a sentence. Of several
+    objects the only one that is valid counts; two different ones are not chosen between.
+
+    Examples
+    --------
+    >>> parsed('Sure:\\n```json\\n{"choice": "A"}\\n```', '{"required": ["choice"]}', lenient=True)
+    ({'choice': 'A'}, '')
+    >>> parsed('{"choice": "A"} or {"choice": "B"}', '{"required": ["choice"]}', lenient=True)[1]
+    'two different JSON objects'
+    """
+    try:
+        data = json.loads(text, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        if not lenient:
+            return None, f"not JSON ({error})"
+        found = _objects(text)
+        if not found:
+            return None, "no JSON object in it"
+        valid = [each for each in found if not _fault(each, schema)] or found[:1]
+        if any(each != valid[0] for each in valid):
+            return None, "two different JSON objects"
+        data = valid[0]
+    return data, _fault(data, schema)
+
+
+def _objects(text: str) -> list[dict]:
+    """The JSON objects that stand in a text one after the other, from left to right."""
+    decoder, found, at = json.JSONDecoder(parse_constant=_no_constant), [], 0
+    for _ in range(_STARTS):
+        at = text.find("{", at)
+        if at < 0:
+            break
+        try:
+            data, at = decoder.raw_decode(text, at)
+            found.append(data)
+        except (ValueError, RecursionError):
+            at += 1
+    return found
+
+
+def _fault(data: Any, schema: str) -> str:
+    error = jsonschema.exceptions.best_match(_validator(schema).iter_errors(data))
+    return "" if error is None else f"not the JSON asked for ({error.json_path}: {error.message[:200]})"
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON value")
+
+
+@cache
+def _validator(schema: str) -> jsonschema.Draft202012Validator:
+    return jsonschema.Draft202012Validator(json.loads(schema))

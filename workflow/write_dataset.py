@@ -1,0 +1,30 @@
+"""Write the dataset folder of one run.
+
+Called by Snakemake's `script:`, with the rule as the global `snakemake`.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+sys.path.insert(0, os.getcwd())
+
+from persona_lib import schema  # noqa: E402
+from persona_lib.export import write_dataset  # noqa: E402
+
+
+def run(rule) -> None:
+    """Read the rule's three tables and write its folder."""
+    tables = [schema.read(rule.input[name], name) for name in ("personas", "provenance", "persona_weights")]
+    card = write_dataset(
+        *tables,
+        rule.output.dataset,
+        files=list(rule.params.files),
+        big_five=rule.params.big_five,
+        simulated=rule.params.simulated,
+    )
+    Path(rule.log[0]).write_text(f"{card}: written\n", "utf-8")
+
+
+if __name__ == "__main__":
+    run(snakemake)  # noqa: F821
