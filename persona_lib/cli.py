@@ -85,7 +85,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _end(line: str, *, status: int) -> int:
-    _log.error(line)
+    if logging.getLogger().handlers:  # without a log file the line would stand on stderr twice
+        _log.error(line)
     print(f"persona: {line}", file=sys.stderr)
     return status
 
