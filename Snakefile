@@ -174,6 +174,7 @@ rule personas:
         personal_time="data/reference/traits_personal_time.csv",
         scores="data/reference/chain_scores.csv",
         calibration="data/reference/chain_calibration.csv",
+        external="data/reference/chain_external.csv",
         national="data/reference/national_margins.csv",
         ledger=f"{RUN}/sealed/personas.parquet" if config["personas"]["model_stage"] else [],
     output:

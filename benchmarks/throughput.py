@@ -85,15 +85,25 @@ def plain_openai(args: argparse.Namespace) -> Callable[[], None]:
 
 
 def inspect_ai(args: argparse.Namespace) -> Callable[[], None]:
-    from inspect_ai.model import ChatMessageSystem, ChatMessageUser, GenerateConfig, get_model
+    import inspect_ai as library
+    from inspect_ai.dataset import Sample
+    from inspect_ai.model import get_model
+    from inspect_ai.solver import generate, system_message
 
-    config = GenerateConfig(max_connections=args.concurrency, temperature=0.5, seed=0)
-    model = get_model("openai-api/loop/m", base_url=args.url, api_key="none", config=config)
+    model = get_model("openai-api/loop/m", base_url=args.url, api_key="none")
+    task = library.Task(
+        dataset=[Sample(input=question) for question in questions(args.calls)],
+        solver=[system_message(SYSTEM), generate()],
+    )
+    limits = {"max_connections": args.concurrency, "max_samples": args.concurrency, "max_tasks": 1}
 
-    async def call(question: str) -> None:
-        await model.generate([ChatMessageSystem(content=SYSTEM), ChatMessageUser(content=question)])
+    def run() -> None:
+        (log,) = library.eval(
+            task, model, log_dir=tempfile.mkdtemp(dir=args.folder), display="none", temperature=0.5, seed=0, **limits
+        )
+        assert log.status == "success"
 
-    return lambda: asyncio.run(at_once(questions(args.calls), args.concurrency, call))
+    return run
 
 
 def curator(args: argparse.Namespace) -> Callable[[], None]:

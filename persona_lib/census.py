@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import pairwise
+from itertools import compress, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -28,8 +28,8 @@ def describe(persons: pd.DataFrame, *, households: pd.DataFrame, dictionary: pd.
     column that the file lacks, a suppressed or unreported value and a blank inside the universe are
     "unknown"; "No" is an answer. Income is PINCP x ADJINC / 1,000,000, may be negative, and is NaN where
     not asked (below 15 years) or where a column is lacking. Household type, presence of children and
-    household language come from the household record where there is one; otherwise they are derived
-    from the relationships in the person rows and marked `is_household_derived`.
+    household language come from the household record where there is one that has them; otherwise they
+    are derived from the relationships in the person rows and marked `is_household_derived`.
 
     Parameters
     ----------
@@ -58,13 +58,14 @@ def describe_parts(
     """
     known = _codes_of_files(persons, dictionary)
     homes = households.sort_values("SERIALNO", kind="stable")
-    order, serials = _by_person(persons)
-    starts = np.unique(np.searchsorted(serials, serials[np.arange(0, len(serials), n_rows)]))
+    home_serials = homes["SERIALNO"].to_numpy(dtype=object)
+    order, ranks = _by_person(persons)
+    starts = np.unique(np.searchsorted(ranks, ranks[np.arange(0, len(ranks), n_rows)]))
     for start, stop in pairwise([*starts, len(order)]):
         part = persons.iloc[order[start:stop]].reset_index(drop=True)
-        first, last = part["SERIALNO"].iloc[0], part["SERIALNO"].iloc[-1]
-        near = slice(homes["SERIALNO"].searchsorted(first), homes["SERIALNO"].searchsorted(last, side="right"))
-        yield _describe(part, homes.iloc[near], known)
+        first = np.searchsorted(home_serials, part["SERIALNO"].iloc[0])
+        last = np.searchsorted(home_serials, part["SERIALNO"].iloc[-1], side="right")
+        yield _describe(part, homes.iloc[first:last], known)
 
 
 def _by_person(persons: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
@@ -167,13 +168,12 @@ def replicate_parts(stored: Iterable[Path], persons: pd.DataFrame, *, n_rows: in
     `persons` are their rows by `pums.load`. Memory holds the weights as four bytes each.
     """
     files = [pq.ParquetFile(path) for path in stored if path.stem.endswith("persons")]
-    present = np.repeat(
-        [REPLICATES[0] in file.schema_arrow.names for file in files], [f.metadata.num_rows for f in files]
-    )
+    has = [REPLICATES[0] in file.schema_arrow.names for file in files]
+    present = np.repeat(has, [file.metadata.num_rows for file in files])
     weights = np.empty((present.sum(), len(REPLICATES)), dtype="int32")
     filled = 0
-    for file in files:
-        for batch in file.iter_batches(columns=list(REPLICATES)) if REPLICATES[0] in file.schema_arrow.names else ():
+    for file in compress(files, has):
+        for batch in file.iter_batches(columns=list(REPLICATES)):
             for k, column in enumerate(batch.columns):
                 weights[filled : filled + len(batch), k] = column.to_numpy()
             filled += len(batch)
@@ -227,14 +227,11 @@ def _labelled(rows: pd.DataFrame, variable: str, known: dict, *, universe: pd.Se
     labels = {**known.get(variable, {}), MISSING: UNKNOWN, "": NOT_IN_UNIVERSE}
     wrong = ~found.isin([code for code in found.cat.categories if code in labels])
     if wrong.any():
-        years = vintages.code_years(variable, int(rows.loc[wrong, "SERIALNO"].iloc[0][:4]))
-        _refuse(rows, variable, wrong, f"a code that the dictionary does not know; give one of {years}")
+        years = vintages.code_years(variable, int(_survey_year(rows).max()))
+        _refuse(rows, variable, wrong, f"a code that the dictionary does not know; give that of {years}")
     blank = found == ""
-    return (
-        _mapped(found, [labels.get(code, "") for code in found.cat.categories])
-        .astype("str")
-        .where(~(blank & universe), UNKNOWN)
-    )
+    words = _mapped(found, [labels.get(code, "") for code in found.cat.categories]).astype("str")
+    return words.where(~(blank & universe), UNKNOWN)
 
 
 def _refuse(rows: pd.DataFrame, variable: str, wrong: pd.Series, what: str) -> None:

@@ -85,7 +85,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _end(line: str, *, status: int) -> int:
-    _log.error(line)
+    if logging.getLogger().handlers:  # without a log file the line would stand on stderr twice
+        _log.error(line)
     print(f"persona: {line}", file=sys.stderr)
     return status
 
@@ -238,22 +239,13 @@ def _metered(
     ledger: ledgers.Ledger,
 ) -> spending.Meter:
     """Say what this shard has still to ask and what it will cost, then open the meter that keeps the cap."""
-    prices = spending.read_prices(chosen.prices)
-    found = rehearsal.estimate(prices)
-    costs = [cost for _, _, cost in found.values()]
-    usd = "price unknown" if None in costs else "USD " + " / ".join(f"{cost:,.2f}" for cost in costs)
-    tokens = "; ".join(
-        f"tokens {side} " + " / ".join(f"{found[end][i]:,.0f}" for end in found) for i, side in enumerate(("in", "out"))
-    )
-    cap = "no cap" if chosen.cap_usd is None else f"the run is capped at USD {chosen.cap_usd:,.2f}"
-    said = f"{chosen.stage} {chosen.shard} of {chosen.of}: {len(rehearsal.calls()):,} calls to make"
-    line = f"{said}, {usd} (low / expected / high; {tokens}); {cap}"
+    prices, cap = spending.read_prices(chosen.prices), chosen.cap_usd
+    capped = "no cap" if cap is None else f"the run is capped at USD {cap:,.2f}"
+    line = f"{chosen.stage} {chosen.shard} of {chosen.of}: {rehearsal.sentence(prices)}; {capped}"
     _log.info(line)
     print(f"persona: {line}", file=sys.stderr)
-    configured = words.endpoints(settings["endpoints"]) | endpoints
-    return spending.Meter(
-        ledger.path, configured, prices, asked=endpoints, cap_usd=chosen.cap_usd, expected_usd=found["expected"][2]
-    )
+    configured, expected = words.endpoints(settings["endpoints"]) | endpoints, rehearsal.estimate(prices)["expected"][2]
+    return spending.Meter(ledger.path, configured, prices, asked=endpoints, cap_usd=cap, expected_usd=expected)
 
 
 def _cap(text: str) -> float | None:

@@ -37,7 +37,7 @@ def write_dataset(
     folder : made where it does not exist
     files : the census files that the run read; the card names them without their folders
     big_five : arm of the Big Five scores
-    simulated : whether the model that wrote and filtered is the simulator
+    simulated : whether the model that would write and filter is the simulator; said only where it did
 
     Returns
     -------
@@ -52,6 +52,7 @@ def write_dataset(
     for name, table in (("provenance", provenance), ("persona_weights", weights)):
         if set(table["persona_id"]) != ids:
             raise SchemaError(f"{name} and personas are about different personas; export the tables of one run")
+    simulated = simulated and bool((provenance["origin"] == "written").any())
     split = personas.set_index("persona_id")["persona_split"].map(SPLITS)
     configs = {"personas": personas.merge(weights, on="persona_id", validate="1:1"), "provenance": provenance}
     folder, info = Path(folder), []
@@ -109,9 +110,9 @@ def _card(personas, provenance, info, *, files, big_five, simulated) -> str:
     }
     yaml_text = yaml.safe_dump(head, sort_keys=False, allow_unicode=True, width=100)
     origins = provenance["origin"].value_counts()
-    is_written = (provenance["origin"] == "written").any()
     who = "our simulator, not a language model" if simulated else "a language model"
-    model = f"{who}; it also judged consistency" if is_written else "nobody: the model stage was left out"
+    is_asked = "written" in origins
+    model = f"{who}; it also judged consistency" if is_asked else "nobody: the model stage was left out"
     count = personas["persona_split"].value_counts()
     fields = "\n".join(
         f"| `{name}` | {_origin(name, provenance)} | {column.unit} | {column.about} |"

@@ -101,16 +101,21 @@ class Line:
         import httpx2
         import openai
 
-        started, endpoint = time.monotonic(), self.endpoint
+        # Errors of our own are raised outside: chained to them, the client's would show what the endpoint echoed.
+        started, endpoint, said, lost = time.monotonic(), self.endpoint, None, None
         try:
             async with asyncio.timeout(endpoint.timeout_s):
                 said = await self.client.post("/chat/completions", body=body(request), cast_to=httpx2.Response)
         except TimeoutError:
-            raise Again(f"no answer within {endpoint.timeout_s:g} s", load=True) from None
+            lost = Again(f"no answer within {endpoint.timeout_s:g} s", load=True)
         except openai.APIConnectionError as error:
-            raise Again(f"connection lost: {type(_root(error)).__name__}") from None
+            lost = Again(f"connection lost: {type(_root(error)).__name__}")
         except openai.APIStatusError as error:
-            return self.refusal_or_raise(error), error.response.headers
+            refused = error
+        if lost is not None:
+            raise lost
+        if said is None:
+            return self.refusal_or_raise(refused), refused.response.headers
         latency_s = round(time.monotonic() - started, 3)
         try:
             reply = words.read(request, self.clean(said.text))
@@ -147,22 +152,16 @@ class Line:
         if error.code in FILTERED:
             return Reply("refused", detail=said, finish_reason="content_filter")
         if error.code == "insufficient_quota":
-            raise AskError(
-                f"endpoint {name}: no credit left ({said}); the answers so far are kept, run again later"
-            ) from None
+            raise AskError(f"endpoint {name}: no credit left ({said}); the answers so far are kept, run again later")
         if code in (408, 409, 429) or code >= 500:
-            raise Again(said, load=code in (408, 429, 503, 529), wait_s=asked_wait(error.response.headers)) from None
+            raise Again(said, load=code in (408, 429, 503, 529), wait_s=asked_wait(error.response.headers))
         if code == 401 and variable:
-            raise AskError(f"endpoint {name}: the key in {variable} was not accepted ({said})") from None
+            raise AskError(f"endpoint {name}: the key in {variable} was not accepted ({said})")
         if code == 401:
-            raise AskError(
-                f"endpoint {name}: wants a key; name its variable in endpoints.{name}.key_variable ({said})"
-            ) from None
+            raise AskError(f"endpoint {name}: wants a key; name its variable in endpoints.{name}.key_variable ({said})")
         if code == 404:
-            raise AskError(
-                f"endpoint {name}: no model {self.endpoint.model} at {self.endpoint.base_url} ({said})"
-            ) from None
-        raise AskError(f"endpoint {name}: did not take the request ({said})") from None
+            raise AskError(f"endpoint {name}: no model {self.endpoint.model} at {self.endpoint.base_url} ({said})")
+        raise AskError(f"endpoint {name}: did not take the request ({said})")
 
 
 class _Heard:

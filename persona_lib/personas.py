@@ -60,7 +60,7 @@ def complete(
     Returns
     -------
     One row per draw, in order: draw, person_id, the persona's fields, the census columns `CONTEXT`,
-    `<field>_probability` of the chain, `pastimes`, and `needs`: what the listed traits presume.
+    `<field>_probability` of the chain, `pastimes`, `needs` (what the listed traits presume) and `big_five_arm`.
 
     Raises
     ------
@@ -83,7 +83,7 @@ def complete(
         listed = traits.draw_listed(people, lists[name], name, n=n, seed=seed)
         drawn.append(listed[["text"]].rename(columns={"text": field}))
         needs = needs + "+" + listed["needs"]
-    return pd.concat([people, *drawn], axis=1).assign(needs=needs.str.strip("+"))
+    return pd.concat([people, *drawn], axis=1).assign(needs=needs.str.strip("+"), big_five_arm=big_five)
 
 
 def apply_rules(candidates: pd.DataFrame) -> pd.DataFrame:
@@ -145,7 +145,7 @@ def check_consistency(candidates: pd.DataFrame, *, ask) -> pd.DataFrame:
     One row per candidate asked: draw, status, is_consistent (boolean, missing unless ok), reason,
     detail, request_hash.
     """
-    asked = candidates[(candidates["written_status"] == "ok") & (ask is not None)]
+    asked = candidates[candidates["written_status"] == "ok"]
     replies = _ask(asked, describe(asked), "check_consistency", "filter", ask=ask)
     said = [data if isinstance(data, dict) else {} for data in replies["data"]]
     verdict = [s.get("is_consistent") if isinstance(s.get("is_consistent"), bool) else None for s in said]
@@ -174,7 +174,7 @@ def _ask(asked: pd.DataFrame, descriptions: pd.Series, template: str, role: str,
 
 
 def accept(
-    candidates: pd.DataFrame, verdicts: pd.DataFrame, *, n: int, n_train: int, big_five: str, seed: int
+    candidates: pd.DataFrame, verdicts: pd.DataFrame, *, n: int, n_train: int, seed: int
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """The first `n` consistent draws, in order, as personas p0001, p0002, ...
 
@@ -185,7 +185,6 @@ def accept(
     ----------
     candidates : rows of `write_fields`
     verdicts : rows of `check_consistency`
-    big_five : arm of the Big Five scores, for the provenance
     n, n_train : personas wanted, and how many of them, at random, are of `persona_split` train
 
     Returns
@@ -218,7 +217,7 @@ def accept(
         persona_split=pd.Series(is_train, index=chosen.index).map({True: "train", False: "heldout_persona"}),
         description=describe(chosen),
     )
-    provenance = _provenance(chosen, big_five)
+    provenance = _provenance(chosen)
     personas = chosen[list(tables()["personas"].columns)].reset_index(drop=True)
     return personas, table.assign(stage=stage).reset_index(drop=True), provenance
 
@@ -247,7 +246,7 @@ def _judged(candidates: pd.DataFrame, verdicts: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _provenance(chosen: pd.DataFrame, big_five: str) -> pd.DataFrame:
+def _provenance(chosen: pd.DataFrame) -> pd.DataFrame:
     """One row per persona and field: where the value comes from, and the chain's probability of it."""
     declared = tables()["personas"].columns
     parts = []
@@ -261,7 +260,7 @@ def _provenance(chosen: pd.DataFrame, big_five: str) -> pd.DataFrame:
         model = f"chain_coefficients.csv: {declared[field].about}"
         parts.append(_rows(chosen, field, "imputed", model, score=chosen[f"{field}_probability"]))
     for field in ("big_five", *traits.BIG_FIVE):
-        parts.append(_rows(chosen, field, "imputed", BIG_FIVE_SOURCES[big_five]))
+        parts.append(_rows(chosen, field, "imputed", chosen["big_five_arm"].map(BIG_FIVE_SOURCES)))
     of_list = {field: f"list of {name}: {n} drawn, every entry alike" for field, (name, n) in LISTS.items()}
     parts += [_rows(chosen, field, "listed", of_list[field]) for field in LISTS if field in declared]
     is_listed = chosen["written_status"] == LISTED

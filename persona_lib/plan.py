@@ -26,6 +26,7 @@ GOES_ON = {"low": 0.85, "expected": 0.98, "high": 1.0}  # share of the rows that
 PASSES_RULES = {"low": 0.6, "expected": 0.9, "high": 1.0}  # share of the drawn persons that the rules keep
 ENOUGH = 30  # answers of a ledger that speak for themselves
 _KEY = ["stage", "template", "endpoint"]
+_SIZES = (("population", "n_draws"), ("personas", "n"), ("prompts", "n"))
 
 
 def planned_calls(settings: Mapping, *, n_bank: int | None = None) -> pd.DataFrame:
@@ -46,32 +47,21 @@ def planned_calls(settings: Mapping, *, n_bank: int | None = None) -> pd.DataFra
     >>> int(calls[calls.stage == "ablation"].calls_high.sum())
     3060
     """
-    feedback, pool, ablation = settings["feedback"], settings["pool"], settings["ablation"]
-    roles = settings["roles"]
-    n_personas, n_prompts, n_draws = (
-        settings["personas"]["n"],
-        settings["prompts"]["n"],
-        settings["population"]["n_draws"],
-    )
+    roles, feedback, pool = settings["roles"], settings["feedback"], settings["pool"]
+    n_draws, n_personas, n_prompts = (settings[key][n] for key, n in _SIZES)
     n_heldout = n_prompts - settings["prompts"]["n_train"]
     n_pairs = n_personas * sum(feedback[key] for key in ("n_train_pairs", "n_heldout_pairs", "n_heldout_prompts"))
     n_written = n_draws if settings["personas"]["model_stage"] else 0
     n_judged, n_items, n_panel = settings["validation"]["n_pairs"], pool["n_items"], pool["n_panel_personas"]
-    n_arms = (len(attributes()) + 1) * ablation["n_personas"] * ablation["n_questions"] * 3
-    n_bench, (n_tried, n_attempts) = settings["benchmark"]["n_items"], settings["pass_at_k"].values()
+    n_rated = pool["n_raters"] * n_panel * pool["n_panel_items"]
+    n_choices = settings["ablation"]["n_personas"] * settings["ablation"]["n_questions"] * 3
+    n_bench, n_tried = settings["benchmark"]["n_items"], settings["pass_at_k"]["n_items"]
+    n_attempts, models = settings["pass_at_k"]["n_attempts"], roles["contestants"]
     n_summaries = min(n_bench, n_personas)
-    first, *others = roles["panel"]
-    rows = [
+    rows = [  # stage, template, endpoints, steps before it that must be ok, calls at most, how they come about
         ("personas", "write_traits", roles["writer"], 0, n_written, "draws"),
         ("personas", "check_consistency", roles["filter"], 1, n_written, "draws"),
-        (
-            "prompts",
-            "classify_prompt",
-            roles["classifier"],
-            0,
-            n_bank or n_prompts,
-            "prompts that pass the rules",
-        ),
+        ("prompts", "classify_prompt", roles["classifier"], 0, n_bank or n_prompts, "prompts that pass the rules"),
         ("feedback", "answer", roles["answerer"], 0, min(n_prompts, n_pairs), "prompts"),
         ("feedback", f"critique_{feedback['template']}", roles["critic"], 1, n_pairs, "personas x pairs"),
         ("feedback", "revise", roles["reviser"], 2, n_pairs, "personas x pairs"),
@@ -79,54 +69,27 @@ def planned_calls(settings: Mapping, *, n_bank: int | None = None) -> pd.DataFra
         ("validation", "judge_no_persona", roles["judge"], 0, 2 * n_judged, "pairs x two orders"),
         ("pool", "answer", roles["answerer"], 0, n_items, "items"),
         ("pool", "answer_divergent", roles["answerer"], 1, n_items, "items"),
-        ("pool", "judge", first, 2, n_personas * n_items, "every persona x items"),
-        *[("pool", "judge", model, 2, n_panel * n_items, "panel personas x items") for model in others],
-        (
-            "pool",
-            "judge",
-            roles["raters"],
-            2,
-            pool["n_raters"] * n_panel * pool["n_panel_items"],
-            "raters x panel personas x panel items",
-        ),
-        (
-            "ablation",
-            "judge",
-            roles["judge"],
-            1,
-            n_arms,
-            "(33 attributes, placebo) x personas x questions x arms",
-        ),
-    ]
-    for model in roles["contestants"]:
-        rows += [
-            ("benchmark", "answer", model, 0, min(n_bench, n_heldout), "held-out prompts, items at most"),
-            ("benchmark", "answer_output_only", model, 0, n_bench, "items"),
-            ("benchmark", "answer_chain_of_thought", model, 0, n_bench, "items"),
-            ("benchmark", "summarise", model, 0, n_summaries, "personas, items at most"),
-            ("benchmark", "answer_from_summary", model, 1, n_bench, "items"),
-        ]
-    n_models = len(roles["contestants"])
-    rows += [
-        (
-            "benchmark",
-            "examine",
-            roles["examiner"],
-            1,
-            5 * n_bench * n_models,
-            "items x models x (modes, calibration)",
-        ),
-        ("benchmark", "find_dropped", roles["examiner"], 2, n_summaries * n_models, "summaries"),
-    ]
-    n_bare = min(n_tried, n_heldout)
-    for model in roles["contestants"]:
-        rows += [
-            ("pass_at_k", "answer_output_only", model, 0, n_tried * n_attempts, "items x attempts"),
-            ("pass_at_k", "answer", model, 0, n_bare * n_attempts, "held-out prompts, items at most, x attempts"),
-        ]
-    both = 2 * n_tried * n_attempts * n_models
-    rows.append(("pass_at_k", "examine", roles["examiner"], 1, both, "items x attempts x models x two"))
+        ("pool", "judge", roles["panel"][0], 2, n_personas * n_items, "every persona x items"),
+        ("pool", "judge", roles["panel"][1:], 2, n_panel * n_items, "panel personas x items"),
+        ("pool", "judge", roles["raters"], 2, n_rated, "raters x panel personas x panel items"),
+        ("ablation", "judge", roles["judge"], 1, (len(attributes()) + 1) * n_choices, "(33 attributes, placebo) x "
+         "personas x questions x three arms"),
+        ("benchmark", "answer", models, 0, min(n_bench, n_heldout), "held-out prompts, items at most"),
+        ("benchmark", "answer_output_only", models, 0, n_bench, "items"),
+        ("benchmark", "answer_chain_of_thought", models, 0, n_bench, "items"),
+        ("benchmark", "summarise", models, 0, n_summaries, "personas, items at most"),
+        ("benchmark", "answer_from_summary", models, 1, n_bench, "items"),
+        ("benchmark", "examine", roles["examiner"], 1, 5 * n_bench * len(models), "items x models x (four modes, "
+         "calibration)"),
+        ("benchmark", "find_dropped", roles["examiner"], 2, n_summaries * len(models), "summaries"),
+        ("pass_at_k", "answer_output_only", models, 0, n_tried * n_attempts, "items x attempts"),
+        ("pass_at_k", "answer", models, 0, min(n_tried, n_heldout) * n_attempts, "held-out prompts, items at most, x "
+         "attempts"),
+        ("pass_at_k", "examine", roles["examiner"], 1, 2 * n_tried * n_attempts * len(models), "items x attempts x "
+         "models x (with, without persona)"),
+    ]  # fmt: skip
     table = pd.DataFrame(rows, columns=[*_KEY, "depth", "most", "multiplies"])
+    table = table.explode("endpoint").dropna(subset="endpoint")  # a panel of one has no others
     for end in ENDS:
         share = table["depth"].map(lambda depth, end=end: GOES_ON[end] ** (depth + (end == "low")))
         share = share.mask(table["stage"] == "personas", share * PASSES_RULES[end])

@@ -36,6 +36,7 @@ NUMBERS = ("PWGTP", "AGEP", "ADJINC", "PINCP", *REPLICATES)
 MAY_BE_BLANK = ("PINCP",)
 ROW_GROUP = 1 << 17
 _BLOCK_BYTES = 4 << 20
+_AT_ONCE = 4  # members; each holds a row group of a hundred megabytes and more
 
 
 def extract(
@@ -70,14 +71,23 @@ def extract(
     found = [member for path in map(Path, paths) for member in members(path)]
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.glob("*.parquet"):
-        old.unlink()
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        jobs = [pool.submit(_extract, *member, folder, k, numbers) for k, member in enumerate(found)]
-        stored = [job.result() for job in jobs]
-    if not any(path.stem.endswith("persons") for path in stored):
-        raise PumsError(f"{', '.join(Path(p).name for p in paths) or 'no file'}: no person records; give a csv_p file")
+    _clear(folder)
+    try:
+        with ThreadPoolExecutor(min(_AT_ONCE, os.cpu_count() or 1)) as pool:
+            jobs = [pool.submit(_extract, *member, folder, k, numbers) for k, member in enumerate(found)]
+            stored = [job.result() for job in jobs]
+        if not any(path.stem.endswith("persons") for path in stored):
+            named = ", ".join(Path(path).name for path in paths) or "no file"
+            raise PumsError(f"{named}: no person records; give a csv_p file")
+    except BaseException:
+        _clear(folder)
+        raise
     return stored
+
+
+def _clear(folder: Path) -> None:
+    for path in folder.glob("*.parquet"):
+        path.unlink()
 
 
 def _extract(label: str, opened: Callable[[], IO[bytes]], folder: Path, number: int, numbers: tuple[str, ...]) -> Path:
@@ -105,7 +115,7 @@ def _extract(label: str, opened: Callable[[], IO[bytes]], folder: Path, number: 
 
 
 class _BlankNumberError(Exception):
-    pass
+    """A number is blank that never may be."""
 
 
 def _copy(batches: Iterable[pa.RecordBatch], writer: pq.ParquetWriter, schema: pa.Schema, filled: list[int]) -> int:
@@ -143,12 +153,13 @@ def _first_bad_cell(label: str, opened: Callable, named: dict, wanted: list[str]
         line = 2
         for batch in _streamed(file, {named[c]: pa.string() for c in columns}):
             frame = batch.to_pandas()
-            for column, values in zip(columns, frame.items(), strict=True):
+            for column in columns:
+                values = frame[named[column]]
                 form = r"\s*-?\d+\s*|\s*" if column in MAY_BE_BLANK else r"\s*-?\d+\s*"
-                wrong = ~values[1].str.fullmatch(form)
-                if wrong.any():
-                    row = int(np.flatnonzero(wrong)[0])
-                    return PumsError(f"{label}: line {line + row}: {column} is {values[1][row]!r}: not a whole number")
+                wrong = np.flatnonzero(~values.str.fullmatch(form))
+                if len(wrong):
+                    cell = f"line {line + wrong[0]}: {column} is {values[wrong[0]]!r}"
+                    return PumsError(f"{label}: {cell}: not a whole number")
             line += len(frame)
     return PumsError(f"{label}: a number that is too large")
 

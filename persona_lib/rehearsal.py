@@ -42,7 +42,8 @@ class Rehearsal:
         lengths: pd.DataFrame,
     ) -> None:
         self.roles, self.asked = dict(roles), set()
-        self._endpoints, self._templates, self._ledger, self._lengths = endpoints, templates, ledger, lengths
+        self._endpoints, self._templates, self._ledger = endpoints, templates, ledger
+        self._lengths = lengths.loc["reply"].to_dict()  # by end, then by template
         self._missing: dict[str, tuple[str, str, int]] = {}
 
     def __call__(self, requests: pd.DataFrame) -> pd.DataFrame:
@@ -63,22 +64,29 @@ class Rehearsal:
         self._missing[request.hash] = (request.endpoint, template, length)
         if request.response_schema is not None:
             return Reply("ok", text=json.dumps(stand_in(request.response_schema)))
-        size = int(self._lengths["expected"]["reply", template] * CHARACTERS_PER_TOKEN["expected"])
+        size = int(self._lengths["expected"][template] * CHARACTERS_PER_TOKEN["expected"])
         return Reply("ok", text=f"{_PARTS}{request.hash}".ljust(size, "."))
 
     def estimate(self, prices: pd.DataFrame) -> dict[str, tuple[float, float, float | None]]:
         """Tokens in, tokens out and USD (None: unknown) of what would be sent, at each end: low, expected, high."""
-        reply_lengths = self._lengths.loc["reply"]
         found, price_by_alias = {}, {alias: price_of(one, prices) for alias, one in self._endpoints.items()}
         for end in ENDS:
             tokens_in, tokens_out, cost = 0.0, 0.0, 0.0
             for alias, template, length in self._missing.values():
-                most = min(reply_lengths[end][template], reply_limit(self._endpoints[alias]))
+                most = min(self._lengths[end][template], reply_limit(self._endpoints[alias]))
                 one, price = (length / CHARACTERS_PER_TOKEN[end], most), price_by_alias[alias]
                 tokens_in, tokens_out = tokens_in + one[0], tokens_out + one[1]
                 cost = None if cost is None or price is None else cost + price.of(*one)
             found[end] = tokens_in, tokens_out, cost
         return found
+
+    def sentence(self, prices: pd.DataFrame) -> str:
+        """The number of calls, what they cost and their tokens, low / expected / high."""
+        tokens_in, tokens_out, usd = zip(*self.estimate(prices).values(), strict=True)
+        money = "price unknown" if None in usd else "USD " + " / ".join(f"{cost:,.2f}" for cost in usd)
+        sides = [" / ".join(f"{n:,.0f}" for n in side) for side in (tokens_in, tokens_out)]
+        told = f"low / expected / high; tokens in {sides[0]}; tokens out {sides[1]}"
+        return f"{len(self._missing):,} calls to make, {money} ({told})"
 
     def calls(self) -> pd.DataFrame:
         """What would be sent: one row per request_hash with endpoint, template, n_characters (schema included)."""

@@ -64,7 +64,7 @@ def same_codes(variable: str, year: int, other: int) -> bool:
 
 
 def code_years(variable: str, year: int) -> str:
-    """The years that share the code list of one year, as words.
+    """The years that share the code list of one year, as words; 'its year' where the list never changed.
 
     Examples
     --------
@@ -76,7 +76,7 @@ def code_years(variable: str, year: int) -> str:
     high = min((start - 1 for start in starts if start > year), default=None)
     if low and high:
         return f"{low} to {high}"
-    return f"{high} or earlier" if high else f"{low} or later" if low else "any year"
+    return f"{high} or earlier" if high else f"{low} or later" if low else "its year"
 
 
 def year_of_name(file: str) -> int | None:

@@ -82,8 +82,14 @@ def complete(drawn, people, *, lists=None, big_five="correlated", seed=1):
     return personas.complete(drawn, people, given.chain, given.norms, lists, big_five=big_five, seed=seed)
 
 
-def candidates(n=40, seed=1):
+@cache
+def _ruled(n, seed):
     return personas.apply_rules(complete(draws(n), census(), seed=seed))
+
+
+def candidates(n=40, seed=1):
+    """Completed draws of the small census with the rule that each breaks; made once, handed out as copies."""
+    return _ruled(n, seed).copy()
 
 
 class Asked:
@@ -117,4 +123,4 @@ def run(*, answer=None, asked=True, n=10, n_train=6, n_draws=40, seed=1):
     ask = Asked(answer) if asked else None
     written = personas.write_fields(candidates(n_draws, seed=seed), ask=ask)
     verdicts = personas.check_consistency(written, ask=ask)
-    return personas.accept(written, verdicts, n=n, n_train=n_train, big_five="correlated", seed=seed)
+    return personas.accept(written, verdicts, n=n, n_train=n_train, seed=seed)

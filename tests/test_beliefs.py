@@ -37,12 +37,16 @@ def chain():
     return reference("chain_coefficients")
 
 
-@pytest.fixture(scope="module")
-def fit_chain():
-    spec = importlib.util.spec_from_file_location("fit_chain", REFERENCE / "fit_chain.py")
+def program(name):
+    spec = importlib.util.spec_from_file_location(name, REFERENCE / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def fit_chain():
+    return program("fit_chain")
 
 
 def tiny(coefficients):
@@ -373,3 +377,43 @@ def test_rare_levels_and_outcomes_get_no_slope(fit_chain):
     assert (model.beta[1:, model.outcomes.index("W")] == 0).all()
     chance = pd.DataFrame(model.probabilities(rows), columns=model.outcomes)
     assert chance["W"].mean() == pytest.approx(4 / len(rows), rel=0.1)
+
+
+# ------------------------------------------------------------------ the program that tries the chain on another survey
+
+
+def test_the_chain_predicts_respondents_of_another_survey():
+    """Its slopes beat that survey's own margin, in every field, by many standard errors."""
+    tried = pd.read_csv(REFERENCE / "chain_external.csv").set_index("field")
+    assert tried.index.tolist() == list(beliefs.CHAIN)
+    assert (tried["better_by_bits"] > 4 * tried["standard_error"]).all()
+    assert np.allclose(tried["margin_bits"] - tried["chain_bits"], tried["better_by_bits"], atol=2e-4)
+
+
+def test_shared_groups_cover_the_answers_of_the_chain(chain):
+    check = program("check_chain")
+    for field, groups in check.SHARED.items():
+        answers = set(chain.loc[chain["field"] == field, "value"])
+        gathered = [answer for ours, _ in groups.values() for answer in ours]
+        assert len(gathered) == len(set(gathered)) and answers - set(gathered) <= {"Not sure"}
+        for levels in check.AS_PREDICTOR.get(field, {}).values():
+            assert set(levels) <= answers
+
+
+def test_chances_of_another_survey_are_hand_sums(chain):
+    check = program("check_chain")
+    cells = pd.DataFrame(
+        {"age_group": ["65+"], "sex": ["Female"], "race_ethnicity": ["White"], "religion": ["No religion"]}
+    )
+    numbers = chain.assign(coefficient=chain["coefficient"].astype(float))
+    bare = numbers.assign(coefficient=numbers["coefficient"].where(numbers["predictor"] != "calibration", 0.0))
+    levels = ("Atheist or agnostic", "Nothing in particular")
+    each = [beliefs.chain_probabilities(cells.assign(religion=level), bare, "ideology").iloc[0] for level in levels]
+    mean = (each[0] + each[1]) / 2
+    sums = [mean["Conservative"] + mean["Very conservative"], mean["Moderate"], mean["Liberal"] + mean["Very liberal"]]
+    assert check.chances(cells, numbers, "ideology")[0] == pytest.approx(np.array(sums) / sum(sums))
+    chance = np.array([[0.2, 0.8], [0.6, 0.4]])
+    moved = check.calibrated(chance, np.array([3.0, 1.0]), np.array([0.5, 0.5]))
+    assert np.array([3, 1]) @ moved / 4 == pytest.approx([0.5, 0.5])
+    odds = moved[:, 0] / moved[:, 1] / (chance[:, 0] / chance[:, 1])
+    assert odds[0] == pytest.approx(odds[1]), "one shift for all"

@@ -221,6 +221,8 @@ class TestCollect:
             run.send_signal(signal.SIGINT)
             said = run.communicate(timeout=20)[1]
         assert run.returncode == 130
+        estimate, said = said.split("\n", 1)
+        assert "toy 0 of 1: 400 calls to make, price unknown" in estimate
         assert said == "persona: interrupted; what was answered is kept, the same command goes on\n"
         assert not (tmp_path / "run" / "toy-0-of-1.parquet").exists()
         safe = answered(tmp_path / "run" / "ledger")
@@ -228,6 +230,7 @@ class TestCollect:
         server.delay_s, before = 0, {key: server.calls[key] for key in safe}
         assert cli.main(house()) == 0
         assert {key: server.calls[key] for key in safe} == before
+        assert set(server.calls.values()) == {1}, "what was under way was waited for, and is not paid for again"
 
     def test_a_cap_stops_the_run_before_it_is_passed_and_raising_it_goes_on(self, house, server, capsys, tmp_path):
         """The oracle of the cost: the server's own counts at gpt-4's USD 30 and 60 per million tokens."""

@@ -129,5 +129,5 @@ def test_labels_never_cross_a_change_of_the_code_list(tmp_path):
     labels = pd.concat([labels, labels.assign(variable="RELP", code="16", label="Institutionalized")])
     (tmp_path / "psam_p44.csv").write_text(text_of([row]), "utf-8")
     persons, homes = pums.read_files(tmp_path / "psam_p44.csv")
-    with pytest.raises(PumsError, match="OCCP is '4720': .* give one of 2017 or earlier"):
+    with pytest.raises(PumsError, match="OCCP is '4720': .* give that of 2017 or earlier"):
         census.describe(persons, households=homes, dictionary=labels)

@@ -125,6 +125,13 @@ def test_a_live_run_is_not_called_simulated(made, tmp_path):
     assert "simulated" not in head(tmp_path)["tags"]
 
 
+def test_without_the_model_stage_nothing_is_simulated(made, tmp_path):
+    listed = made[1].assign(origin=made[1]["origin"].replace("written", "listed"))
+    card = export.write_dataset(made[0], listed, made[2], tmp_path, files=["a.zip"], big_five="uniform", simulated=True)
+    assert "written by: nobody: the model stage was left out" in card.read_text("utf-8")
+    assert "simulated" not in head(tmp_path)["tags"]
+
+
 def test_same_tables_same_bytes_and_nothing_half_written(made, folder, tmp_path):
     again = tmp_path / "again"
     export.write_dataset(*made, again, files=["raw/csv_pvt.zip"], big_five="correlated", simulated=True)

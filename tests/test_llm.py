@@ -5,6 +5,7 @@ import logging
 import re
 import threading
 import time
+import traceback
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -590,16 +591,30 @@ def test_the_key_is_in_no_file_no_log_and_no_reply(run, server, tmp_path, caplog
         "refused": [("body", completion(None, refusal=f"not with {KEY}"))],
         "broken": [("body", f"<html>{KEY}".encode())],
         "failed": [("error", 500)],
+        "headed": [("said", "yes", [("x-echo", KEY), ("set-cookie", f"key={KEY}")])],
+        "busy": [("error", 429, [("Retry-After", KEY)]), ("say", "yes")],
+        "judged": [("say", f"I am {KEY}")],
     }
     replies = run(list(server.plan), retries=1, seal="toy.parquet")
     assert replies["text"][0] == "you said Bearer [key]" and replies["status"][2] == "failed"
-    server.plan = {"denied": [("error", 401)]}
-    with pytest.raises(AskError) as error:
-        run(["denied"])
+    errors = []
+    for step in [
+        ("error", 401),
+        ("error", 404, [("x-echo", KEY)]),
+        ("error", 400),
+        ("error", 429, (), "insufficient_quota"),
+    ]:
+        server.plan = {"denied": [step]}
+        with pytest.raises(AskError) as error:
+            run(["denied"])
+        errors.append(error.value)
     written = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert len(written) >= 3 and not [path for path in written if KEY.encode() in path.read_bytes()]
     seen = capfd.readouterr()
-    assert KEY not in replies.to_csv() + str(error.value) + caplog.text + seen.out + seen.err
+    # with all that is chained to an error, and the values that a traceback may show
+    told = [line for error in errors for line in traceback.TracebackException.from_exception(error).format()]
+    told += [repr(part) for error in errors for part in (error, error.__cause__, error.__context__)]
+    assert KEY not in replies.to_csv() + "".join(told) + caplog.text + seen.out + seen.err
     assert KEY in json.dumps(server.headers_seen), "the oracle: it was really sent"
 
 

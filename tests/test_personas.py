@@ -3,9 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
-from small_personas import Asked, candidates, census, complete, draws, inputs, run
+import yaml
+from small_personas import REFERENCE, Asked, candidates, census, complete, draws, inputs, run
 
 from persona_lib import descriptions, personas, schema, streams
+from persona_lib.plan import planned_calls
 from persona_lib.schema import SchemaError
 
 # ------------------------------------------------------------------ completing
@@ -151,7 +153,7 @@ def test_nobody_passes_the_rules():
     verdicts = personas.check_consistency(personas.write_fields(mine, ask=ask), ask=ask)
     assert ask.seen == [] and verdicts.empty
     with pytest.raises(ValueError, match="0 of 5 draws"):
-        personas.accept(personas.write_fields(mine, ask=ask), verdicts, n=1, n_train=0, big_five="uniform", seed=1)
+        personas.accept(personas.write_fields(mine, ask=ask), verdicts, n=1, n_train=0, seed=1)
 
 
 def test_provenance_covers_every_field_of_every_persona():
@@ -177,7 +179,7 @@ def test_derived_household_fields_are_marked():
     ask = Asked()
     written = personas.write_fields(mine, ask=ask)
     verdicts = personas.check_consistency(written, ask=ask)
-    _, _, provenance = personas.accept(written, verdicts, n=5, n_train=2, big_five="correlated", seed=1)
+    _, _, provenance = personas.accept(written, verdicts, n=5, n_train=2, seed=1)
     derived = set(provenance.loc[provenance["origin"] == "derived", "field"])
     assert derived == {"household_language", "household_type", "family_presence", "description"}
 
@@ -201,10 +203,10 @@ def test_shards_ask_what_the_notebook_replays():
 
 def test_provenance_of_an_unknown_value_says_that_the_file_does_not_say():
     people = census().assign(ancestry="unknown", income_usd=np.nan)
-    mine = personas.apply_rules(complete(draws(), people))
+    mine = personas.apply_rules(complete(draws(), people, big_five="uniform"))
     written = personas.write_fields(mine, ask=None)
     verdicts = personas.check_consistency(written, ask=None)
-    made, _, provenance = personas.accept(written, verdicts, n=5, n_train=2, big_five="uniform", seed=1)
+    made, _, provenance = personas.accept(written, verdicts, n=5, n_train=2, seed=1)
     source = provenance.drop_duplicates("field").set_index("field")["source"]
     assert source["ancestry"] == source["income_usd"] == "census record of 2018: the file does not say"
     assert source["sex"] == "census record of 2018: SEX" and source["openness"].startswith("drawn: independent")
@@ -237,3 +239,10 @@ def test_the_writer_reads_the_pastimes_and_its_words_touch_no_other_field():
     assert last == ("Pastimes: " + passed["pastimes"]).tolist()
     assert set(after.loc[passed.index, "personal_time"]) == {"Is a man."}
     assert not descriptions.describe(after).str.contains("Pastimes").any()
+
+
+def test_without_the_model_stage_no_call_is_planned():
+    demo = yaml.safe_load((REFERENCE.parents[1] / "config" / "demo.yaml").read_text("utf-8"))
+    assert planned_calls(demo, n_bank=1).set_index("stage").loc["personas", "n_calls"] > 0
+    demo["personas"]["model_stage"] = False
+    assert planned_calls(demo, n_bank=1).set_index("stage").loc["personas", "n_calls"] == 0

@@ -31,6 +31,7 @@ READS = {
         "mannerisms": "traits_mannerisms.csv",
         "lifestyles": "traits_lifestyle.csv",
         "core_values": "traits_core_values.csv",
+        "personal_time": "traits_personal_time.csv",
         "census": "",
         "draws": "",
     },

@@ -1,13 +1,20 @@
 """Templates: text never becomes template, every slot is filled, a rendered text gives its slots back."""
 
+import hashlib
+import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from persona_lib import templates
+from persona_lib.line import body
+from persona_lib.request import Endpoint, Reply, build
+from persona_lib.sealed import recorded
+from persona_lib.sealed import row as row_of
 from persona_lib.templates import SLOTS, Template, TemplateError, invert, load, render
 
 ROOT = Path(__file__).parents[1]
@@ -51,6 +58,81 @@ def test_invert_undoes_render(persona, prompt):
     # unique as long as the first slot does not hold what follows it
     slots = {"persona": persona, "prompt": prompt}
     assert invert(FORM, render(FORM, slots)[1]["content"]) == slots
+
+
+PIECES = ["{{", "}}", "{{prompt}}", "{{persona}}", "{", "}", "%s", "$x", "\\1", "\\g<0>", '"', "'", "`", "word "]
+PIECES += ["</persona>", "<answer_a>", "&amp;", "\x00", "\x1b[0m", "\r\n", "\u2028", "\u202e", "e\u0301"]
+PIECES += ["日本語", "العربية", "👩‍👩‍👧"]
+ANY_TEXT = st.one_of(
+    st.lists(st.sampled_from(PIECES), max_size=12).map("".join),
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=80),
+    st.sampled_from(["{{prompt}} " * 9_000, "\x00" * 100_000, "字" * 100_000]),
+)
+
+
+def filled(user, slots):
+    """The oracle: cut at the opening braces, no pattern and no replacing."""
+    first, *rest = user.split("{{")
+    pieces = [part.split("}}", 1) for part in rest]
+    return first + "".join(slots[name] + text for name, text in pieces)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.sampled_from(sorted(load(ROOT / "data" / "templates"))), st.data())
+def test_every_shipped_template_takes_any_text_as_data(name, data):
+    form = load(ROOT / "data" / "templates")[name]
+    slots = {slot: data.draw(ANY_TEXT, slot) for slot in form.slots}
+    system, user = render(form, slots)
+    assert system["content"] == form.system and user["content"] == filled(form.user, slots)
+
+
+@settings(max_examples=50, deadline=None)
+@given(ANY_TEXT, ANY_TEXT, st.booleans())
+def test_any_text_reaches_the_wire_and_the_ledger_unchanged(persona, prompt, json_schema):
+    form = Template("form", 1, "ours", "Be brief.", FORM.user, {"type": "object"})
+    row = {"endpoint": "large", "template": "form", "slots": {"persona": persona, "prompt": prompt}}
+    ends = {"large": Endpoint("large", "m", json_schema=json_schema)}
+    (asked,) = build(pd.DataFrame([row]), endpoints=ends, templates={"form": form})
+    expected = "<p>" + persona + "</p>\n<q>" + prompt + "</q>\nSay it."
+    if not json_schema:
+        expected += (
+            "\n\nReply with one JSON object and nothing else, valid against this JSON schema:\n" + '{"type":"object"}'
+        )
+    sent = json.loads(json.dumps(body(asked)))
+    assert [m["content"] for m in sent["messages"]] == ["Be brief.", expected]
+    assert ("response_format" in sent) == json_schema
+    again = recorded(row_of(asked, Reply("ok", "{}")))
+    assert again.messages[1]["content"] == expected and again.hash == asked.hash
+
+
+# Version and SHA-256 of the messages that each template becomes with slots <name>: these bytes are what models are
+# sent. Whoever changes a template raises its version and writes the new line here.
+PINNED = {
+    "answer": (1, "74c75b6e965e774c"),
+    "answer_chain_of_thought": (1, "27ae1ffaeae440c3"),
+    "answer_divergent": (1, "35de5e84bdbe0416"),
+    "answer_from_summary": (1, "9487425e207535be"),
+    "answer_output_only": (1, "0733109639360a5b"),
+    "check_consistency": (1, "e98b848f479232ca"),
+    "classify_prompt": (1, "c9beab8e72189162"),
+    "critique_neutral": (1, "81e6f6bd25f367ef"),
+    "critique_paper": (1, "d40b32963627d626"),
+    "examine": (1, "5a9277b27de474a5"),
+    "find_dropped": (1, "714690bddde6c5e7"),
+    "judge": (1, "a7c670697ab1660e"),
+    "judge_no_persona": (1, "5d34ae45555cbaf8"),
+    "revise": (1, "00aea30707708bd0"),
+    "summarise": (1, "8a52478b7727ac94"),
+    "write_traits": (1, "206cfa443b5e51fb"),
+}
+
+
+def test_the_words_that_models_are_sent_are_pinned():
+    found = {}
+    for name, form in load(ROOT / "data" / "templates").items():
+        sent = [render(form, {slot: f"<{slot}>" for slot in form.slots}), form.response_schema]
+        found[name] = (form.version, hashlib.sha256(json.dumps(sent, sort_keys=True).encode()).hexdigest()[:16])
+    assert found == PINNED
 
 
 def test_a_later_slot_cannot_change_an_earlier_one():
