@@ -3,7 +3,8 @@
 `world` holds the numbers (all parameters in `world.yaml`), `sentences` the texts (`bank.yaml`), `minds` what a
 model perceives and how likely it is to choose, `roles` one handler per template, `protocol` one request and its
 reply as the wire has them, `truth` what a statistic is worth on average, `studies` whole studies without a text.
-`app` serves the models, `inside` without a socket, `batches` as files too, and `faults` misbehaves on demand. Only `cli` starts it; nothing else of the library imports it.
+`app` serves the models, `inside` without a socket, `batches` as files too, and `faults` misbehaves on demand. Only
+`cli` starts it; nothing else of the library imports it.
 """
 
 from __future__ import annotations
