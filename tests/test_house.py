@@ -138,21 +138,6 @@ def test_library_prints_nothing_and_stays_short(path):
     assert "print" not in calls or path.stem in ("cli", "app")
 
 
-NETWORK = {"openai", "httpx", "httpx2", "aiohttp", "requests", "urllib3", "http", "ssl"}
-
-
-def test_only_line_and_batch_know_a_network():
-    for path in sorted((ROOT / "persona_lib").rglob("*.py")):
-        names = set()
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.Import):
-                names |= {alias.name.split(".")[0] for alias in node.names}
-            elif isinstance(node, ast.ImportFrom) and node.module:
-                names.add(node.module.split(".")[0])
-        allowed = path.stem in ("line", "batch") or path.parent.name == "simulator"
-        assert allowed or not names & NETWORK, path.name
-
-
 def code(notebook):
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
