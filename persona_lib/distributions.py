@@ -16,13 +16,14 @@ ORIGIN_COLOURS = {"observed": BLUE, "imputed": ORANGE, "listed": GREEN, "written
 TRAITS = ("openness", "conscientiousness", "extraversion", "agreeableness", "neuroticism")
 N_SHOWN, N_SHOWN_OF_MANY, MANY = 8, 4, 20
 BESIDE = {
-    "draws": ("|", VERMILION, "draws"),
+    "draws": ("|", INK, "draws"),
+    "outside": ("|", VERMILION, "draws, outside their 95 % range"),
     "file": ("o", SOFT, "census file, persons of the published table"),
     "published": ("D", INK, "published ACS table"),
 }
 NOTHINGS = (schema.NOT_IN_UNIVERSE, schema.UNKNOWN)
 COLUMN_IN, LABEL_IN, BAR_IN, ROW_IN, GAP_IN, N_COLUMNS = 3.6, 1.98, 1.02, 0.152, 0.37, 3
-Z_95 = 1.959964
+Z_95, ENOUGH = 1.959964, 5
 
 # The bands of the published ACS tables, so that Figures 2 and 13 can be laid side by side.
 AGE_STARTS = [0, 5, 10, 15, 20, 25, 35, 45, 55, 60, 65, 75, 85]
@@ -120,12 +121,17 @@ def census_demographics(margins: pd.DataFrame, *, simulated: bool = False) -> Fi
     shown, labels = _margin_order(census), _labels()
     labels = {name: labels.get(name, drawing.words(name).capitalize()) for name in shown["attribute"].unique()}
     n_records = int(census.groupby("attribute")["n"].sum().max())
+    draws = _drawn(census, margins[margins["source"] == "draws"])
+    outside = draws[draws["is_outside"]]
     note = (
         f"Bars: weighted share of the {n_records:,} census records that may be drawn, with 95 % intervals from the "
-        "replicate weights; strokes: the draws from them. All bars on one scale from 0 to 100 %. Published tables "
-        "count other persons, minors for one: compare diamonds with rings, the file's records of just these persons."
+        "replicate weights; strokes: the draws from them. "
+        f"Of the {draws['is_counted'].sum()} shares that expect five draws {len(outside)} are further off than 95 % "
+        "of such draws; by chance one in twenty would be. All bars on one scale from 0 to 100 %. Published tables count "
+        "other persons, minors for one: compare diamonds with rings, the file's records of just these persons."
     )
     beside = {source: margins[margins["source"] == source] for source in BESIDE}
+    beside |= {"draws": draws[~draws["is_outside"]], "outside": outside}
     handles = [Patch(color=BLUE, label="census file")]
     handles += [
         Line2D([], [], linestyle="", marker=mark, markersize=5.5, color="none" if mark == "o" else colour, label=label)
@@ -143,6 +149,21 @@ def census_demographics(margins: pd.DataFrame, *, simulated: bool = False) -> Fi
         beside=beside,
         simulated=simulated,
     )
+
+
+def _drawn(census: pd.DataFrame, draws: pd.DataFrame) -> pd.DataFrame:
+    """The shares of the draws, and whether they are further off than 95 % of draws of this size: `is_outside`.
+
+    The range is p +- 1.96 sqrt(p (1 - p) / n) around the census share p, n draws being in the attribute's
+    universe. A category that expects fewer than five draws is not counted (`is_counted`): there the range
+    means nothing.
+    """
+    key = ["attribute", "category"]
+    aim = draws[key].merge(census[[*key, "share"]], on=key, how="left")["share"].fillna(0).to_numpy()
+    n = draws.groupby("attribute")["n"].transform("sum").to_numpy(dtype="float64")
+    far = np.abs(draws["share"].to_numpy() - aim) > Z_95 * np.sqrt(aim * (1 - aim) / n)
+    counted = (n * aim >= ENOUGH) & (aim < 1)
+    return draws.assign(is_counted=counted, is_outside=far & counted)
 
 
 def _labels() -> dict[str, str]:
@@ -251,6 +272,8 @@ def _draw_bars(axes: Axes, rows: pd.DataFrame, colour: str) -> None:
 def _draw_beside(axes: Axes, rows: pd.DataFrame, beside: pd.DataFrame, source: str) -> None:
     places = {category: i for i, category in enumerate(rows["category"])}
     same = beside[beside["category"].isin(places)]
+    if same.empty:
+        return
     marker, colour, _ = BESIDE[source]
     axes.plot(
         same["share"] * 100,
@@ -260,7 +283,7 @@ def _draw_beside(axes: Axes, rows: pd.DataFrame, beside: pd.DataFrame, source: s
         markersize={"|": 8, "o": 5, "D": 2.6}[marker],
         color="none" if marker == "o" else colour,
         markeredgecolor=colour,
-        markeredgewidth=1.4 if marker == "|" else 0.7,
+        markeredgewidth=1.5 if marker == "|" else 0.7,
     )
 
 

@@ -231,6 +231,19 @@ class TestCensusDemographics:
         np.testing.assert_allclose(marks["D"], [50.8])
         np.testing.assert_allclose(marks["o"], [51.5])
 
+    def test_a_share_beyond_its_range_is_drawn_apart(self, margins):
+        """Of 200 draws 95 % give 51 % women +- 6.9 points: 55 is inside, 60 is not. Two draws decide nothing."""
+        seen = {}
+        for n, women in ((200, 0.55), (200, 0.60), (2, 0.60)):
+            of_draws = margins["source"] == "draws"
+            shares = margins["share"].mask(of_draws, pd.Series([np.nan] * 2 + [women, 1 - women]))
+            changed = margins.assign(share=shares, n=margins["n"].mask(of_draws, n / 2))
+            axes = axes_named(distributions.census_demographics(changed), "sex")
+            lines = [line for line in axes.lines if line.get_marker() == "|"]
+            seen[n, women] = {line.get_markeredgecolor() for line in lines}
+        within, apart = (distributions.BESIDE[name][1] for name in ("draws", "outside"))
+        assert seen == {(200, 0.55): {within}, (200, 0.60): {apart}, (2, 0.60): {within}}
+
     def test_bands_keep_their_order(self, margins):
         axes = axes_named(distributions.census_demographics(margins), "age_years")
         assert [tick.get_text() for tick in axes.get_yticklabels()] == ["Under 5", "5 to 9", "10 to 14", "85 and over"]
