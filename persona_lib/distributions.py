@@ -127,8 +127,8 @@ def census_demographics(margins: pd.DataFrame, *, simulated: bool = False) -> Fi
         f"Bars: weighted share of the {n_records:,} census records that may be drawn, with 95 % intervals from the "
         "replicate weights; strokes: the draws from them. "
         f"Of the {draws['is_counted'].sum()} shares that expect five draws {len(outside)} are further off than 95 % "
-        "of such draws; by chance one in twenty would be. All bars on one scale from 0 to 100 %. Published tables count "
-        "other persons, minors for one: compare diamonds with rings, the file's records of just these persons."
+        "of such draws; by chance one in twenty would be. All bars on one scale from 0 to 100 %. Published tables "
+        "count other persons, minors for one: compare diamonds with rings, the file's records of just these persons."
     )
     beside = {source: margins[margins["source"] == source] for source in BESIDE}
     beside |= {"draws": draws[~draws["is_outside"]], "outside": outside}
