@@ -18,6 +18,8 @@ N_SHOWN, N_SHOWN_OF_MANY, MANY = 8, 4, 20
 BESIDE = {
     "draws": ("|", INK, "draws"),
     "outside": ("|", VERMILION, "draws, outside their 95 % range"),
+    "census": ("|", INK, "census"),
+    "census outside": ("|", VERMILION, "census, outside the interval"),
     "file": ("o", SOFT, "census file, persons of the published table"),
     "published": ("D", INK, "published ACS table"),
 }
@@ -84,14 +86,20 @@ def _wilson(counts: pd.Series, n: int) -> tuple[pd.Series, pd.Series]:
 
 
 @drawing.styled
-def demographics(personas: pd.DataFrame, *, simulated: bool = False) -> Figure:
-    """Figure 2: the personas' distribution over all 33 attributes, one panel each."""
+def demographics(personas: pd.DataFrame, margins: pd.DataFrame | None = None, *, simulated: bool = False) -> Figure:
+    """Figure 2: the personas' distribution over all 33 attributes, one panel each.
+
+    With `margins`, the census shares stand beside those attributes whose categories are the same there.
+    """
     known = schema.attributes()
     table, origins = shares(personas), dict(zip(known["attribute"], known["origin"], strict=True))
+    beside = {} if margins is None else _census_beside(table, margins)
+    compared = "; strokes: the census, where it has the same categories for everybody" if beside else ""
     note = (
         f"Share of the {len(personas):,} personas in each category, all bars on one scale from 0 to 100 %; thin lines "
-        "are Wilson 95 % intervals. Of attributes with many categories the most frequent are shown, the rest summed; "
-        "the big five are drawn as the median, middle half and middle 90 % of the scores in standard deviations."
+        f"are Wilson 95 % intervals{compared}. Of attributes with many categories the most frequent are shown, the "
+        "rest summed; the big five are drawn as the median, middle half and middle 90 % of the scores in standard "
+        "deviations."
     )
     labels = _labels()
     tinted = {name: ORIGIN_COLOURS[origins[name]] for name in known["attribute"]}
@@ -102,10 +110,34 @@ def demographics(personas: pd.DataFrame, *, simulated: bool = False) -> Figure:
         note=note,
         labels=labels,
         tinted=tinted,
-        handles=[*handles, Patch(color=NOTHING, label="not in universe, or unknown")],
+        handles=[*handles, Patch(color=NOTHING, label="not in universe, or unknown"), *_mark_handles(beside)],
         scores=personas[list(TRAITS)],
+        beside=beside,
         simulated=simulated,
     )
+
+
+def _census_beside(table: pd.DataFrame, margins: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Census shares of the attributes that have one set of categories for personas and census.
+
+    An attribute that some persona is not in the universe of is left out: its shares are of other persons.
+    """
+    census = margins.loc[margins["source"] == "census", ["attribute", "category", "share"]]
+    both = table.merge(census, on=["attribute", "category"], how="left", suffixes=("_here", ""))
+    whole = both["share"].notna().groupby(both["attribute"]).transform("all")
+    is_outside = (both["share"] < both["low"]) | (both["share"] > both["high"])
+    return {"census": both[whole & ~is_outside], "census outside": both[whole & is_outside]}
+
+
+def _mark_handles(beside: dict[str, pd.DataFrame]) -> list[Line2D]:
+    """Legend entries of the marks that are drawn somewhere."""
+    found = []
+    for mark, colour, label in (BESIDE[source] for source, rows in beside.items() if len(rows)):
+        fill = "none" if mark == "o" else colour
+        found.append(
+            Line2D([], [], linestyle="", marker=mark, markersize=5.5, color=fill, markeredgecolor=colour, label=label)
+        )
+    return found
 
 
 @drawing.styled
@@ -130,15 +162,9 @@ def census_demographics(margins: pd.DataFrame, *, simulated: bool = False) -> Fi
         "of such draws; by chance one in twenty would be. All bars on one scale from 0 to 100 %. Published tables "
         "count other persons, minors for one: compare diamonds with rings, the file's records of just these persons."
     )
-    beside = {source: margins[margins["source"] == source] for source in BESIDE}
-    beside |= {"draws": draws[~draws["is_outside"]], "outside": outside}
-    handles = [Patch(color=BLUE, label="census file")]
-    handles += [
-        Line2D([], [], linestyle="", marker=mark, markersize=5.5, color="none" if mark == "o" else colour, label=label)
-        for mark, colour, label in (BESIDE[source] for source, rows in beside.items() if len(rows))
-    ]
-    for handle in handles[1:]:
-        handle.set_markeredgecolor(SOFT if handle.get_marker() == "o" else handle.get_color())
+    beside = {"draws": draws[~draws["is_outside"]], "outside": outside}
+    beside |= {source: margins[margins["source"] == source] for source in ("file", "published")}
+    handles = [Patch(color=BLUE, label="census file"), *_mark_handles(beside)]
     return _panels(
         shown,
         title="Figure 13 · Demographics of the census",

@@ -222,6 +222,23 @@ def _hex(bar):
     return to_hex(bar.get_facecolor())
 
 
+class TestCensusBesidePersonas:
+    def test_census_shares_stand_where_categories_are_the_same(self, personas):
+        """Even shares of sex in the census; a stroke is marked where it lies outside the personas' interval."""
+        table = distributions.shares(personas)
+        sex = table[table["attribute"] == "sex"].set_index("category")
+        even = 1 / len(sex)
+        rows = [("census", "sex", category, even) for category in sex.index]
+        rows += [("census", "education", "High school graduate", 1.0)]  # grouped otherwise: no stroke
+        margins = pd.DataFrame(rows, columns=["source", "attribute", "category", "share"])
+        figure = distributions.demographics(personas, margins)
+        lines = [line for line in axes_named(figure, "sex").lines if line.get_marker() == "|"]
+        drawn = [(x, line.get_markeredgecolor()) for line in lines for x in line.get_xdata()]
+        names = np.where((sex["low"] <= even) & (even <= sex["high"]), "census", "census outside")
+        assert sorted(drawn) == sorted((100 * even, distributions.BESIDE[name][1]) for name in names)
+        assert not [line for line in axes_named(figure, "education").lines if line.get_marker() == "|"]
+
+
 class TestCensusDemographics:
     def test_bars_are_the_census_and_markers_the_others(self, margins):
         axes = axes_named(distributions.census_demographics(margins), "sex")
