@@ -27,6 +27,7 @@ LAYERS = {
         "published",
         "population",
         "fidelity",
+        "association",
         "rules",
         "traits",
         "selection",
