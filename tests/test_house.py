@@ -73,7 +73,7 @@ LAYERS = {
     },
     "measuring": {"resample", "coefficients", "agreement", "validation", "ablation", "benchmark", "pluralism"},
     "showing": {"figures", "diagrams", "drawing", "distributions", "matrices", "claims", "cards", "export"},
-    "cli": {"cli"},
+    "cli": {"cli", "inputs"},
 }
 MAY_IMPORT = {
     "words": {"words"},
