@@ -5,8 +5,8 @@
 Simulates that many worlds, each with its own effects, shared share, position bias, refusals and error rates. In each
 a study of every kind is drawn text-free (`simulator/studies.py`), its judgements go through the measuring functions
 that the notebooks use, and every 95 % interval is compared with the truth: the statistic's expectation over the
-world's persons and questions with the noise integrated. Prints a Markdown table: coverage of each statistic with its
-Monte Carlo error, the mean error of the estimate in units of the mean half width, and how many intervals there were.
+world's persons and questions with the noise integrated. Prints two Markdown tables, by statistic and by group: the
+coverage with its Monte Carlo error, and the mean error of the estimates in units of the intervals' mean half width.
 """
 
 from __future__ import annotations
@@ -97,23 +97,38 @@ def coverage(rows: pd.DataFrame) -> pd.DataFrame:
     return table.reset_index()
 
 
+def by_statistic(rows: pd.DataFrame) -> pd.DataFrame:
+    """Coverage of each statistic over its groups; the Monte Carlo error takes a world's groups together."""
+    defined = rows.dropna(subset=["low", "high"])
+    holds = (defined["low"] <= defined["truth"] + 1e-12) & (defined["truth"] - 1e-12 <= defined["high"])
+    worlds = defined.assign(holds=holds).groupby(["statistic", "world"], sort=False)["holds"].mean()
+    per_world = worlds.groupby("statistic", sort=False).agg(coverage="mean", mc_error="sem").fillna(0)
+    each = coverage(rows).groupby("statistic", sort=False)
+    lowest, highest = each["coverage"].min(), each["coverage"].max()
+    return per_world.assign(groups=each.size(), lowest=lowest, highest=highest, bias=each["bias"].mean()).reset_index()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--worlds", type=int, default=200)
     parser.add_argument("--keep", help="a Parquet file for every interval, written anew after each world")
+    parser.add_argument("--kept", help="simulate nothing: print the tables of such a file")
     chosen = parser.parse_args()
-    found = []
-    for number in range(chosen.worlds):
+    found = [pd.read_parquet(chosen.kept)] if chosen.kept else []
+    for number in range(0 if chosen.kept else chosen.worlds):
         found.append(studied(number))
         if chosen.keep:
             pd.concat(found, ignore_index=True).to_parquet(chosen.keep)
     rows = pd.concat(found, ignore_index=True)
-    print("| statistic | group | coverage | MC error | bias / half width | half width | intervals |")
+    print("| statistic | groups | coverage | MC error | by group | bias / half width |\n|---|---|---|---|---|---|")
+    for r in by_statistic(rows).itertuples():
+        numbers = f"{r.coverage:.3f} | {r.mc_error:.3f} | {r.lowest:.3f} to {r.highest:.3f} | {r.bias:+.2f}"
+        print(f"| {r.statistic} | {r.groups} | {numbers} |")
+    print("\n| statistic | group | coverage | MC error | bias / half width | half width | intervals |")
     print("|---|---|---|---|---|---|---|")
     for r in coverage(rows).itertuples():
-        group = r.group.replace("|", " / ")
         numbers = f"{r.coverage:.3f} | {r.mc_error:.3f} | {r.bias:+.2f} | {r.half:.3f} | {r.n}"
-        print(f"| {r.statistic} | {group} | {numbers} |")
+        print(f"| {r.statistic} | {r.group.replace('|', ' / ')} | {numbers} |")
 
 
 if __name__ == "__main__":
