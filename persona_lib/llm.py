@@ -45,8 +45,8 @@ _log = logging.getLogger(__name__)
 class Asker:
     """`ask(requests) -> replies` over a live ledger; use it as a context manager.
 
-    Attributes: `roles`, `simulated` (any endpoint is the simulator), `facts` (what the sealed
-    ledger will say of the run).
+    Attributes: `roles`, `simulated` (any endpoint is the simulator), `by_batch` (any is asked by
+    batches), `facts` (what the sealed ledger will say of the run).
 
     Parameters
     ----------
@@ -85,6 +85,7 @@ class Asker:
             raise AskError(f"mode {mode!r} is none of {', '.join(MODES)}")
         self.roles = dict(roles)
         self.simulated = any(endpoint.base_url == SIMULATOR for endpoint in endpoints.values())
+        self.by_batch = any(endpoint.transport == "batch" for endpoint in endpoints.values())
         self._endpoints, self._templates, self._used = endpoints, templates, set()
         self._ledger, self._mode, self._meter = ledger, mode, meter
         self._desks: dict[str, _Desk] = {}
