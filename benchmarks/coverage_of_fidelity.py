@@ -45,46 +45,42 @@ def replicate_factors(n: int) -> np.ndarray:
 def shipped() -> pd.DataFrame:
     persons, homes = pums.read_files([REFERENCE / "census_sample.csv.gz"])
     labels = codebook.read_dictionary(REFERENCE / "pums_labels.csv.gz")
-    return census_module.describe(persons, households=homes, dictionary=labels)
+    return census_module.describe(persons, households=homes, dictionary=labels).assign(state="Vermont")
 
 
-def world(
-    kinds: pd.DataFrame, rng: np.random.Generator
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """The country, its public file, the file's replicate weights, and the published tables."""
-    homes = kinds.groupby("household_id")[["weight_persons", "income_usd"]].agg(
-        {"weight_persons": "mean", "income_usd": "sum"}
-    )
-    country = homes.sample(COUNTRY, replace=True, weights="weight_persons", random_state=rng).reset_index()
+def world(kinds: pd.DataFrame, rng: np.random.Generator) -> tuple[pd.DataFrame, ...]:
+    """The country (as kinds of persons and how many there are), its public file, replicates, published tables."""
+    homes = kinds.groupby("household_id").agg({"weight_persons": "mean", "income_usd": "sum"})
+    country = homes.sample(COUNTRY, replace=True, weights="weight_persons", random_state=rng)
     chance = np.where(country["income_usd"] < country["income_usd"].median(), 0.5, 1.0)
     surveyed = np.flatnonzero(rng.random(COUNTRY) < chance * SURVEYED / chance.sum())
     rng.shuffle(surveyed)
     weight = chance.sum() / SURVEYED / chance[surveyed]
     factors = np.hstack([np.ones((len(surveyed), 1)), replicate_factors(len(surveyed))])
-    people = country.drop(columns=["weight_persons", "income_usd"]).rename_axis("home").reset_index()
-    people = people.merge(kinds, on="household_id", sort=False).assign(state="Vermont")
-    table = persons_of(people, surveyed, weight[:, None] * factors)
+    ids = country.index.to_numpy()[surveyed]
+    totals = tables_of(*persons_of(kinds, ids, weight[:, None] * factors))
     public = np.sort(rng.permutation(len(surveyed))[: int(PUBLIC * len(surveyed))])
     factors = np.hstack([np.ones((len(public), 1)), replicate_factors(len(public))])
-    file = persons_of(people, surveyed[public], 10 * (weight[public] / PUBLIC)[:, None] * factors)
-    weights = np.round(file.pop("weights").pipe(np.stack)).astype(int)
+    file, weights = persons_of(kinds, ids[public], 10 * (weight[public] / PUBLIC)[:, None] * factors)
+    weights = np.round(weights).astype(int)
     file = file.assign(person_id=[f"{k:06d}" for k in range(len(file))], weight_persons=weights[:, 0])
     replicates = pd.DataFrame(weights[:, 1:], columns=[f"replicate_{k:02d}" for k in range(1, 81)])
     replicates.insert(0, "person_id", file["person_id"])
-    return people, file, replicates, tables_of(table)
+    times = country.index.value_counts().reindex(kinds["household_id"], fill_value=0).to_numpy()
+    return kinds.assign(weight_persons=times), file, replicates, totals
 
 
-def persons_of(people: pd.DataFrame, homes: np.ndarray, weights: np.ndarray) -> pd.DataFrame:
-    """The members of some homes, with their home's weights."""
-    rows = pd.DataFrame({"home": homes, "weights": list(weights)})
-    return rows.merge(people, on="home", sort=False)
+def persons_of(kinds: pd.DataFrame, homes: np.ndarray, weights: np.ndarray) -> tuple[pd.DataFrame, np.ndarray]:
+    """The members of some homes, a home as often as it is named, with their home's weights."""
+    rows = pd.DataFrame({"household_id": homes, "home": range(len(homes))}).merge(kinds, on="household_id")
+    return rows.drop(columns="home"), weights[rows["home"].to_numpy()]
 
 
-def tables_of(survey: pd.DataFrame) -> pd.DataFrame:
+def tables_of(survey: pd.DataFrame, weights: np.ndarray) -> pd.DataFrame:
     """Published totals with their margins of error, as `published.read_published` gives them."""
-    weights, rows = np.stack(survey["weights"]), []
+    rows = []
     groups = [(False, a, {c: terms for c, (_, terms) in published.GROUPS[a].items()}) for a in PUBLISHED]
-    groups += [(True, a, published.ADULTS[a][1]) for a in ("sex",)]
+    groups += [(True, "sex", published.ADULTS["sex"][1])]
     for adults, attribute, categories in groups:
         inside = published.universe(survey, attribute, adults=adults)
         labels = published.category(survey, attribute)
@@ -101,8 +97,8 @@ def held(kinds: pd.DataFrame, n_draws: int, seed: int) -> pd.DataFrame:
     country, file, replicates, totals = world(kinds, np.random.default_rng(seed))
     base = population.frame(file)
     draws = population.draw(file, n_draws=n_draws, seed=seed)
-    alone = fidelity.against_source(base, draws, seed=seed, n_redraws=400)
-    against = official.against_published(file, base, draws, replicates, totals, seed=seed, n_redraws=400)
+    alone = fidelity.against_source(base, draws, seed=seed, n_redraws=300)
+    against = official.against_published(file, base, draws, replicates, totals, seed=seed, n_redraws=300)
     found = pd.concat([alone, against])
     rows = []
     for name, chance in (
@@ -119,11 +115,13 @@ def held(kinds: pd.DataFrame, n_draws: int, seed: int) -> pd.DataFrame:
     for name in ("published_gap", "drawn_gap"):
         row = found[found["statistic"] == name]
         rows.append((f"{name} interval holds 0", (row["low"] <= 0) & (row["high"] >= 0)))
-    rows += shares(country, file, replicates, draws, base)
+    rows += shares(country, file, replicates, draws)
     return pd.DataFrame([(name, int(ok.sum()), len(ok)) for name, ok in rows], columns=["promise", "held", "made"])
 
 
-def shares(country, file, replicates, draws, base) -> list:
+def shares(
+    country: pd.DataFrame, file: pd.DataFrame, replicates: pd.DataFrame, draws: pd.DataFrame
+) -> list[tuple[str, pd.Series]]:
     """Shares of draws against the file's (drawing error) and the country's (drawing and survey error)."""
     margins = population.tabulate(
         file, draws, replicates, published.read_published(REFERENCE / "published_acs2018_1yr.csv.gz").head(0)
@@ -133,7 +131,8 @@ def shares(country, file, replicates, draws, base) -> list:
     ).astype(float)
     n = wide["n", "draws"].groupby("attribute").transform("sum")
     adults = country[country["age_years"] >= population.ADULT_YEARS]
-    truth = {a: published.category(adults, a).value_counts(normalize=True) for a in wide.index.unique("attribute")}
+    weight = adults["weight_persons"].to_numpy()
+    truth = {a: weight_of(published.category(adults, a), weight) for a in wide.index.unique("attribute")}
     truth = pd.Series({(a, c): truth[a].get(c, 0.0) for a, c in wide.index})
     of_file = wide["share", "census"]
     drawing = np.sqrt(of_file * (1 - of_file) / n)
@@ -146,6 +145,12 @@ def shares(country, file, replicates, draws, base) -> list:
         "(share of draws - country, drawing error alone)": (drawn - truth).abs() <= 1.96 * drawing,
     }
     return [(name, ok[counts]) for name, ok in inside.items()]
+
+
+def weight_of(categories: pd.Series, weight: np.ndarray) -> pd.Series:
+    """Each category's share of the weight of those who have one."""
+    sums = pd.Series(weight, index=categories.index).groupby(categories).sum()
+    return sums / sums.sum()
 
 
 def coverage(n_worlds: int, n_draws: int) -> pd.DataFrame:

@@ -7,21 +7,17 @@ Whatever the user can put right ends with one line on stderr and status 1; Ctrl-
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
-import pandas as pd
-import yaml
 from tqdm import tqdm
 
 from persona_lib import ledger as ledgers
@@ -30,6 +26,7 @@ from persona_lib import quote as quotes
 from persona_lib import request as words
 from persona_lib import templates as forms
 from persona_lib.archives import PumsError
+from persona_lib.inputs import UsageError, found, read_configuration, read_settings, read_tables
 from persona_lib.plan import read_lengths
 from persona_lib.rehearsal import Rehearsal
 
@@ -44,15 +41,8 @@ STAGES = {
     "benchmark": "persona_lib.attempts:collect_benchmark",
     "pass_at_k": "persona_lib.attempts:collect_pass_at_k",
 }
-# inputs that have a reader of their own
-READERS = {"bank": "persona_lib.prompts:read_bank", "topics": "persona_lib.prompts:read_topics"}
-SETTINGS = ("seed", "mode", "roles", "endpoints")
 REFERENCE = Path(__file__).resolve().parents[1] / "data" / "reference"
 _log = logging.getLogger(__name__)
-
-
-class UsageError(ValueError):
-    """An argument or a setting that cannot be used; names it."""
 
 
 OURS = (
@@ -191,7 +181,7 @@ def _collect(chosen: argparse.Namespace) -> None:
     if simulated:
         version = _world(settings)
         endpoints |= {e.alias: replace(e, model=f"{e.model}@{version}") for e in simulated}
-    collect, tables = _found(STAGES[chosen.stage]), read_tables(chosen.read)
+    collect, tables = found(STAGES[chosen.stage]), read_tables(chosen.read)
     collect = partial(collect, tables, settings, shard=chosen.shard, of=chosen.of)
     with ExitStack() as stack:
         ledger = stack.enter_context(ledgers.Ledger(chosen.ledger, chosen.stage, shard=chosen.shard, of=chosen.of))
@@ -208,7 +198,7 @@ def _collect(chosen: argparse.Namespace) -> None:
             if chosen.server:
                 address = stack.enter_context(_serving(chosen.templates))
             else:
-                inside = _found("persona_lib.simulator.inside:transport")(chosen.templates)
+                inside = found("persona_lib.simulator.inside:transport")(chosen.templates)
         ask = stack.enter_context(
             llm.Asker(
                 endpoints,
@@ -260,19 +250,19 @@ def _cap(text: str) -> float | None:
 def _plan(chosen: argparse.Namespace) -> None:
     settings = read_configuration(chosen.config)
     prices = spending.read_prices(chosen.prices)
-    found = quotes.quote(
+    planned = quotes.quote(
         settings,
         chosen.folder or Path("data/runs") / settings["run"],
         templates=forms.load(chosen.templates),
         lengths=read_lengths(chosen.lengths),
         prices=prices,
     )
-    print(quotes.sentences(found, settings, prices))
+    print(quotes.sentences(planned, settings, prices))
 
 
 def _truth(chosen: argparse.Namespace) -> None:
     settings, tables = read_settings(chosen.settings), read_tables(chosen.read)
-    truth = _found("persona_lib.simulator.truth:truth")(tables, settings)
+    truth = found("persona_lib.simulator.truth:truth")(tables, settings)
     schema.write(truth, chosen.out, "truth")
 
 
@@ -283,10 +273,10 @@ def _seal(chosen: argparse.Namespace) -> None:
 
 def _simulate(chosen: argparse.Namespace) -> None:
     try:
-        faults = _found("persona_lib.simulator.faults:read")(chosen.faults) if chosen.faults else None
+        faults = found("persona_lib.simulator.faults:read")(chosen.faults) if chosen.faults else None
     except ValueError as error:
         raise UsageError(str(error)) from error
-    _found("persona_lib.simulator.app:serve")(chosen.port, templates=chosen.templates, faults=faults)
+    found("persona_lib.simulator.app:serve")(chosen.port, templates=chosen.templates, faults=faults)
 
 
 def _download(chosen: argparse.Namespace) -> None:
@@ -297,16 +287,16 @@ def _download(chosen: argparse.Namespace) -> None:
     with download.connect() as client:
         for (kind, state), path in zip(wanted, paths, strict=True):
             with tqdm(desc=Path(path).name, unit="B", unit_scale=True, disable=chosen.quiet, leave=False) as bar:
-                found = download.fetch_zip(
+                fetched = download.fetch_zip(
                     client,
                     f"{base}/{path}",
                     Path(chosen.to) / path,
                     member=releases.zip_member(chosen.year, kind, state),
                     progress=lambda at, total, bar=bar: _show(bar, at, total),
                 )
-            n_records = sum(found.n_records.values())
-            word = "fetched" if found.is_new else "already there"
-            print(f"{found.path}: {word}: {n_records:,} records, sha256 {found.sha256}", flush=True)
+            n_records = sum(fetched.n_records.values())
+            word = "fetched" if fetched.is_new else "already there"
+            print(f"{fetched.path}: {word}: {n_records:,} records, sha256 {fetched.sha256}", flush=True)
 
 
 def _show(bar: tqdm, at: int, total: int | None) -> None:
@@ -316,7 +306,7 @@ def _show(bar: tqdm, at: int, total: int | None) -> None:
 
 def _ask_census(chosen: argparse.Namespace) -> None:
     download, releases = import_module("persona_lib.download"), import_module("persona_lib.releases")
-    dictionary = _found("persona_lib.codebook:read_dictionary")(chosen.dictionary)
+    dictionary = found("persona_lib.codebook:read_dictionary")(chosen.dictionary)
     base, key = (chosen.base or download.API).rstrip("/"), os.environ.get(chosen.key_variable, "")
     asked = {
         state: releases.api_queries(chosen.year, state, replicates=not chosen.no_replicates) for state in chosen.states
@@ -344,99 +334,6 @@ def _check(chosen: argparse.Namespace) -> None:
 
 def _counted(count: dict) -> str:
     return ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in count.items())
-
-
-def read_settings(text: str) -> dict:
-    """The settings from JSON, or from a file of JSON.
-
-    Raises
-    ------
-    UsageError
-        Not JSON, or a key that every stage needs is missing.
-    """
-    where = "--settings" if text.lstrip().startswith("{") else text
-    if where == text:
-        if not Path(text).is_file():
-            raise UsageError(f"--settings: {text}: no such file, and not JSON")
-        text = Path(text).read_text("utf-8")
-    try:
-        settings = json.loads(text)
-    except ValueError as error:
-        raise UsageError(f"{where}: not JSON: {error}") from error
-    if not isinstance(settings, dict) or (missing := [key for key in SETTINGS if key not in settings]):
-        raise UsageError(f"{where}: key {', '.join(missing if isinstance(settings, dict) else SETTINGS)} is missing")
-    return settings
-
-
-def read_configuration(paths: Sequence[str]) -> dict:
-    """The configuration of YAML files, a later one overriding an earlier one key by key, as Snakemake does.
-
-    Raises
-    ------
-    UsageError
-        Not a YAML mapping, or a block is missing after all files; names it.
-    """
-    merged: dict = {}
-    for path in paths:
-        try:
-            values = yaml.safe_load(Path(path).read_text("utf-8"))
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise UsageError(f"{path}: not YAML: {error}") from error
-        if not isinstance(values, dict):
-            raise UsageError(f"{path}: must be a mapping of settings")
-        merged = _overridden(merged, values)
-    needed = (*SETTINGS, "run", "spend", "population", "personas", "prompts", "feedback", "validation", "pool")
-    if missing := [key for key in (*needed, "ablation", "benchmark", "pass_at_k") if key not in merged]:
-        raise UsageError(f"{' '.join(paths)}: key {', '.join(missing)} is missing; name config/demo.yaml first")
-    return merged
-
-
-def _overridden(values: dict, by: dict) -> dict:
-    return values | {
-        key: _overridden(values[key], new) if isinstance(new, dict) and isinstance(values.get(key), dict) else new
-        for key, new in by.items()
-    }
-
-
-def read_tables(named: Sequence[str]) -> dict[str, pd.DataFrame]:
-    """The tables of `NAME=FILE` arguments: .parquet by their declaration, .csv as text, bank and topics by theirs.
-
-    Raises
-    ------
-    UsageError, SchemaError
-        An argument without a name, a name given twice, another kind of file; a table that is not as declared.
-    """
-    tables: dict[str, pd.DataFrame] = {}
-    for argument in named:
-        name, sign, path = argument.partition("=")
-        if not (name and sign and path):
-            raise UsageError(f"--read {argument}: must be NAME=FILE")
-        if name in tables:
-            raise UsageError(f"--read {name}: given twice")
-        tables[name] = _table(name, path)
-    return tables
-
-
-def _table(name: str, path: str) -> pd.DataFrame:
-    if name in READERS:
-        return _found(READERS[name])(path)
-    if path.endswith(".parquet"):
-        return schema.read(path, name)
-    if not Path(path).is_file():
-        raise UsageError(f"--read {name}: {path}: no such file")
-    try:
-        if path.endswith((".csv", ".csv.gz")):
-            return pd.read_csv(path, dtype=str, keep_default_na=False)
-        if path.endswith(".jsonl"):
-            return pd.read_json(path, lines=True)
-    except ValueError as error:
-        raise UsageError(f"--read {name}: {path}: {error}") from error
-    raise UsageError(f"--read {name}: {path}: must be .parquet, .csv, .csv.gz or .jsonl")
-
-
-def _found(name: str) -> Callable[..., Any]:
-    module, _, function = name.partition(":")
-    return getattr(import_module(module), function)
 
 
 def _world(settings: dict) -> str:

@@ -16,13 +16,16 @@ ORIGIN_COLOURS = {"observed": BLUE, "imputed": ORANGE, "listed": GREEN, "written
 TRAITS = ("openness", "conscientiousness", "extraversion", "agreeableness", "neuroticism")
 N_SHOWN, N_SHOWN_OF_MANY, MANY = 8, 4, 20
 BESIDE = {
-    "draws": ("|", VERMILION, "draws"),
+    "draws": ("|", INK, "draws"),
+    "outside": ("|", VERMILION, "draws, outside their 95 % range"),
+    "census": ("|", INK, "census"),
+    "census outside": ("|", VERMILION, "census, outside the interval"),
     "file": ("o", SOFT, "census file, persons of the published table"),
     "published": ("D", INK, "published ACS table"),
 }
 NOTHINGS = (schema.NOT_IN_UNIVERSE, schema.UNKNOWN)
 COLUMN_IN, LABEL_IN, BAR_IN, ROW_IN, GAP_IN, N_COLUMNS = 3.6, 1.98, 1.02, 0.152, 0.37, 3
-Z_95 = 1.959964
+Z_95, ENOUGH = 1.959964, 5
 
 # The bands of the published ACS tables, so that Figures 2 and 13 can be laid side by side.
 AGE_STARTS = [0, 5, 10, 15, 20, 25, 35, 45, 55, 60, 65, 75, 85]
@@ -83,14 +86,20 @@ def _wilson(counts: pd.Series, n: int) -> tuple[pd.Series, pd.Series]:
 
 
 @drawing.styled
-def demographics(personas: pd.DataFrame, *, simulated: bool = False) -> Figure:
-    """Figure 2: the personas' distribution over all 33 attributes, one panel each."""
+def demographics(personas: pd.DataFrame, margins: pd.DataFrame | None = None, *, simulated: bool = False) -> Figure:
+    """Figure 2: the personas' distribution over all 33 attributes, one panel each.
+
+    With `margins`, the census shares stand beside those attributes whose categories are the same there.
+    """
     known = schema.attributes()
     table, origins = shares(personas), dict(zip(known["attribute"], known["origin"], strict=True))
+    beside = {} if margins is None else _census_beside(table, margins)
+    compared = "; strokes: the census, where it has the same categories for everybody" if beside else ""
     note = (
         f"Share of the {len(personas):,} personas in each category, all bars on one scale from 0 to 100 %; thin lines "
-        "are Wilson 95 % intervals. Of attributes with many categories the most frequent are shown, the rest summed; "
-        "the big five are drawn as the median, middle half and middle 90 % of the scores in standard deviations."
+        f"are Wilson 95 % intervals{compared}. Of attributes with many categories the most frequent are shown, the "
+        "rest summed; the big five are drawn as the median, middle half and middle 90 % of the scores in standard "
+        "deviations."
     )
     labels = _labels()
     tinted = {name: ORIGIN_COLOURS[origins[name]] for name in known["attribute"]}
@@ -101,10 +110,34 @@ def demographics(personas: pd.DataFrame, *, simulated: bool = False) -> Figure:
         note=note,
         labels=labels,
         tinted=tinted,
-        handles=[*handles, Patch(color=NOTHING, label="not in universe, or unknown")],
+        handles=[*handles, Patch(color=NOTHING, label="not in universe, or unknown"), *_mark_handles(beside)],
         scores=personas[list(TRAITS)],
+        beside=beside,
         simulated=simulated,
     )
+
+
+def _census_beside(table: pd.DataFrame, margins: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Census shares of the attributes that have one set of categories for personas and census.
+
+    An attribute that some persona is not in the universe of is left out: its shares are of other persons.
+    """
+    census = margins.loc[margins["source"] == "census", ["attribute", "category", "share"]]
+    both = table.merge(census, on=["attribute", "category"], how="left", suffixes=("_here", ""))
+    whole = both["share"].notna().groupby(both["attribute"]).transform("all")
+    is_outside = (both["share"] < both["low"]) | (both["share"] > both["high"])
+    return {"census": both[whole & ~is_outside], "census outside": both[whole & is_outside]}
+
+
+def _mark_handles(beside: dict[str, pd.DataFrame]) -> list[Line2D]:
+    """Legend entries of the marks that are drawn somewhere."""
+    found = []
+    for mark, colour, label in (BESIDE[source] for source, rows in beside.items() if len(rows)):
+        fill = "none" if mark == "o" else colour
+        found.append(
+            Line2D([], [], linestyle="", marker=mark, markersize=5.5, color=fill, markeredgecolor=colour, label=label)
+        )
+    return found
 
 
 @drawing.styled
@@ -120,19 +153,18 @@ def census_demographics(margins: pd.DataFrame, *, simulated: bool = False) -> Fi
     shown, labels = _margin_order(census), _labels()
     labels = {name: labels.get(name, drawing.words(name).capitalize()) for name in shown["attribute"].unique()}
     n_records = int(census.groupby("attribute")["n"].sum().max())
+    draws = _drawn(census, margins[margins["source"] == "draws"])
+    outside = draws[draws["is_outside"]]
     note = (
         f"Bars: weighted share of the {n_records:,} census records that may be drawn, with 95 % intervals from the "
-        "replicate weights; strokes: the draws from them. All bars on one scale from 0 to 100 %. Published tables "
+        "replicate weights; strokes: the draws from them. "
+        f"Of the {draws['is_counted'].sum()} shares that expect five draws {len(outside)} are further off than 95 % "
+        "of such draws; by chance one in twenty would be. All bars on one scale from 0 to 100 %. Published tables "
         "count other persons, minors for one: compare diamonds with rings, the file's records of just these persons."
     )
-    beside = {source: margins[margins["source"] == source] for source in BESIDE}
-    handles = [Patch(color=BLUE, label="census file")]
-    handles += [
-        Line2D([], [], linestyle="", marker=mark, markersize=5.5, color="none" if mark == "o" else colour, label=label)
-        for mark, colour, label in (BESIDE[source] for source, rows in beside.items() if len(rows))
-    ]
-    for handle in handles[1:]:
-        handle.set_markeredgecolor(SOFT if handle.get_marker() == "o" else handle.get_color())
+    beside = {"draws": draws[~draws["is_outside"]], "outside": outside}
+    beside |= {source: margins[margins["source"] == source] for source in ("file", "published")}
+    handles = [Patch(color=BLUE, label="census file"), *_mark_handles(beside)]
     return _panels(
         shown,
         title="Figure 13 · Demographics of the census",
@@ -143,6 +175,21 @@ def census_demographics(margins: pd.DataFrame, *, simulated: bool = False) -> Fi
         beside=beside,
         simulated=simulated,
     )
+
+
+def _drawn(census: pd.DataFrame, draws: pd.DataFrame) -> pd.DataFrame:
+    """The shares of the draws, and whether they are further off than 95 % of draws of this size: `is_outside`.
+
+    The range is p +- 1.96 sqrt(p (1 - p) / n) around the census share p, n draws being in the attribute's
+    universe. A category that expects fewer than five draws is not counted (`is_counted`): there the range
+    means nothing.
+    """
+    key = ["attribute", "category"]
+    aim = draws[key].merge(census[[*key, "share"]], on=key, how="left")["share"].fillna(0).to_numpy()
+    n = draws.groupby("attribute")["n"].transform("sum").to_numpy(dtype="float64")
+    far = np.abs(draws["share"].to_numpy() - aim) > Z_95 * np.sqrt(aim * (1 - aim) / n)
+    counted = (n * aim >= ENOUGH) & (aim < 1)
+    return draws.assign(is_counted=counted, is_outside=far & counted)
 
 
 def _labels() -> dict[str, str]:
@@ -251,6 +298,8 @@ def _draw_bars(axes: Axes, rows: pd.DataFrame, colour: str) -> None:
 def _draw_beside(axes: Axes, rows: pd.DataFrame, beside: pd.DataFrame, source: str) -> None:
     places = {category: i for i, category in enumerate(rows["category"])}
     same = beside[beside["category"].isin(places)]
+    if same.empty:
+        return
     marker, colour, _ = BESIDE[source]
     axes.plot(
         same["share"] * 100,
@@ -260,7 +309,7 @@ def _draw_beside(axes: Axes, rows: pd.DataFrame, beside: pd.DataFrame, source: s
         markersize={"|": 8, "o": 5, "D": 2.6}[marker],
         color="none" if marker == "o" else colour,
         markeredgecolor=colour,
-        markeredgewidth=1.4 if marker == "|" else 0.7,
+        markeredgewidth=1.5 if marker == "|" else 0.7,
     )
 
 

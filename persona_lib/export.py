@@ -14,6 +14,7 @@ from persona_lib.schema import SchemaError, tables
 
 SPLITS = {"train": "train", "heldout_persona": "test"}  # persona_split: split of the dataset
 FEATURES = {"text": "string", "integer": "int64", "number": "float64", "boolean": "bool"}
+SAMPLE = "census_sample.csv.gz"
 SIZES = {1_000: "n<1K", 10_000: "1K<n<10K", 100_000: "10K<n<100K"}
 
 
@@ -134,8 +135,7 @@ rebuilds *PERSONA: A Reproducible Testbed for Pluralistic Alignment* (arXiv 2407
 
 ## Where the fields come from
 
-- census files read: {", ".join(f"`{Path(name).name}`" for name in files)} (`census_sample.csv.gz` is the shipped
-  synthetic sample, whose rows are no real persons)
+- census files read: {", ".join(_named(Path(file).name) for file in files)}
 - Big Five arm: {big_five}
 - written by: {model}
 
@@ -170,6 +170,10 @@ personas have the shares of all draws again.
 
 Apache-2.0. Census public-use files are works of the U.S. government; published survey shares are facts.
 """
+
+
+def _named(file: str) -> str:
+    return f"`{file}`" + (" (the shipped synthetic sample: its rows are no real persons)" if file == SAMPLE else "")
 
 
 def _origin(name: str, provenance: pd.DataFrame) -> str:

@@ -204,14 +204,17 @@ def shares_outside(share: np.ndarray, target: np.ndarray, n: np.ndarray) -> np.n
 
 
 def limits(chance: np.ndarray) -> dict[str, float]:
-    """The 95 % range of values by chance, as low and high of a statistics row."""
-    low, high = np.nanquantile(chance, RANGE)
+    """The 95 % range of values by chance, as low and high of a statistics row; NaN where there is no value."""
+    known = chance[~np.isnan(chance)]
+    low, high = np.quantile(known, RANGE) if len(known) else (np.nan, np.nan)
     return {"low": float(low), "high": float(high)}
 
 
 def ranged(name: str, group: str, chance: np.ndarray, **rest) -> dict:
     """A statistics row of what chance gives: mean and 95 % range."""
-    return statistic(name, group, float(np.nanmean(chance)), **limits(chance), **rest)
+    known = chance[~np.isnan(chance)]
+    mean = float(known.mean()) if len(known) else float("nan")
+    return statistic(name, group, mean, **limits(chance), **rest)
 
 
 def beyond(value: float, chance: np.ndarray) -> float:

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from persona_lib import ledger as ledgers
 from persona_lib import locks
 from persona_lib.sealed import LedgerError
 
@@ -104,18 +105,31 @@ def events(path: str | Path) -> Iterator[dict]:
 
 
 def held_usd(ledger: str | Path) -> float:
-    """The money that the batches of one shard, as its file has them, still hold.
+    """The money that batches of one shard still hold: those that have not ended and are not wholly answered.
 
     Raises
     ------
     LedgerError
         A damaged line.
     """
-    known: dict[str, Flight] = {}
-    path = Path(ledger).with_suffix(SUFFIX)
-    for event in events(path) if path.exists() else ():
-        _apply(known, event)
-    return sum(flight.usd for flight in known.values() if flight.ended is None)
+    ledger, known = Path(ledger), {}
+    stage = ledger.stem.rsplit("-", 3)[0]
+    own = ledger.with_suffix(SUFFIX)
+    if not own.exists():
+        return 0.0
+    for path in ledger.parent.glob(f"{stage}-*-of-*{SUFFIX}"):  # another cut of the stage may have ended them
+        for event in events(path):
+            _apply(known, event)
+    keys = {event["key"] for event in events(own) if event["event"] == "planned"}
+    if not (flying := [known[key] for key in keys if known[key].ended is None and known[key].usd]):
+        return 0.0
+    answered = {
+        record["hash"]
+        for path in ledger.parent.glob(f"{stage}-*-of-*.jsonl")
+        for _, record in ledgers.lines(path)
+        if record["reply"]["status"] != "failed"
+    }
+    return sum(flight.usd for flight in flying if not flight.hashes <= answered)
 
 
 def _apply(known: dict[str, Flight], event: dict) -> Flight:

@@ -143,7 +143,8 @@ class Meter:
         self._is_guess = True
         self._used = usage(self._path)
         self._must_know({*asked, *self._used})
-        self._granted = self._at_start = self._cost(self._used) or 0.0
+        self._at_start = self._cost(self._used) or 0.0
+        self._granted = self._at_start + flights.held_usd(self._path)
         self._others: dict[str, dict] = {}
 
     def __enter__(self) -> Meter:
@@ -151,6 +152,7 @@ class Meter:
             for path in sorted(self._path.parent.glob("*.jsonl")):
                 entry = book.get(path.stem)
                 is_current = entry is not None and entry["bytes"] == path.stat().st_size
+                is_current &= not path.with_suffix(flights.SUFFIX).exists()  # a batch of it may have ended since
                 if path != self._path and not is_current and not locks.is_held(path.with_suffix(".lock")):
                     used = usage(path)
                     granted = (self._cost(used) or 0.0) + flights.held_usd(path)

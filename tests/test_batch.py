@@ -15,7 +15,7 @@ from persona_lib import ledger as ledgers
 from persona_lib.flights import Flights, held_usd
 from persona_lib.ledger import Ledger, LedgerError
 from persona_lib.llm import Asker, AskError
-from persona_lib.request import Endpoint
+from persona_lib.request import Endpoint, Reply, Request
 from persona_lib.simulator.faults import BatchFault, Plan, Rule
 
 
@@ -314,6 +314,19 @@ class TestMoney:
         ):
             ask(server, meter=meter, price="gpt-4", parameters={"max_tokens": 1024})
         assert not spending.usage(tmp_path / "ledger" / "toy-0-of-1.jsonl")
+
+    def test_money_of_a_killed_shard_is_held_while_its_batch_flies_and_free_when_it_is_answered(self, tmp_path):
+        recorded = [Request("large", MODEL, ({"role": "user", "content": "?"},), {}, i) for i in range(2)]
+        gone = tmp_path / "ledger" / "toy-1-of-2.jsonl"
+        with Ledger(gone.parent, "toy", shard=1, of=2) as ledger:
+            hashes = [request.hash for request in recorded]
+            Flights(gone).write("planned", "k", endpoint="large", hashes=hashes, usd=0.5)
+            ledger.append([(recorded[0], Reply("ok", "x", tokens_in=0, tokens_out=0))])
+        for n, free in ((1, 0.1), (2, 0.6)):
+            with self.meter(tmp_path, 0.6) as one:
+                assert one.hold(free) is None and "cap is reached" in one.hold(0.01), n
+            with Ledger(gone.parent, "toy", shard=1, of=2) as ledger:
+                ledger.append([(recorded[1], Reply("ok", "x", tokens_in=0, tokens_out=0))])
 
     def test_money_in_flight_is_held_until_the_batch_has_ended(self, tmp_path):
         path = tmp_path / "toy-0-of-1.jsonl"

@@ -16,7 +16,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from persona_lib import cli, ledger, schema, sealed, templates
+from persona_lib import cli, inputs, ledger, schema, sealed, templates
 
 ROOT = Path(__file__).parents[1]
 KEY = "sk-secret-0123456789abcdef"
@@ -310,7 +310,9 @@ class TestSettings:
 
     def test_from_text_and_from_file(self, tmp_path):
         (tmp_path / "s.json").write_text(json.dumps(self.GOOD))
-        assert cli.read_settings(json.dumps(self.GOOD)) == self.GOOD == cli.read_settings(str(tmp_path / "s.json"))
+        assert (
+            inputs.read_settings(json.dumps(self.GOOD)) == self.GOOD == inputs.read_settings(str(tmp_path / "s.json"))
+        )
 
     @pytest.mark.parametrize(
         ("text", "message"),
@@ -321,8 +323,8 @@ class TestSettings:
         ],
     )
     def test_bad(self, text, message):
-        with pytest.raises(cli.UsageError, match=message):
-            cli.read_settings(text)
+        with pytest.raises(inputs.UsageError, match=message):
+            inputs.read_settings(text)
 
 
 class TestTables:
@@ -333,19 +335,19 @@ class TestTables:
         (tmp_path / "lines.jsonl").write_text('{"text": "a"}\n{"text": "b"}\n')
         (tmp_path / "bank.jsonl").write_text('{"opening_prompt": "Why?"}\n')
         files = {"draws": "draws.parquet", "codes": "codes.csv.gz", "lines": "lines.jsonl", "bank": "bank.jsonl"}
-        found = cli.read_tables([f"{name}={tmp_path / file}" for name, file in files.items()])
+        found = inputs.read_tables([f"{name}={tmp_path / file}" for name, file in files.items()])
         assert found["codes"]["code"].tolist() == ["00100", "NA", ""], "text stays text, nothing becomes NaN"
         assert found["draws"]["draw"].tolist() == [0, 1] and found["lines"]["text"].tolist() == ["a", "b"]
         assert found["bank"].iloc[0].to_dict() == {"prompt_id": "q0001", "text": "Why?"}
 
     def test_twice(self, tmp_path):
         (tmp_path / "a.csv").write_text("x\n1\n")
-        with pytest.raises(cli.UsageError, match="--read a: given twice"):
-            cli.read_tables([f"a={tmp_path / 'a.csv'}"] * 2)
+        with pytest.raises(inputs.UsageError, match="--read a: given twice"):
+            inputs.read_tables([f"a={tmp_path / 'a.csv'}"] * 2)
 
 
 def test_every_stage_has_its_function():
-    assert all(callable(cli._found(name)) for name in (*cli.STAGES.values(), *cli.READERS.values()))
+    assert all(callable(inputs.found(name)) for name in (*cli.STAGES.values(), *inputs.READERS.values()))
 
 
 def test_check_ledger_counts_and_finds_damage(house, tmp_path, capsys):

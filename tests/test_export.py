@@ -114,9 +114,17 @@ def test_card_says_what_it_is_and_is_not(folder):
         "| written | 10 |",
     ):
         assert words in text
-    assert "raw/" not in text and NASTY not in text
+    assert "raw/" not in text and NASTY not in text and "no real persons" not in text
     listed = [line for line in text.splitlines() if line.startswith("| `")]
     assert len(listed) == len(schema.tables()["personas"].columns) + 1, "one line per column, and the weight"
+
+
+def test_the_shipped_sample_is_named_as_synthetic(made, tmp_path):
+    files = ["data/reference/census_sample.csv.gz"]
+    card = export.write_dataset(*made, tmp_path, files=files, big_five="uniform", simulated=True)
+    assert "`census_sample.csv.gz` (the shipped synthetic sample: its rows are no real persons)" in card.read_text(
+        "utf-8"
+    )
 
 
 def test_a_live_run_is_not_called_simulated(made, tmp_path):

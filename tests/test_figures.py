@@ -222,6 +222,23 @@ def _hex(bar):
     return to_hex(bar.get_facecolor())
 
 
+class TestCensusBesidePersonas:
+    def test_census_shares_stand_where_categories_are_the_same(self, personas):
+        """Even shares of sex in the census; a stroke is marked where it lies outside the personas' interval."""
+        table = distributions.shares(personas)
+        sex = table[table["attribute"] == "sex"].set_index("category")
+        even = 1 / len(sex)
+        rows = [("census", "sex", category, even) for category in sex.index]
+        rows += [("census", "education", "High school graduate", 1.0)]  # grouped otherwise: no stroke
+        margins = pd.DataFrame(rows, columns=["source", "attribute", "category", "share"])
+        figure = distributions.demographics(personas, margins)
+        lines = [line for line in axes_named(figure, "sex").lines if line.get_marker() == "|"]
+        drawn = [(x, line.get_markeredgecolor()) for line in lines for x in line.get_xdata()]
+        names = np.where((sex["low"] <= even) & (even <= sex["high"]), "census", "census outside")
+        assert sorted(drawn) == sorted((100 * even, distributions.BESIDE[name][1]) for name in names)
+        assert not [line for line in axes_named(figure, "education").lines if line.get_marker() == "|"]
+
+
 class TestCensusDemographics:
     def test_bars_are_the_census_and_markers_the_others(self, margins):
         axes = axes_named(distributions.census_demographics(margins), "sex")
@@ -230,6 +247,19 @@ class TestCensusDemographics:
         np.testing.assert_allclose(marks["|"], [55, 45])
         np.testing.assert_allclose(marks["D"], [50.8])
         np.testing.assert_allclose(marks["o"], [51.5])
+
+    def test_a_share_beyond_its_range_is_drawn_apart(self, margins):
+        """Of 200 draws 95 % give 51 % women +- 6.9 points: 55 is inside, 60 is not. Two draws decide nothing."""
+        seen = {}
+        for n, women in ((200, 0.55), (200, 0.60), (2, 0.60)):
+            of_draws = margins["source"] == "draws"
+            shares = margins["share"].mask(of_draws, pd.Series([np.nan] * 2 + [women, 1 - women]))
+            changed = margins.assign(share=shares, n=margins["n"].mask(of_draws, n / 2))
+            axes = axes_named(distributions.census_demographics(changed), "sex")
+            lines = [line for line in axes.lines if line.get_marker() == "|"]
+            seen[n, women] = {line.get_markeredgecolor() for line in lines}
+        within, apart = (distributions.BESIDE[name][1] for name in ("draws", "outside"))
+        assert seen == {(200, 0.55): {within}, (200, 0.60): {apart}, (2, 0.60): {within}}
 
     def test_bands_keep_their_order(self, margins):
         axes = axes_named(distributions.census_demographics(margins), "age_years")

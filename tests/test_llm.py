@@ -1,5 +1,6 @@
 """Asking: a misbehaving endpoint on loopback; what is paid for is kept, what fails is a status, no key leaves."""
 
+import email.utils
 import json
 import logging
 import re
@@ -99,6 +100,10 @@ class Handler(BaseHTTPRequestHandler):
     def error(self, status, headers=(), code=None):
         said = {"message": f"you sent {self.headers['Authorization']}", "code": code}
         self.send(status, json.dumps({"error": said}).encode(), headers)
+
+    def busy_until(self, seconds):
+        """A date, which has whole seconds, so up to one second less."""
+        self.error(429, [("Retry-After", email.utils.formatdate(time.time() + seconds, usegmt=True))])
 
     def drop(self):
         self.close_connection = True
@@ -272,9 +277,8 @@ class TestTriesAgain:
 
     @pytest.mark.parametrize("wait", ["0.6", "date"])
     def test_retry_after_is_honoured_by_the_whole_endpoint(self, run, server, wait):
-        if wait == "date":
-            wait = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(time.time() + 2))
-        server.plan = {"a": [("error", 429, [("Retry-After", wait)]), ("say", "done")], "b": [("slow", 0.2, "b")]}
+        busy = ("busy_until", 2) if wait == "date" else ("error", 429, [("Retry-After", wait)])
+        server.plan = {"a": [busy, ("say", "done")], "b": [("slow", 0.2, "b")]}
         run(["a", "b", "c"], concurrency=2)
         first, second = server.times["a"]
         assert second - first > 0.55 and server.times["c"][0] - first > 0.55

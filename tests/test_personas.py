@@ -243,6 +243,9 @@ def test_the_writer_reads_the_pastimes_and_its_words_touch_no_other_field():
 
 def test_without_the_model_stage_no_call_is_planned():
     demo = yaml.safe_load((REFERENCE.parents[1] / "config" / "demo.yaml").read_text("utf-8"))
-    assert planned_calls(demo, n_bank=1).set_index("stage").loc["personas", "n_calls"] > 0
-    demo["personas"]["model_stage"] = False
-    assert planned_calls(demo, n_bank=1).set_index("stage").loc["personas", "n_calls"] == 0
+    counts = []
+    for asked in (True, False):
+        demo["personas"]["model_stage"] = asked
+        plan = planned_calls(demo)
+        counts.append(int(plan.loc[plan["stage"] == "personas", "calls_high"].sum()))
+    assert counts == [2 * demo["population"]["n_draws"], 0]

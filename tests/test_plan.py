@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from persona_lib import cli, plan, quote, schema, sealed, spending, structured, templates, usage
+from persona_lib import cli, inputs, plan, quote, schema, sealed, spending, structured, templates, usage
 from persona_lib import request as words
 from persona_lib.ledger import Ledger
 from persona_lib.prompts import read_bank, screen
@@ -66,7 +66,7 @@ def rehearsed(stage, ledger):
     ]
     endpoints = words.endpoints(sealed.facts(EXPECTED / "sealed" / f"{stage}.parquet")["endpoints"])
     ask = Rehearsal(endpoints, DEMO["roles"], FORMS, ledger, lengths=LENGTHS)
-    cli._found(cli.STAGES[stage])(cli.read_tables(named), DEMO, shard=0, of=1, ask=ask)
+    inputs.found(cli.STAGES[stage])(inputs.read_tables(named), DEMO, shard=0, of=1, ask=ask)
     return ask
 
 

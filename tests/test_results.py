@@ -10,12 +10,27 @@ import pytest
 import yaml
 from sklearn.metrics import cohen_kappa_score
 
-from persona_lib import ablation, agreement, benchmark, fidelity, pluralism, schema, validation
+from persona_lib import (
+    ablation,
+    agreement,
+    benchmark,
+    discriminator,
+    fidelity,
+    joint,
+    official,
+    pluralism,
+    population,
+    published,
+    schema,
+    validation,
+)
 from persona_lib.plan import planned_calls
 from persona_lib.prompts import read_bank, screen
 
 ROOT = Path(__file__).parents[1]
 EXPECTED = ROOT / "data" / "expected" / "demo"
+REFERENCE = ROOT / "data" / "reference"
+WHO = ("adults_only", "group_quarters", "strata")
 CONFIG = yaml.safe_load((ROOT / "config" / "demo.yaml").read_text("utf-8"))
 SEED, N_BOOTSTRAP = CONFIG["seed"], CONFIG["resample"]["n_bootstrap"]
 STAGES = ["personas", "prompts", "feedback", "validation", "pool", "ablation", "benchmark", "pass_at_k"]
@@ -171,7 +186,16 @@ class TestRecomputation:
         self.same("pluralism", pluralism.pluralism_statistics(*inputs, n_bootstrap=N_BOOTSTRAP, seed=SEED))
 
     def test_fidelity(self):
-        self.same("fidelity", fidelity.fidelity(table("margins"), seed=SEED))
+        census, draws = table("census"), table("draws")
+        base = population.frame(census, **{key: CONFIG["population"][key] for key in WHO})
+        totals = published.read_published(REFERENCE / "published_acs2018_1yr.csv.gz")
+        parts = [
+            fidelity.against_source(base, draws, seed=SEED),
+            joint.against_source(base, draws, seed=SEED),
+            discriminator.against_source(base, draws),
+            official.against_published(census, base, draws, table("replicates"), totals, seed=SEED),
+        ]
+        self.same("fidelity", pd.concat(parts))
 
 
 class TestOtherOracles:

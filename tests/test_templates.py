@@ -123,7 +123,7 @@ PINNED = {
     "judge_no_persona": (1, "5d34ae45555cbaf8"),
     "revise": (1, "00aea30707708bd0"),
     "summarise": (1, "8a52478b7727ac94"),
-    "write_traits": (1, "206cfa443b5e51fb"),
+    "write_traits": (2, "f0551c6d0e9d7595"),
 }
 
 

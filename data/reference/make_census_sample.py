@@ -1,12 +1,13 @@
 """Make census_sample.csv.gz: a synthetic census sample in the layout of a PUMS person file.
 
-    python data/reference/make_census_sample.py FOLDER_OF_PUMS_ZIPS
+    OPENBLAS_NUM_THREADS=1 python data/reference/make_census_sample.py FOLDER_OF_PUMS_FILES
 
-Seven official 2018 person files (csv_pid, ne, nm, ri, sd, vt, wv) are weighted to the nation's published
-totals; households are drawn by these weights as skeletons; each person's work, health and origin details are
-then replaced by those of other, similar people; birthplaces and states are drawn anew; the result is weighted
-to the published totals again, 80 replicate weights included. No row is a copy. The same input gives the
-same bytes. What it is for, and not for: census_sample.md.
+Seven official 2018 person files (csv_pid, ne, nm, ri, sd, vt, wv) are weighted to the nation's published totals
+and to joint shares of origin, age, nativity and language, no weight above `TRIM` times the mean. Households are
+drawn by these weights; people who are alike swap their work, health and ancestry; ages, incomes, states and
+birthplaces are drawn anew; whoever still equals a real record or household swaps again; the result is weighted to
+the same totals, 80 replicate weights included. From the file, the source and the 2024 records (in the same folder)
+the quality table is measured, and from the table the card is written. The same input gives the same bytes.
 """
 
 from __future__ import annotations
@@ -20,93 +21,73 @@ import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from sample_margins import indicators, published_targets  # noqa: E402
+from sample_card import main as write_card
+from sample_mixing import IMPORTANT, N_NEIGHBOURS, ORIGIN, lenders, mixed, neighbours, of_same_origin, points, swapped  # noqa: E402
+from sample_privacy import copied  # noqa: E402
+from sample_quality import categories, described, grouped, kept_categories, quality  # noqa: E402
+from sample_weights import calibrated, replicate_factors, targets_of, unit_counts  # noqa: E402
 
+from persona_lib.codebook import read_dictionary  # noqa: E402
 from persona_lib.pums import OPTIONAL, REPLICATES, REQUIRED, read_files  # noqa: E402
 from persona_lib.streams import generator  # noqa: E402
 
 SEED = 2018
-N_PERSONS = 6_000
+N_PERSONS = 20_600  # about: whole households are drawn
+TRIM = 12  # largest weight of a source household, in mean weights
+BOUNDS = (0.25, 3.0)  # of the sample's weights, in mean weights
+REPLICATE_UNIT = 500  # replicate weights are rounded to this many persons
 HERE = Path(__file__).parent
-ATTRIBUTES = [c for c in (*REQUIRED[3:], *OPTIONAL) if c not in ("ST", "STATE", "RELSHIPP", "ADJINC")]
 BANDS = [0, 3, 5, *range(15, 26), 30, 35, 40, 45, 50, 51, 55, 60, 65, 70, 75, 80, 85, 200]
 # Everybody; Hispanic; not Hispanic and white, black, Asian
 POPULATIONS = ["DP05_0001", "DP05_0071", "DP05_0077", "DP05_0078", "DP05_0080"]
-WORK = ["SCHL", "ESR", "COW", "INDP", "OCCP", "PINCP"]
-HEALTH = ["DREM", "DEYE", "DEAR"]
+COLUMNS = [c for c in (*REQUIRED[3:], *OPTIONAL) if c not in ("ST", "STATE", "RELSHIPP", "ADJINC")]
 
 
-def calibrated(counts: np.ndarray, targets: np.ndarray, start: np.ndarray, *, bound: float, ridge: float) -> np.ndarray:
-    """Weights start x exp(counts . t), each factor within exp(+-bound), whose totals meet the targets softly."""
-    scale = targets
-    t = np.zeros(counts.shape[1])
-    for _ in range(100):
-        weights = start * np.exp(np.clip(counts @ t, -bound, bound))
-        gap = (targets - counts.T @ weights) / scale - ridge * t
-        free = np.abs(counts @ t) < bound
-        slope = (counts[free].T @ (counts[free] * weights[free, None])) / scale[:, None] + ridge * np.eye(len(t))
-        step = np.linalg.solve(slope, gap)
-        longest = np.abs(counts @ step).max()
-        t = t + step / max(1.0, longest)
-        if longest < 1e-6:
-            break
-    return start * np.exp(np.clip(counts @ t, -bound, bound))
+def state_codes() -> dict[str, str]:
+    """Two-digit code of every state and the District of Columbia by its name."""
+    book = read_dictionary(HERE / "pums_labels.csv.gz")
+    rows = book[(book["variable"] == "ST") & (book["dictionary_year"] == 2018)]
+    codes = {label.split("/")[0]: code.zfill(2) for code, label in zip(rows["code"], rows["label"], strict=True)}
+    return {name: code for name, code in codes.items() if name != "Puerto Rico"}
 
 
-def unit_counts(rows: pd.DataFrame, names: list[str]) -> tuple[np.ndarray, pd.Index]:
-    """How many members of each household (or the one person in group quarters) fall under each margin."""
-    summed = indicators(rows)[names].groupby(rows["SERIALNO"].to_numpy()).sum()
-    return summed.to_numpy(float), summed.index
+def raked(source: pd.DataFrame, targets: pd.Series) -> pd.Series:
+    """Trimmed weight of every source household (or person in group quarters), by serial number."""
+    counts, units = unit_counts(source, targets.index)
+    mean = targets["total"] / len(source)
+    start = source.groupby("SERIALNO")["PWGTP"].first().loc[units].astype(float).to_numpy()
+    start = np.clip(start / start.mean(), 0.2, 3) * mean
+    bounds = {"low": 0.02 * mean, "high": TRIM * mean}
+    return pd.Series(calibrated(counts, targets.to_numpy(), start, **bounds, ridge=1e-3, steps=60), index=units)
 
 
-def strata(rows: pd.DataFrame, keys: list[str]) -> pd.Series:
-    """One text per row that names its stratum."""
-    text = rows[keys].astype(str)
-    return text.iloc[:, 0].str.cat([text[key] for key in keys[1:]], sep="|")
+def draw_households(
+    source: pd.DataFrame, weights: pd.Series, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Source rows of the households drawn, and the number of the household that each row now belongs to.
 
-
-def keyed(rows: pd.DataFrame) -> pd.DataFrame:
-    """The classes within which people lend details to each other."""
-    age, school = rows["AGEP"].astype(int), pd.to_numeric(rows["SCHL"], errors="coerce").fillna(0)
-    return pd.DataFrame(
+    Systematic, with chance proportional to weight, along a list sorted by kind, origin, tongue, age and size.
+    """
+    head = source.drop_duplicates("SERIALNO").set_index("SERIALNO").loc[weights.index]
+    members = source.groupby("SERIALNO").indices
+    listed = pd.DataFrame(
         {
-            "band": np.where(age < 18, age, np.digitize(age, BANDS) + 100),
-            "wide": np.digitize(age, [3, 5, 10, 15, 16, 17, 18, 22, 25, 35, 51, 65, 75]),
-            "sex": rows["SEX"],
-            "origin": rows["RAC1P"].replace({"3": "A", "4": "A", "5": "A"}) + (rows["HISP"] != "01").astype(str),
-            "hisp": rows["HISP"],
-            "school": np.digitize(school, [16, 18, 21]),
-            "work": rows["ESR"].replace({"2": "1", "5": "4"}),
-            "cow": rows["COW"] == "",
-            "army": rows["MIL"],
-            "married": rows["MAR"] == "1",
-            "quarters": rows["RELP"].where(rows["RELP"].isin(["16", "17"]), ""),
-            "born": rows["POBP"].where(rows["NATIVITY"] == "2", "US"),
-            "dis": rows["DIS"],
+            "quarters": head["RELP"].where(head["RELP"].isin(["16", "17"]), ""),
+            "origin": (head["HISP"] != "01").astype(str) + head["RAC1P"] + head["NATIVITY"] + head["LANX"],
+            "age": head["AGEP"].astype(int) // 10,
+            "size": source.groupby("SERIALNO").size().loc[weights.index],
+            "chance": rng.random(len(head)),
         }
     )
+    order = listed.reset_index(drop=True).sort_values(list(listed.columns)).index.to_numpy()
+    n_units = round(N_PERSONS * weights.sum() / (weights * listed["size"]).sum())
+    sums = np.cumsum(weights.to_numpy()[order])
+    chosen = order[np.searchsorted(sums, (np.arange(n_units) + rng.random()) * sums[-1] / n_units)]
+    rows = [members[weights.index[unit]] for unit in chosen]
+    return np.concatenate(rows), np.repeat(np.arange(n_units), [len(r) for r in rows])
 
 
-def borrow(rows: pd.DataFrame, donors: pd.DataFrame, columns: list[str], ladders: list[list[str]], rng, *, least: int):
-    """Replace `columns` by those of a donor from another household, of the finest stratum with `least` donors."""
-    mine, theirs = keyed(rows), keyed(donors)
-    chosen = np.full(len(rows), -1)
-    weight, home, own = donors["weight"].to_numpy(), donors["SERIALNO"].to_numpy(), rows["source"].to_numpy()
-    for ladder in ladders:
-        here, there = strata(mine, ladder).to_numpy(), strata(theirs, ladder).to_numpy()
-        pools = donors.groupby(there).indices
-        for row in np.flatnonzero(chosen < 0):
-            pool = pools.get(here[row], np.empty(0, int))
-            pool = pool[home[pool] != own[row]]
-            if len(pool) >= least:
-                chosen[row] = pool[np.searchsorted(np.cumsum(weight[pool]), rng.random() * weight[pool].sum())]
-    found, out = chosen >= 0, rows.copy()
-    for column in columns:
-        out[column] = np.where(found, donors[column].to_numpy()[chosen], rows[column].to_numpy())
-    return out
-
-
-def vary_ages(rows: pd.DataFrame, rng) -> pd.Series:
+def vary_ages(rows: pd.DataFrame, rng: np.random.Generator) -> pd.Series:
     """Another age within the same band of adults; bands do not cross the bounds of any question."""
     age = rows["AGEP"].astype(int).to_numpy()
     place = np.digitize(age, BANDS)
@@ -118,16 +99,15 @@ def vary_ages(rows: pd.DataFrame, rng) -> pd.Series:
     return varied.where(~is_young, age).astype(str)
 
 
-def vary_income(rows: pd.DataFrame, rng) -> pd.Series:
-    """Income moved by up to 10 % and rounded as the Census Bureau rounds."""
-    income = pd.to_numeric(rows["PINCP"], errors="coerce")
-    moved = income * rng.uniform(0.9, 1.1, len(income))
-    unit = np.select([moved.abs() < 1_000, moved.abs() < 50_000], [10, 100], 1_000)
-    rounded = (moved / unit).round() * unit
+def vary_income(rows: pd.DataFrame, factor: np.ndarray) -> pd.Series:
+    """Income times its factor, rounded as the Census Bureau rounds."""
+    income = pd.to_numeric(rows["PINCP"], errors="coerce") * factor
+    unit = np.select([income.abs() < 1_000, income.abs() < 50_000], [10, 100], 1_000)
+    rounded = (income / unit).round() * unit
     return rounded.map(lambda value: "" if np.isnan(value) else str(int(value)))
 
 
-def place(rows: pd.DataFrame, published: pd.DataFrame, fips: dict[str, str], rng) -> pd.DataFrame:
+def place(rows: pd.DataFrame, published: pd.DataFrame, fips: dict[str, str], rng: np.random.Generator) -> pd.DataFrame:
     """A state for every household by its householder's origin, and birthplaces of the native-born to match."""
     counts = published[published["area"].isin(fips) & published["variable"].isin(POPULATIONS)]
     table = counts.pivot(index="area", columns="variable", values="estimate").astype(float)
@@ -136,99 +116,113 @@ def place(rows: pd.DataFrame, published: pd.DataFrame, fips: dict[str, str], rng
     shares = {"H": hispanic, "W": white, "B": black, "A": asian, "O": total - hispanic - white - black - asian}
     first = rows.drop_duplicates("home").set_index("home")
     group = first["RAC1P"].map({"1": "W", "2": "B", "6": "A"}).fillna("O").where(first["HISP"] == "01", "H")
-    drawn = {home: rng.choice(table.index, p=shares[g] / shares[g].sum()) for home, g in group.items()}
+    drawn = pd.Series("", index=group.index)
+    for name, share in shares.items():
+        drawn[group == name] = rng.choice(table.index, p=share / share.sum(), size=(group == name).sum())
     state = rows["home"].map(drawn)
     born = rows["POBP"].copy()
     is_state = rows["NATIVITY"].eq("1") & rows["POBP"].astype(int).lt(60)
     at_home = is_state & (rows["POBP"].str[1:] == rows["ST"])
     born[at_home] = "0" + state[at_home]
-    elsewhere = np.flatnonzero(is_state & ~at_home)
-    born.iloc[elsewhere] = ["0" + rng.choice(table.index, p=total / total.sum()) for _ in elsewhere]
+    open_rows = is_state & ~at_home
+    while open_rows.any():  # another state than their own
+        born[open_rows] = "0" + pd.Series(
+            rng.choice(table.index, p=total / total.sum(), size=open_rows.sum()), index=born.index[open_rows]
+        )
+        open_rows &= born.str[1:] == state
     return rows.assign(ST=state, POBP=born)
 
 
-def without_copies(rows: pd.DataFrame, source: pd.DataFrame, rng) -> pd.DataFrame:
-    """Draw ancestry, then birthplace, again for rows that equal a source record on every attribute."""
-    real = set(source[ATTRIBUTES].itertuples(index=False, name=None))
-    out = rows.copy()
-    for attempt in range(200):
-        copies = [i for i, row in enumerate(out[ATTRIBUTES].itertuples(index=False, name=None)) if row in real]
-        if not copies:
-            return out
-        for row in copies:
-            alike = out.index[(out["RAC1P"] == out["RAC1P"].iloc[row]) & (out["HISP"] == out["HISP"].iloc[row])]
-            out.loc[row, "ANC1P"] = out.loc[rng.choice(alike), "ANC1P"]
-            if attempt > 3 and out.loc[row, "NATIVITY"] == "1":
-                natives = out.index[(out["NATIVITY"] == "1") & (out["CIT"] == out.loc[row, "CIT"])]
-                out.loc[row, "POBP"] = out.loc[rng.choice(natives), "POBP"]
-    raise SystemExit(f"{len(copies)} rows still equal a source record")
+def replicate_weights(counts: np.ndarray, targets: np.ndarray, base: np.ndarray, mean: float) -> np.ndarray:
+    """Units x 80: the base weights perturbed by successive differences, each time fitted again and rounded."""
+    factors = replicate_factors(len(base))
+    fitted = [
+        calibrated(counts, targets, base * factor, low=0.05 * mean, high=6 * mean, ridge=1e-2, steps=5)
+        for factor in factors.T
+    ]
+    return np.rint(np.column_stack(fitted) / REPLICATE_UNIT).astype(int) * REPLICATE_UNIT
 
 
-def replicate_factors(n: int) -> np.ndarray:
-    """n x 80 factors 0.29, 1 or 1.71 of successive difference replication, from Paley's Hadamard matrix."""
-    squares = {(k * k) % 79 for k in range(1, 79)}
-    chi = np.array([0, *(1 if k in squares else -1 for k in range(1, 79))])
-    skew = np.zeros((80, 80), int)
-    skew[0, 1:], skew[1:, 0] = 1, -1
-    skew[1:, 1:] = chi[(np.arange(79)[None, :] - np.arange(79)[:, None]) % 79]
-    hadamard = skew + np.eye(80, dtype=int)
-    order = np.arange(n) % 79 + 1
-    return 1 + 2**-1.5 * (hadamard[order] - hadamard[np.arange(1, n + 1) % 79 + 1])
+def new_rows(source: pd.DataFrame, chosen: np.ndarray, home: np.ndarray) -> pd.DataFrame:
+    """The drawn rows with serial numbers of their own; `drawn` keeps the source's."""
+    rows = source.iloc[chosen].reset_index(drop=True).assign(home=home, drawn=source["SERIALNO"].to_numpy()[chosen])
+    rows["SPORDER"] = (rows.groupby("home").cumcount() + 1).astype(str)
+    kind = rows["RELP"].isin(["16", "17"]).map({True: "GQ", False: "HU"})
+    rows["SERIALNO"] = "2018" + kind + (9_000_000 + rows["home"]).astype(str)
+    return rows.assign(file="census_sample.csv.gz")
+
+
+def unlike_anybody(
+    rows: pd.DataFrame,
+    chosen: np.ndarray,
+    source: pd.DataFrame,
+    real: pd.DataFrame,
+    groups: pd.DataFrame,
+    weight: np.ndarray,
+    rng: np.random.Generator,
+) -> tuple[pd.DataFrame, int]:
+    """Swap blocks and vary incomes until nobody equals a real record; how many had to swap again."""
+    picked = swapped(chosen, source, groups)
+    at = points(groups, source, IMPORTANT | ORIGIN)
+    factor = rng.uniform(0.9, 1.1, len(rows))
+    redrawn = np.zeros(len(rows), dtype=bool)
+    for attempt in range(60):
+        made = mixed(rows, source, picked)
+        made["PINCP"] = vary_income(made, factor)
+        again = copied(described(made), real)
+        if not again.any():
+            return made, int(redrawn.sum())
+        redrawn |= again
+        picked[again] = lenders(neighbours(chosen[again], source, at), weight, rng)
+        if attempt > 3:  # all neighbours alike: an ancestry from anybody of the same origin, at last from anybody
+            least = N_NEIGHBOURS if attempt < 12 else len(source)
+            picked[again, 0] = of_same_origin(source, chosen[again], weight, rng, least=least)
+        factor[again] = rng.uniform(0.9, 1.1, again.sum())
+    raise SystemExit(f"{again.sum()} persons still equal a real record or live in a copied household")
+
+
+def weighted(rows: pd.DataFrame, targets: pd.Series) -> pd.DataFrame:
+    """The rows with PWGTP and its 80 replicates, the same for all members of a household."""
+    counts, units = unit_counts(rows, targets.index)
+    mean = targets["total"] / len(rows)
+    low, high = (bound * mean for bound in BOUNDS)
+    start = np.full(len(units), mean)
+    fitted = calibrated(counts, targets.to_numpy(), start, low=low, high=high, ridge=5e-3, steps=60)
+    where = pd.Series(np.arange(len(units)), index=units)[rows["SERIALNO"]].to_numpy()
+    replicates = replicate_weights(counts, targets.to_numpy(), fitted, mean)[where]
+    weights = pd.DataFrame(replicates, columns=list(REPLICATES)).assign(PWGTP=np.rint(fitted[where]).astype(int))
+    return pd.concat([rows.drop(columns=[c for c in weights if c in rows]), weights], axis=1)
 
 
 def main(folder: str) -> None:
-    """Read, weight, draw, mix, weight again, write."""
+    """Read, weight, draw, swap, weight again, write; then measure what was written."""
     rng = generator(SEED, "census_sample")
-    source, _ = read_files(sorted(Path(folder).glob("csv_p??.zip")))
     published = pd.read_csv(HERE / "published_acs2018_1yr.csv.gz", dtype=str, keep_default_na=False)
-    labels = pd.read_csv(HERE / "pums_labels.csv.gz", dtype=str)
-    states = labels[(labels["variable"] == "ST") & (labels["dictionary_year"] == "2018")]
-    fips = {label.split("/")[0]: code for code, label in zip(states["code_from"], states["label"], strict=True)}
-    fips.pop("Puerto Rico", None)
+    source, _ = read_files(sorted(Path(folder).glob("csv_p??.zip")))
     source["home"] = source["SERIALNO"]
-    targets = published_targets(published)
+    targets = targets_of(published, pd.read_csv(HERE / "national_shares_2024.csv"), source)
+    weights = raked(source, targets)
+    weight = source["SERIALNO"].map(weights).to_numpy()
+    real = described(source)
+    found = categories(real)
+    groups = grouped(found, kept_categories(found, weight))
 
-    counts, units = unit_counts(source, list(targets.index))
-    start = source.groupby("SERIALNO")["PWGTP"].first().loc[units].astype(float).clip(lower=1).to_numpy()
-    start = start * targets["total"] / (counts[:, list(targets.index).index("total")] @ start)
-    weights = calibrated(counts, targets.to_numpy(), start, bound=6.0, ridge=1e-4)
-    source["weight"] = source["SERIALNO"].map(dict(zip(units, weights, strict=True)))
-
-    size = counts[:, list(targets.index).index("total")]
-    n_units = int(N_PERSONS * weights.sum() / (size @ weights))
-    mixed = rng.permutation(len(units))
-    sums = np.cumsum(weights[mixed])
-    chosen = mixed[np.searchsorted(sums, (np.arange(n_units) + rng.random()) * sums[-1] / n_units)]
-    members = source.groupby("SERIALNO").indices
-    rows = pd.concat([source.iloc[members[units[u]]].assign(home=k) for k, u in enumerate(chosen)], ignore_index=True)
-    rows["source"] = rows["SERIALNO"]
-
-    base = ["band", "sex", "work", "cow", "army", "school"]
-    ladders = [[*base, "origin", "married", "quarters"], [*base, "origin"], [*base, "married"], base]
-    rows = borrow(rows, source, WORK, [*ladders, ["wide", *base[1:]], ["wide", *base[2:]]], rng, least=8)
-    health = ["wide", "sex", "dis"]
-    rows = borrow(rows, source, HEALTH, [[*health, "work", "origin"], [*health, "work"], health], rng, least=8)
-    origins = [["origin", "hisp", "born"], ["origin", "hisp"], ["origin"]]
-    rows = borrow(rows, source, ["ANC1P"], origins, rng, least=5)
-    rows["AGEP"], rows["PINCP"] = vary_ages(rows, rng), vary_income(rows, rng)
-    rows = without_copies(place(rows, published, fips, rng), source, rng)
-
-    kind = rows["RELP"].isin(["16", "17"]).map({True: "GQ", False: "HU"})
-    rows["SERIALNO"] = "2018" + kind + (9_000_000 + rows["home"]).astype(str)
-    counts, units = unit_counts(rows, list(targets.index))
-    start = np.full(len(units), targets["total"] / len(rows))
-    base_weight = calibrated(counts, targets.to_numpy(), start, bound=1.4, ridge=1e-3)
-    factors = replicate_factors(len(units))
-    replicates = np.column_stack(
-        [calibrated(counts, targets.to_numpy(), base_weight * f, bound=1.0, ridge=1e-2) for f in factors.T]
-    )
-    where = pd.Series(np.arange(len(units)), index=units)[rows["SERIALNO"]].to_numpy()
-    rows["PWGTP"] = np.rint(base_weight[where]).astype(int)
-    rows[list(REPLICATES)] = np.rint(replicates[where]).astype(int)
-    rows["RT"], rows["PUMA"] = "P", ""
-    columns = ["RT", *REQUIRED[:2], "ST", "ADJINC", "PWGTP", *ATTRIBUTES, *REPLICATES]
+    chosen, home = draw_households(source, weights, rng)
+    rows = new_rows(source, chosen, home)
+    rows = place(rows.assign(AGEP=vary_ages(rows, rng)), published, state_codes(), rng)
+    rows, redrawn = unlike_anybody(rows, chosen, source, real, groups, weight, rng)
+    rows = weighted(rows, targets).assign(RT="P")
+    columns = ["RT", *REQUIRED[:2], "ST", "ADJINC", "PWGTP", *COLUMNS, *REPLICATES]
     text = rows[columns].sort_values(["SERIALNO", "SPORDER"]).to_csv(index=False, lineterminator="\n")
-    (HERE / "census_sample.csv.gz").write_bytes(gzip.compress(text.encode(), 9, mtime=0))
+    sample = HERE / "census_sample.csv.gz"
+    sample.write_bytes(gzip.compress(text.encode(), 9, mtime=0))
+
+    most_draws = rows.drop_duplicates("home")["drawn"].value_counts().max()
+    made = {"most_draws": most_draws, "redrawn": redrawn, "targets": len(targets), "replicate_unit": REPLICATE_UNIT}
+    facts = {name: (number, None) for name, number in made.items()}
+    table = quality(sample, real, weight, Path(folder), facts)
+    table.to_csv(HERE / "census_sample_quality.csv", index=False, lineterminator="\n")
+    write_card()
 
 
 if __name__ == "__main__":

@@ -11,10 +11,6 @@ INCOMES = [-np.inf, 10e3, 15e3, 25e3, 35e3, 50e3, 75e3, 100e3, 150e3, 200e3, np.
 INDUSTRY_STARTS = [170, 770, 1070, 4070, 4670, 6070, 6470, 6870, 7270, 7860, 8560, 8770, 9370, 9670]
 OCCUPATION_STARTS = [10, 3601, 4700, 6005, 7700, 9800]
 
-# Share of adults by origin, from a tenth of the 2024 public-use records (49 areas): no profile table has it.
-ADULT_SHARES = {"nh0": 0.8209, "nh1": 0.7806, "nh3": 0.8213, "hispanic": 0.7091}
-ADULT_SHARE_2024 = 0.7897
-
 
 def published_targets(published: pd.DataFrame) -> pd.Series:
     """Published United States totals by the names of `indicators`."""
@@ -26,8 +22,6 @@ def published_targets(published: pd.DataFrame) -> pd.Series:
     targets |= {"male": dp5(2), "adult": dp5(21), "male18": dp5(26), "male65": dp5(30)}
     targets |= {"hispanic": dp5(71), "mexican": dp5(72), "puertorican": dp5(73), "cuban": dp5(74)}
     targets |= {f"nh{k}": dp5(77 + k) for k in range(7)}
-    ageing = dp5(21) / dp5(1) / ADULT_SHARE_2024
-    targets |= {f"adult_{name}": targets[name] * share * ageing for name, share in ADULT_SHARES.items()}
     targets |= {"white": dp5(37), "black": dp5(38), "other": dp5(57), "two": dp5(58)}
     targets |= {f"school{k}": dp2(59 + k) for k in range(7)}
     targets |= {f"male_mar{k}": dp2(25 + k) for k in range(5)} | {f"female_mar{k}": dp2(31 + k) for k in range(5)}
@@ -61,7 +55,6 @@ def indicators(rows: pd.DataFrame) -> pd.DataFrame:
     columns |= {"cuban": rows["HISP"] == "04"}
     races = (["1"], ["2"], ["3", "4", "5"], ["6"], ["7"], ["8"], ["9"])
     columns |= {f"nh{k}": ~hispanic & race.isin(codes) for k, codes in enumerate(races)}
-    columns |= {f"adult_{name}": columns[name] & (age >= 18) for name in ADULT_SHARES}
     columns |= {"white": race == "1", "black": race == "2", "other": race == "8", "two": race == "9"}
     schools = [0, 12, 16, 18, 20, 21, 22, 25]
     school = number["SCHL"].where(age >= 25)
