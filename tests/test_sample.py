@@ -97,8 +97,8 @@ class TestFile:
         assert set(people.loc[people["age_years"] < 15, "marital_status"]) == {NOT_IN_UNIVERSE}
         assert (people.loc[people["education"] == "Doctorate degree", "age_years"] >= 22).all()
         forces = people["employment_status"].str.startswith("Armed forces")
-        served = {"Now on active duty", "Only on active duty for training in Reserves/National Guard"}  # as in the source
-        assert set(people.loc[forces, "veteran_status"]) <= served
+        reserve = "Only on active duty for training in Reserves/National Guard"  # some, as in the source
+        assert set(people.loc[forces, "veteran_status"]) <= {"Now on active duty", reserve}
         any_difficulty = (people[["hearing_difficulty", "vision_difficulty", "cognitive_difficulty"]] == "Yes").any(
             axis=1
         )
@@ -108,7 +108,7 @@ class TestFile:
         age = persons["AGEP"].astype(int)
         child = age[persons["RELP"] == "02"].groupby(persons["SERIALNO"]).max()
         head = age[persons["RELP"] == "00"].set_axis(persons.loc[persons["RELP"] == "00", "SERIALNO"])
-        assert (head[child.index] - child >= 12).all()
+        assert (head[child.index] - child >= 11).all()
 
     def test_weights_are_trimmed_and_replicates_vary(self, people, persons):
         weight = people["weight_persons"]
