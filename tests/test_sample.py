@@ -108,7 +108,7 @@ class TestFile:
         age = persons["AGEP"].astype(int)
         child = age[persons["RELP"] == "02"].groupby(persons["SERIALNO"]).max()
         head = age[persons["RELP"] == "00"].set_axis(persons.loc[persons["RELP"] == "00", "SERIALNO"])
-        assert (head[child.index] - child >= 11).all()
+        assert (head[child.index] - child >= 12).all()
 
     def test_weights_are_trimmed_and_replicates_vary(self, people, persons):
         weight = people["weight_persons"]
