@@ -51,7 +51,8 @@ def wilson(k: int, n: int, *, level: float = LEVEL) -> tuple[float, float]:
     p, centre = k / n, 1 + z**2 / n
     middle = (p + z**2 / (2 * n)) / centre
     half = z * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2)) / centre
-    return max(0.0, float(middle - half)), min(1.0, float(middle + half))
+    # none and all are ends of their own interval; rounding must not put them outside
+    return 0.0 if k == 0 else float(middle - half), 1.0 if k == n else float(middle + half)
 
 
 def audit(

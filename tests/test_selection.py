@@ -111,3 +111,8 @@ def test_contradicting_margins_end_and_show_what_is_left():
     assert selection.weigh_back(accepted, before).tolist() == [1, 1]
     skewed = pd.DataFrame({"a": list("xxxy"), "b": list("uuvv")})  # a wants 3:1, b wants 1:1: impossible
     assert np.isfinite(selection.weigh_back(accepted, skewed)).all()
+
+
+def test_none_and_all_are_ends_of_their_own_interval():
+    """By rounding, 0 of 1,586 had a lower end of 4e-19 and 7 of 7 an upper end below 1."""
+    assert selection.wilson(0, 1586, level=0.999)[0] == 0 and selection.wilson(7, 7, level=0.99)[1] == 1
