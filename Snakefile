@@ -37,14 +37,28 @@ rule all:
         expand(f"{RUN}/dataset", run=config["run"]),
 
 
+rule configuration:
+    """The configuration of the run in one piece: every key with the value that counted."""
+    output:
+        configuration=f"{RUN}/configuration.yaml",
+    log:
+        f"{RUN}/logs/configuration.log",
+    params:
+        settings=config,
+    message:
+        "configuration of the run"
+    script:
+        "workflow/write_configuration.py"
+
+
 rule overview:
     """00: what is computed, from what, and how many model calls it takes?"""
     input:
         notebook="notebooks/00_overview.ipynb",
-        library=library_files("notebooks/00_overview.ipynb"),
+        library=library_files("notebooks/00_overview.ipynb") + TEMPLATES,
+        configuration=rules.configuration.output.configuration,
         decisions="data/reference/decisions.csv",
         bank=config["prompts"]["bank"],
-        templates=TEMPLATES,
         lengths="data/reference/typical_lengths.csv",
         prices="data/reference/prices.csv",
     output:
@@ -53,7 +67,7 @@ rule overview:
     log:
         f"{RUN}/logs/00_overview.log",
     params:
-        settings=config,
+        templates="../data/templates",
     message:
         "00 overview and plan of the calls"
     script:

@@ -1,6 +1,7 @@
 """Which store for the live ledger: JSON Lines, SQLite or LMDB; records made durable, size, opening again.
 
     python benchmarks/ledger_store.py --records 20000 --folder .
+    python benchmarks/ledger_store.py --memory 1000000          of the ledger, by number of answers
 
 The same records, a request of 2,000 characters with its reply, are appended in batches, each batch durable before
 the next; then the store is opened again and every hash with its place or value is read. LMDB needs `pip install
@@ -10,6 +11,7 @@ lmdb`. The disk is that of `--folder`: a memory file system would make all three
 import argparse
 import gzip
 import json
+import resource
 import shutil
 import sqlite3
 import tempfile
@@ -129,13 +131,37 @@ def size(folder: Path) -> Iterator[tuple[Path, int]]:
             yield path, path.stat().st_blocks * 512
 
 
+def memory(n: int, folder: Path) -> None:
+    """How much larger the process is when its ledger holds so many short answers, and what opening it costs."""
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        with Ledger(scratch, "toy", shard=0, of=1) as ledger:
+            before = resident_mb()
+            for first in range(0, n, 2000):
+                texts = ({"role": "user", "content": f"Question {k}"} for k in range(first, first + 2000))
+                ledger.append((Request("large", "m", (text,), {}), Reply("ok", "Yes.")) for text in texts)
+            grown = resident_mb() - before
+        processor = time.process_time()
+        with Ledger(scratch, "toy", shard=0, of=1):
+            opened = time.process_time() - processor
+    print(f"{n} answers: {grown:.0f} MB more, {grown / n * 1e6:.0f} bytes each; opened in {opened:.1f} CPU-s")
+
+
+def resident_mb() -> float:
+    """Memory of this process (Linux)."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 1e6
+
+
 def main() -> None:
     """One line per batch size and store."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--records", type=int, default=20_000)
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 16, 256])
     parser.add_argument("--folder", type=Path, default=Path())
+    parser.add_argument("--memory", type=int, metavar="ANSWERS", help="only the memory of the ledger")
     args = parser.parse_args()
+    if args.memory:
+        memory(args.memory, args.folder)
+        return
     head = ("batch", "store", "records", "records/s", "CPU-ms each", "MB", "MB gzip", "open again s")
     print("{:>5} {:<11} {:>8} {:>10} {:>12} {:>7} {:>8} {:>13}".format(*head))
     for batch in args.batches:

@@ -1,6 +1,6 @@
 """Official Census files and API answers: resumed, retried, checked, and whole or not at all.
 
-With `llm` the only module that knows a network; nothing but the console script starts it.
+With `line` and `batch` one of the three modules that know a network; nothing but the console script starts it.
 """
 
 from __future__ import annotations

@@ -172,9 +172,13 @@ def leaks(pairs: pd.DataFrame, prompts: pd.DataFrame) -> pd.DataFrame:
 
 
 def collect_feedback(tables: dict, settings: dict, *, shard: int, of: int, ask: steps.Ask) -> None:
-    """Ask answer, critique and revision for the prompts of one shard, a block of prompts at a time."""
+    """Ask answer, critique and revision for the prompts of one shard, a block of prompts at a time.
+
+    By batches all prompts are one block: each step of a block waits for a batch, which may take a day.
+    """
     plan = assign(tables["personas"], tables["prompts"], **settings["feedback"], seed=settings["seed"])
     mine = [key for key in sorted(plan["prompt_id"].unique()) if shard_of(key, of) == shard]
-    for start in range(0, len(mine), BLOCK):
-        block = plan[plan["prompt_id"].isin(mine[start : start + BLOCK])]
+    size = max(len(mine), 1) if getattr(ask, "by_batch", False) else BLOCK
+    for start in range(0, len(mine), size):
+        block = plan[plan["prompt_id"].isin(mine[start : start + size])]
         create(block, tables["personas"], tables["prompts"], ask=ask)

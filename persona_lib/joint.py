@@ -59,7 +59,7 @@ def against_source(frame: Frame, draws: pd.DataFrame, *, seed: int, n_redraws: i
     by the same design, as in `fidelity.against_source`.
 
     - `cramers_v_gap` (group: attribute|attribute): Cramer's V among the draws, bias-corrected for their
-      number, less V in the census, which is the truth that they are drawn from; low and high are its 95 %
+      number, less V in the census, which they are drawn from; low and high are its 95 %
       range by chance. Among persons in the universe of both; NaN where one has no two categories;
     - `cramers_v_mean_gap` (group `all`): mean absolute gap over pairs;
     - `k_marginal_2`, over all pairs, and `k_marginal_3`, over fifty random triples: see `k_marginal`; persons not
@@ -82,10 +82,10 @@ def against_source(frame: Frame, draws: pd.DataFrame, *, seed: int, n_redraws: i
     triples = [triples[place] for place in sorted(rng.permutation(len(triples))[:N_TRIPLES])]
     tables = _Tables(coded, pairs, triples)
     census = tables.of(np.arange(len(weights)), weights)
-    truth = np.array([association.cramers_v(table, n=np.inf) for table in census.inside])
+    of_census = np.array([association.cramers_v(table, n=np.inf) for table in census.inside])
     drawn, again = tables.of(rows), [tables.of(redrawn) for redrawn in frame.again(rows, rng, n_redraws)]
-    gaps = np.array([association.cramers_v(table) for table in drawn.inside]) - truth
-    chance = np.array([[association.cramers_v(table) for table in one.inside] for one in again]) - truth
+    gaps = np.array([association.cramers_v(table) for table in drawn.inside]) - of_census
+    chance = np.array([[association.cramers_v(table) for table in one.inside] for one in again]) - of_census
     known = ~np.isnan(gaps)
     found = []
     for place, (a, b) in enumerate(pairs):
@@ -94,7 +94,9 @@ def against_source(frame: Frame, draws: pd.DataFrame, *, seed: int, n_redraws: i
             nothing = "no two categories in both attributes"
             found.append(statistic("cramers_v_gap", group, float("nan"), n=n, method=nothing))
             continue
-        how = f"draws {gaps[place] + truth[place]:.3f}, census {truth[place]:.3f}; Bergsma 2013; range of redraws"
+        how = (
+            f"draws {gaps[place] + of_census[place]:.3f}, census {of_census[place]:.3f}; Bergsma 2013; range of redraws"
+        )
         found.append(statistic("cramers_v_gap", group, gaps[place], **limits(chance[:, place]), n=n, method=how))
     rest = {"n": len(rows), "n_excluded": int((~known).sum())}
     mean_gaps = np.nanmean(np.abs(chance), axis=1)

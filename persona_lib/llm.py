@@ -21,6 +21,7 @@ import random
 import time
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 
 import pandas as pd
@@ -44,8 +45,8 @@ _log = logging.getLogger(__name__)
 class Asker:
     """`ask(requests) -> replies` over a live ledger; use it as a context manager.
 
-    Attributes: `roles`, `simulated` (any endpoint is the simulator), `facts` (what the sealed
-    ledger will say of the run).
+    Attributes: `roles`, `simulated` (any endpoint is the simulator), `by_batch` (any is asked by
+    batches), `facts` (what the sealed ledger will say of the run).
 
     Parameters
     ----------
@@ -84,6 +85,7 @@ class Asker:
             raise AskError(f"mode {mode!r} is none of {', '.join(MODES)}")
         self.roles = dict(roles)
         self.simulated = any(endpoint.base_url == SIMULATOR for endpoint in endpoints.values())
+        self.by_batch = any(endpoint.transport == "batch" for endpoint in endpoints.values())
         self._endpoints, self._templates, self._used = endpoints, templates, set()
         self._ledger, self._mode, self._meter = ledger, mode, meter
         self._desks: dict[str, _Desk] = {}
@@ -215,7 +217,7 @@ class Asker:
 class _Desk:
     """Who sends the calls of one endpoint: in order, as many at once as it bears, again where a try failed."""
 
-    def __init__(self, line: Line, meter: Meter | None, *, quota_path) -> None:
+    def __init__(self, line: Line, meter: Meter | None, *, quota_path: Path) -> None:
         self.line, self.n_retries = line, 0
         endpoint = line.endpoint
         self._meter, self._pressure = meter, pressure.Pressure(endpoint.concurrency)
@@ -245,11 +247,9 @@ class _Desk:
             if said := self._pressure.why_give_up():
                 _stop(stop, AskError(self._given_up(said)))
                 break
-            is_due = bool(self._again) and self._again[0][0] <= time.monotonic()
-            if waiting or is_due:
-                pause = self._pressure.wait_s(len(under_way))
-            else:
-                pause = self._again[0][0] - time.monotonic() if self._again else None
+            until_due = self._again[0][0] - time.monotonic() if self._again else None
+            is_due = until_due is not None and until_due <= 0
+            pause = self._pressure.wait_s(len(under_way)) if waiting or is_due else until_due
             if pause != 0:
                 await self._sleep(pause)
                 continue

@@ -66,7 +66,8 @@ def beside(census: pd.DataFrame, totals: pd.DataFrame, weights: np.ndarray, *, a
 
     Only persons whom the table counts; with `adults`, only its part on adults. An attribute of which the
     file's variance is less than a twentieth of a simple random sample's had its weights fitted to the table:
-    its error is taken as none, since file and table agree by construction.
+    its error is taken as none, since file and table agree by construction. A published category that nobody
+    in the file has is left out; the others' shares sum to one.
 
     Parameters
     ----------
@@ -101,7 +102,8 @@ def beside(census: pd.DataFrame, totals: pd.DataFrame, weights: np.ndarray, *, a
     tested = ~coded.labels["attribute"].isin(untested).to_numpy()
     part = overlap(table[tested], variance[tested])
     spread = np.where(tested, np.sqrt(4 / N_REPLICATES * (1 - np.nan_to_num(part))), 0.0)[:, None] * deviations
-    return Beside(coded, known["share"].to_numpy(), shares[0], spread, part, untested)
+    official_share = (known["share"] / known["share"].groupby(known["attribute"]).transform("sum")).to_numpy()
+    return Beside(coded, official_share, shares[0], spread, part, untested)
 
 
 def against_published(
@@ -145,8 +147,7 @@ def against_published(
     normal = rng.standard_normal((n_redraws, file.spread.shape[1])) @ file.spread.T
     rows = _rows("published", file, file.file, n, normal)
     how = "variance of the table over variance of the file, median of the categories tested"
-    n_persons = len(census)
-    rows.append(statistic("published_overlap", "all", file.overlap, n=n_persons, method=how))
+    rows.append(statistic("published_overlap", "all", file.overlap, n=len(census), method=how))
     minors = bool((frame.pool["age_years"] < population.ADULT_YEARS).any())
     fair = file if minors else beside(census, totals, weights, adults=True)
     if fair is not None:
@@ -154,7 +155,8 @@ def against_published(
         drawn = locate(frame, draws)
         counts = fair.coded.tally(at[drawn])
         again = np.stack([fair.coded.tally(at[redrawn]) for redrawn in frame.again(drawn, rng, n_redraws)])
-        by_chance = np.nan_to_num(fair.coded.shares(again) - fair.file)
+        aim = fair.coded.shares(fair.coded.tally(at, weights=frame.pool["weight_persons"].to_numpy(dtype="float64")))
+        by_chance = np.nan_to_num(fair.coded.shares(again) - aim)
         by_chance += rng.standard_normal((n_redraws, fair.spread.shape[1])) @ fair.spread.T
         asked = fair.coded.asked(counts)
         rows += _rows("drawn", fair, fair.coded.shares(counts), asked, by_chance)
@@ -205,9 +207,12 @@ def _rows(prefix: str, both: Beside, share: np.ndarray, n: np.ndarray, by_chance
     known = ~np.isnan(share)
     rest = {"n": int(n.max()), "n_excluded": 0}
     r = float(correlation(share[known], both.published[known]))
-    again = correlation(both.published[known] + by_chance[:, known], both.published[known])
-    how = f"Pearson, {known.sum()} categories of {len(compared)} attributes, {what} against table; range by chance"
-    found.append(statistic(f"{prefix}_share_correlation", "all", r, **limits(again), **rest, method=how))
+    how = f"Pearson, {known.sum()} categories of {len(compared)} attributes, {what} against table"
+    if p_values:
+        rest |= limits(correlation(both.published[known] + by_chance[:, known], both.published[known]))
+        how = f"{how}; range by chance"
+    found.append(statistic(f"{prefix}_share_correlation", "all", r, **rest, method=how))
+    rest = {"n": int(n.max()), "n_excluded": 0}
     gaps = np.abs(share - both.published)[known]
     how = f"mean and largest absolute difference of a share, {what} against published ACS"
     found.append(statistic(f"{prefix}_mean_gap", "all", float(gaps.mean()), **rest, method=how))

@@ -2,11 +2,10 @@
 
 import pandas as pd
 import pytest
-from pums_rows import ADULT, CHILD, LABELS, PUMS, SAMPLE, WIFE, needs_pums, one, read
+from pums_rows import ADULT, CHILD, LABELS, PUMS, WIFE, needs_pums, one, read
 
 from persona_lib import census, codebook, pums, schema
 from persona_lib.archives import PumsError
-from persona_lib.pums import REPLICATES
 from persona_lib.schema import NOT_IN_UNIVERSE, UNKNOWN
 
 

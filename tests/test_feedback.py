@@ -202,6 +202,25 @@ def test_blocks_do_not_change_what_is_asked(monkeypatch):
     assert sorted(large.asked) == sorted(small.asked)
 
 
+def test_by_batches_all_prompts_of_a_shard_are_one_block(monkeypatch):
+    """Each step waits for a batch: three rounds in all, not three a block."""
+    monkeypatch.setattr(feedback, "BLOCK", 2)
+    tables = {"personas": personas(4), "prompts": prompts(8, 3)}
+
+    class Counting(Fake):
+        n_rounds = 0
+
+        def __call__(self, requests):
+            self.n_rounds += 1
+            return super().__call__(requests)
+
+    by_chat, by_batch = Counting(), Counting()
+    by_batch.by_batch = True
+    for ask in (by_chat, by_batch):
+        feedback.collect_feedback(tables, {"seed": 1, "feedback": SIZES}, shard=0, of=1, ask=ask)
+    assert by_batch.n_rounds == 3 < by_chat.n_rounds and sorted(by_batch.asked) == sorted(by_chat.asked)
+
+
 def test_the_two_critique_templates_differ_in_one_line_and_the_reviser_is_bound():
     found = templates.load("data/templates")
     paper, neutral = (found[f"critique_{name}"] for name in ("paper", "neutral"))

@@ -163,6 +163,7 @@ class TestAgainstPublished:
         assert set(tested.index) == set(published.ADULTS)
         assert tested["method"].str.endswith("no more than chance").all()
         assert value(found, "drawn_variation", "race")["method"] == "not published for adults"
+        assert np.isnan(value(found, "published_share_correlation")["low"])  # no error known, so no range
 
     def test_a_draw_of_the_old_is_found_out(self, census, replicates, base, totals):
         old = np.flatnonzero(base.pool["age_years"] >= 40)[:300]
@@ -180,6 +181,24 @@ class TestAgainstPublished:
         p = published.shares(totals, "sex", areas=["United States"], adults=True)["share"].iloc[0]
         assert (row["high"] - row["low"]) / 2 == pytest.approx(1.96 * np.sqrt(p * (1 - p) / 400), rel=0.05)
         assert value(found, "published_gap", "sex")["method"].endswith("no test")
+
+    def test_without_group_quarters_the_draws_are_of_other_persons(self, census, replicates, totals):
+        """One in eight adults moved into group quarters, all of them men, who then cannot be drawn: found out."""
+        inside = (census["sex"] == "Male") & (np.arange(len(census)) % 4 == 0)
+        moved = census.assign(is_group_quarters=census["is_group_quarters"] | inside)
+        frame = population.frame(moved, group_quarters=False)
+        draws = population.draw(moved, n_draws=1_500, seed=1, group_quarters=False)
+        found = official.against_published(moved, frame, draws, replicates, totals, seed=1, n_redraws=200)
+        assert value(found, "drawn_chi_square", "sex")["method"].endswith("differs by more than chance")
+        row = value(found, "drawn_variation_by_chance", "sex")
+        assert value(found, "drawn_variation", "sex")["estimate"] > row["high"]
+
+    def test_a_category_that_nobody_has_is_left_out(self, census, totals):
+        rows = census[census["employment_status"] != "Unemployed"]
+        both = official.beside(rows, totals, rows[["weight_persons"]].to_numpy(float))
+        here = (both.coded.labels["attribute"] == "employment_status").to_numpy()
+        assert "Unemployed" not in set(both.coded.labels["category"][here])
+        assert both.published[here].sum() == pytest.approx(1)
 
     def test_another_year_has_no_totals(self, census, replicates, draws, totals):
         later = census.assign(survey_year=2023)

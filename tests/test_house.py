@@ -259,7 +259,8 @@ def test_parameters_default_to_the_expected_demo(path):
                     "../data/expected/demo/",
                     "../data/reference/",
                     "../data/prompts/",
-                    "../data/templates/",
+                    "../data/templates",
+                    "../config/demo.yaml",
                     "../data/runs/notebook/",
                     "../figures/runs/notebook/",
                 )

@@ -97,8 +97,8 @@ class TestFile:
         assert set(people.loc[people["age_years"] < 15, "marital_status"]) == {NOT_IN_UNIVERSE}
         assert (people.loc[people["education"] == "Doctorate degree", "age_years"] >= 22).all()
         forces = people["employment_status"].str.startswith("Armed forces")
-        served = {"Now on active duty", "Only on active duty for training in Reserves/National Guard"}  # as in the source
-        assert set(people.loc[forces, "veteran_status"]) <= served
+        reserve = "Only on active duty for training in Reserves/National Guard"  # some, as in the source
+        assert set(people.loc[forces, "veteran_status"]) <= {"Now on active duty", reserve}
         any_difficulty = (people[["hearing_difficulty", "vision_difficulty", "cognitive_difficulty"]] == "Yes").any(
             axis=1
         )

@@ -260,7 +260,9 @@ def test_paper_names_the_known_rules():
     command = [sys.executable, "-m", "workflow.paper", "--until", "persona"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert done.stderr.startswith("UNTIL=persona: no such rule; rules are all, overview, seal, census, population,")
+    assert done.stderr.startswith(
+        "UNTIL=persona: no such rule; rules are all, configuration, overview, seal, census, population,"
+    )
 
 
 def test_paper_ends_with_what_stopped_it(tmp_path):

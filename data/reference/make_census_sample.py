@@ -95,8 +95,9 @@ def vary_ages(rows: pd.DataFrame, rng: np.random.Generator) -> pd.Series:
     moved = np.clip(age + rng.integers(-2, 3, len(age)), low, np.maximum(low, high))
     varied = pd.Series(np.where((age < 18) | (age > 92), age, moved), index=rows.index)
     child = varied[rows["RELP"] == "02"].groupby(rows["home"]).max()
-    is_young = (rows["RELP"] == "00") & (varied - rows["home"].map(child) < 14)
-    return varied.where(~is_young, age).astype(str)
+    parent = varied[rows["RELP"] == "00"].groupby(rows["home"]).max()
+    too_near = (parent - child).loc[lambda gap: gap < 14].index
+    return varied.where(~rows["home"].isin(too_near), age).astype(str)
 
 
 def vary_income(rows: pd.DataFrame, factor: np.ndarray) -> pd.Series:

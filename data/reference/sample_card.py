@@ -25,15 +25,15 @@ Nebraska, New Mexico, Rhode Island, South Dakota, Vermont and West Virginia ({so
    public-use records (`national_shares_2024.csv`), how many there are of each from the tables of 2018
    (`sample_shares.py`); {targets} totals in all. No weight exceeds {source_largest_weight} times the mean.
 2. Households are drawn by these weights along a sorted list; the most often drawn one was drawn {most_draws} times.
-3. People of the same age class and sex who are alike in the other attributes swap their work and income, then their
-   difficulties, then their ancestry, each with somebody else of another household: an optimal assignment, in which
+3. People of the same age class and sex who are alike in the other attributes swap their ancestry, then their work
+   and income, then their difficulties, each with somebody else of another household: an optimal assignment, in which
    every set of values is used once (`sample_mixing.py`). Household, race and origin, marital status, schooling,
    citizenship, country of birth, language, insurance and fertility stay together.
 4. Adults' ages vary by up to two years, incomes by up to 10 %; states are drawn by the householder's origin from
    published counts, birthplaces of the native-born to match.
 5. Whoever then equals a source record that is unique on all attributes, or lives in a household that equals a real
-   one, swaps again until nobody does ({redrawn} persons had to; `sample_privacy.py`, checked by a test against the
-   source). Serial numbers occur in no official file.
+   one, borrows anew from their nearest neighbours in the source until nobody does ({redrawn} persons had to;
+   `sample_privacy.py`; a test compares sample and source). Serial numbers occur in no official file.
 6. The result is weighted to the same totals, once for the weight and once for each of the 80 replicates (successive
    difference factors; rounded to {replicate_unit} persons).
 

@@ -20,6 +20,7 @@ from persona_lib.streams import generator
 
 KINDS = ("opening", "body", "closing")
 TOPIC = "topic"
+LONGEST = 1000  # characters; far above any sentence of the bank, so that hostile text costs no time to recognise
 _SPLIT = re.compile(r"(?<=[.!?])\s+")
 _CHOICE = re.compile(r"\[([^\]]+)\]")
 _SLOT = re.compile(r"\{(\w+)\}")
@@ -80,6 +81,8 @@ class Bank:
         """The bank's number of a sentence, whatever its wording and topic; None if it is not from the bank."""
         if (j := self._whole.get(sentence)) is not None:
             return j
+        if len(sentence) > LONGEST:
+            return None
         first, last = _ends(sentence)
         for ends in ((first, last), (first, "")):
             for wording, j in self._slotted.get(ends, ()):
