@@ -146,7 +146,7 @@ def _noun_phrase(text: str) -> str:
     """What a text begins with, as one thing: `the matter of taxes` for `taxes`."""
     text = re.sub(r"^some\s+", "", text, flags=re.I)
     is_pair = re.match(r"\w+(?:\s+\w+)?\s+between\b", text)
-    words = _clause(text, _listed("next_clause") - ({"and"} if is_pair else set()))[:7]
+    words = _clause(text, _listed("next_clause") - ({"and"} if is_pair else set()))[:9]
     while words and words[-1].lower() in _listed("dangling"):
         words.pop()
     if not words or words[0].lower() in {*_POINTS_BACK, "it", "that", "this", "to", "i", "you", "we", "how", "what"}:
