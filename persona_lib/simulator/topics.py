@@ -76,6 +76,7 @@ def topic_phrase(prompt: str) -> str:
     sentences = [s for s in re.split(r"(?<=[.!?])\s+", prompt.strip()) if s]
     asked = next((s for s in reversed(sentences) if "?" in s), sentences[0] if sentences else "")
     asked = " ".join(re.sub(r"[\"“”<>{}\[\]()*_#|`]", " ", asked[:600]).split()).strip(" .?!,;:")
+    asked = re.sub(r"\s+(?:to|for)\s+(?:me|us)$", "", asked, flags=re.I)
     asked = re.sub(r"^(?:well|so|hi|hello|hey|please|and|but|ok|okay)\b[\s,]+", "", asked, flags=re.I)
     return next(filter(None, _readings(asked)), "") or subjects()[subject_of(prompt)]["name"][1]
 
