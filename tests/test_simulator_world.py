@@ -183,5 +183,13 @@ def test_topic_phrases_of_the_shipped_prompts_fill_a_slot():
         phrase = topic_phrase(prompt)
         assert phrase and len(phrase.split()) <= 18 and not re.search(r"[.?!\"“”{}\n]", phrase), prompt
     assert topic_phrase("Do you believe in God?") == "God"
-    assert topic_phrase("How can I tell my boss that I quit?") == "telling your boss"
+    assert topic_phrase("How can I tell my boss that I quit?") == "telling your boss that you quit"
+    assert topic_phrase("What do you think about taxes?") == "the matter of taxes"
+    assert topic_phrase("Is a plum a fruit or a nut?") == "the question whether a plum is a fruit or a nut"
+    assert topic_phrase("Can I own both cats and dogs?") == "owning both cats and dogs"
+    assert (
+        topic_phrase("Is it fair that a carbon tax exists?")
+        == "the question whether it is fair that a carbon tax exists"
+    )
+    assert topic_phrase("Is it rude not to be on time when guests come?") == "not being on time when guests come"
     assert topic_phrase("???") == topic_phrase("") == "this question"
