@@ -3,14 +3,11 @@
 import re
 from pathlib import Path
 
-import nbformat
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 
 from persona_lib import claims, schema
-from workflow.notebook import parameter_names
 
 ROOT = Path(__file__).parents[1]
 REGISTER = ROOT / "data/reference/claims.csv"
@@ -297,14 +294,3 @@ class TestDecisions:
         for row in self.register.itertuples():
             for path in re.findall(r"(?:persona_lib|data|config)/[\w./*]+", row.implemented):
                 assert list(ROOT.glob(path)), f"decision {row.decision_id}: {path} does not exist"
-
-
-def test_overview_defaults_to_the_demo_configuration():
-    path = ROOT / "notebooks/00_overview.ipynb"
-    notebook = nbformat.read(path, as_version=4)
-    assert "settings" in parameter_names(notebook, path.name)
-    cell = next(cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", []))
-    settings = cell.source.split("settings = ", 1)[1]
-    assert yaml.safe_load(settings.replace("True", "true").replace("False", "false").replace("None", "null")) == (
-        yaml.safe_load((ROOT / "config/demo.yaml").read_text("utf-8"))
-    )
