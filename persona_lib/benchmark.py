@@ -147,7 +147,7 @@ def _calibration_rows(attempts: pd.DataFrame) -> list[dict]:
 
 
 def dropped_rows(dropped: pd.DataFrame) -> list[dict]:
-    """Statistics of what persona summaries leave out, by the extractor and by rule; errors clustered by persona."""
+    """Statistics of what persona summaries leave out, by the examiner and by rule; errors clustered by persona."""
     scored = dropped.assign(
         by_model=_numbers(dropped["is_dropped"]).where(dropped["status"] == "ok"),
         by_rule=dropped["is_dropped_by_rule"].astype("float64"),
@@ -164,11 +164,11 @@ def dropped_rows(dropped: pd.DataFrame) -> list[dict]:
     rows.append(
         schema.statistic(
             "drop_agreement",
-            "extractor-rule",
+            "examiner-rule",
             cohen_kappa(both, first="by_model", second="by_rule"),
             n=len(both),
             n_excluded=len(scored) - len(both),
-            method="Cohen's kappa of extractor and rule",
+            method="Cohen's kappa of examiner and rule",
         )
     )
     return rows + _correlation_rows(scored) + _summary_rows(scored)

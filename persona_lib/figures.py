@@ -151,7 +151,7 @@ def dropped_attributes(benchmark: pd.DataFrame, dropped: pd.DataFrame, *, simula
     summaries = dropped.groupby(["model", "persona_id"]).ngroups
     unscored = int((dropped["status"] != "ok").sum())
     note = (
-        f"Share of {summaries:,} summaries by {len(models)} models that do not convey the attribute, as the extractor "
+        f"Share of {summaries:,} summaries by {len(models)} models that do not convey the attribute, as the examiner "
         f"says; {unscored:,} of {len(dropped):,} answers unscored. Bars and 95 % intervals: all models; small marks: "
         "each model; diamonds: the rule that no word of the value stands in the summary."
     )

@@ -177,7 +177,7 @@ def test_dropped_has_a_row_per_attribute_of_each_summary():
 
 
 @pytest.mark.parametrize("status", ["refused", "failed", "unparsed"])
-def test_an_extractor_that_fails_says_nothing(status):
+def test_an_examiner_that_fails_says_nothing(status):
     ask = Fake(lambda row: status if row.template == "find_dropped" else "ok")
     table = check(attempts.find_dropped(benched(ask), personas(5), ask=ask), "dropped")
     assert table.is_dropped.isna().all() and set(table.status) == {status}

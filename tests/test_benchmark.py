@@ -137,7 +137,7 @@ def test_dropped_attributes_by_hand():
     assert rows.loc[("drop_rate", "large|race"), ["n", "n_excluded"]].tolist() == [2, 1]
     assert rows.loc[("equivalent", "large"), ["estimate", "n", "n_excluded"]].tolist() == [0.5, 2, 1]
     assert rows.loc[("n_dropped", "large"), "estimate"] == 0.5
-    assert rows.loc[("drop_agreement", "extractor-rule"), "estimate"] == 1
+    assert rows.loc[("drop_agreement", "examiner-rule"), "estimate"] == 1
     assert np.isnan(rows.loc[("drop_correlation", "large|small"), "estimate"]), (
         "two attributes have no rank correlation"
     )
