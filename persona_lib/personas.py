@@ -289,7 +289,7 @@ def _provenance(chosen: pd.DataFrame) -> pd.DataFrame:
     """One row per persona and field: where the value comes from, and the chain's probability of it."""
     declared = tables()["personas"].columns
     parts = []
-    census = "census record of " + chosen["survey_year"].astype("str") + ": "
+    census = "record of " + chosen["survey_year"].astype("str") + " in the census file: "
     for field in observed_fields():
         derived = chosen["is_household_derived"] & (field in HOUSEHOLD)
         origin = derived.map({True: "derived", False: "observed"})

@@ -239,8 +239,8 @@ def test_provenance_of_an_unknown_value_says_that_the_file_does_not_say():
     verdicts = personas.check_consistency(written, ask=None)
     made, _, provenance = personas.accept(written, verdicts, n=5, n_train=2, seed=1)
     source = provenance.drop_duplicates("field").set_index("field")["source"]
-    assert source["ancestry"] == source["income_usd"] == "census record of 2018: the file does not say"
-    assert source["sex"] == "census record of 2018: SEX" and source["openness"].startswith("drawn: independent")
+    assert source["ancestry"] == source["income_usd"] == "record of 2018 in the census file: the file does not say"
+    assert source["sex"] == "record of 2018 in the census file: SEX" and source["openness"].startswith("drawn: independent")
     assert "Income: Unknown" in made["description"].iloc[0]
 
 
