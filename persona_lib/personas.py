@@ -14,8 +14,7 @@ from persona_lib.schema import SchemaError, attributes, tables
 from persona_lib.selection import NO_VERDICT
 
 # Census columns that candidates carry for rules and provenance; no persona attribute.
-CONTEXT = ("survey_year", "is_household_derived", "is_group_quarters", "relationship", "nativity", "hispanic_origin")
-HOUSEHOLD = ("household_language", "household_type", "family_presence")
+CONTEXT = ("survey_year", "household_derived", "is_group_quarters", "relationship", "nativity", "hispanic_origin")
 LISTS = {  # field: (list, entries drawn)
     "defining_quirks": ("quirks", 2),
     "mannerisms": ("mannerisms", 2),
@@ -291,7 +290,7 @@ def _provenance(chosen: pd.DataFrame) -> pd.DataFrame:
     parts = []
     census = "record of " + chosen["survey_year"].astype("str") + " in the census file: "
     for field in observed_fields():
-        derived = chosen["is_household_derived"] & (field in HOUSEHOLD)
+        derived = chosen["household_derived"].str.split("+").map(lambda names, field=field: field in names)
         origin = derived.map({True: "derived", False: "observed"})
         source = (census + declared[field].about).mask(is_unknown(chosen, field), census + NOT_SAID)
         parts.append(_rows(chosen, field, origin, source))
