@@ -9,8 +9,8 @@ import pandas as pd
 from persona_lib.schema import SchemaError, attributes
 
 ORIGINS = {  # in the order of the card
-    "observed": "read from one census record",
-    "derived": "worked out from the census record",
+    "observed": "read from one record of the census file",
+    "derived": "worked out from that record",
     "imputed": "drawn given the record",
     "listed": "drawn from hand-made lists",
     "written": "written by a model",

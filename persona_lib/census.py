@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import compress, pairwise
+from itertools import compress, pairwise, product
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +29,7 @@ def describe(persons: pd.DataFrame, *, households: pd.DataFrame, dictionary: pd.
     "unknown"; "No" is an answer. Income is PINCP x ADJINC / 1,000,000, may be negative, and is NaN where
     not asked (below 15 years) or where a column is lacking. Household type, presence of children and
     household language come from the household record where there is one that has them; otherwise they
-    are derived from the relationships in the person rows and marked `is_household_derived`.
+    are derived from the relationships in the person rows and named in `household_derived`.
 
     Parameters
     ----------
@@ -106,8 +106,6 @@ def _describe_file(
     kinship = _mapped(code, [RELATIONS.get(c, "") for c in code.cat.categories]).astype("str")
     derived = derive(rows.assign(relation=kinship), in_quarters=in_quarters, year=year)
     home = {column: read[column].fillna(derived[column]) for column in derived}
-    told = read.isna() & (derived != UNKNOWN) & ~in_quarters.to_numpy()[:, None]
-    is_derived = read["household_type"].isna() | told.any(axis=1)
     return pd.DataFrame(
         {
             "person_id": _person_id(rows),
@@ -142,9 +140,16 @@ def _describe_file(
             "vision_difficulty": label("DEYE"),
             "fertility": label("FER", (_codes(rows, "SEX") == "2") & age.between(15, 50)),
             "hearing_difficulty": label("DEAR"),
-            "is_household_derived": is_derived,
+            "household_derived": _names(read.isna() & (derived != UNKNOWN)),
         }
     )
+
+
+def _names(marked: pd.DataFrame) -> pd.Series:
+    """Of each row the columns that are True, joined by '+'."""
+    joined = ["+".join(compress(marked.columns, bits)) for bits in product((False, True), repeat=marked.shape[1])]
+    number = marked.to_numpy() @ (1 << np.arange(marked.shape[1])[::-1])
+    return pd.Series(np.array(joined, dtype=object)[number], index=marked.index, dtype="str")
 
 
 def replicate_weights(persons: pd.DataFrame) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from persona_lib import drawing, schema
 from persona_lib.drawing import BLUE, GREEN, INK, ORANGE, PURPLE, SOFT, VERMILION
 
 ORIGINS = (
-    ("observed", BLUE, "read from one census record, never rewritten"),
+    ("observed", BLUE, "read from one record of the census file, never rewritten"),
     ("imputed", ORANGE, "drawn given the record: big five;\nreligion, ideology, party in a chain"),
     ("listed", GREEN, "drawn from hand-made lists"),
     ("written", PURPLE, "written by a model that reads the rest"),
@@ -64,7 +64,7 @@ def _canvas(page: drawing.Page, width_in: float, height_in: float) -> Axes:
 
 @drawing.styled
 def construction(personas: pd.DataFrame, *, simulated: bool = False) -> Figure:
-    """Figure 1: from a census record to a persona; the first persona's own values stand as the example."""
+    """Figure 1: from a record of the census file to a persona; the first persona's own values stand as the example."""
     known = schema.attributes()
     first = personas.sort_values("persona_id").iloc[0]
     split = personas["persona_split"].value_counts()

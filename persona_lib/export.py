@@ -141,7 +141,7 @@ rebuilds *PERSONA: A Reproducible Testbed for Pluralistic Alignment* (arXiv 2407
 
 | origin | fields | meaning |
 |---|---|---|
-| observed | {origins.get("observed", 0):,} | the value of the census record, never rewritten |
+| observed | {origins.get("observed", 0):,} | the value of one record of the census file, never rewritten |
 | derived | {origins.get("derived", 0):,} | worked out from the record or from the other fields |
 | imputed | {origins.get("imputed", 0):,} | drawn from a fitted model; `score` is the probability of what was drawn |
 | listed | {origins.get("listed", 0):,} | drawn from hand-made lists, whoever the person is |

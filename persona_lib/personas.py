@@ -14,8 +14,7 @@ from persona_lib.schema import SchemaError, attributes, tables
 from persona_lib.selection import NO_VERDICT
 
 # Census columns that candidates carry for rules and provenance; no persona attribute.
-CONTEXT = ("survey_year", "is_household_derived", "is_group_quarters", "relationship", "nativity", "hispanic_origin")
-HOUSEHOLD = ("household_language", "household_type", "family_presence")
+CONTEXT = ("survey_year", "household_derived", "is_group_quarters", "relationship", "nativity", "hispanic_origin")
 LISTS = {  # field: (list, entries drawn)
     "defining_quirks": ("quirks", 2),
     "mannerisms": ("mannerisms", 2),
@@ -185,7 +184,7 @@ def accept(
     ----------
     candidates : rows of `write_fields`
     verdicts : rows of `check_consistency`
-    n, n_train : personas wanted, and how many of them, at random, are of `persona_split` train
+    n, n_train : personas wanted, and how many of them, at random, are of `persona_split` train (see `split`)
 
     Returns
     -------
@@ -194,7 +193,7 @@ def accept(
     Raises
     ------
     ValueError
-        Fewer than `n` consistent draws, or `n_train` above `n`.
+        Fewer than `n` consistent draws, `n_train` above `n`, or no split of that size.
     """
     if not 0 <= n_train <= n:
         raise ValueError(f"personas: n_train = {n_train} must be between 0 and n = {n}")
@@ -211,15 +210,54 @@ def accept(
     is_accepted = table["is_consistent"] & (order <= n)
     stage = table["stage"].mask(is_accepted, "accepted")
     chosen = candidates.loc[table.index[is_accepted]]
-    is_train = streams.generator(seed, "personas.persona_split").permutation(n) < n_train
     chosen = chosen.assign(
         persona_id=[f"p{number:04d}" for number in range(1, n + 1)],
-        persona_split=pd.Series(is_train, index=chosen.index).map({True: "train", False: "heldout_persona"}),
+        persona_split=split(chosen["person_id"], n_train=n_train, seed=seed),
         description=describe(chosen),
     )
     provenance = _provenance(chosen)
     personas = chosen[list(tables()["personas"].columns)].reset_index(drop=True)
     return personas, table.assign(stage=stage).reset_index(drop=True), provenance
+
+
+def split(person_id: pd.Series, *, n_train: int, seed: int) -> pd.Series:
+    """Which personas are held out, at random; personas of one person record, drawn more than once, stay together.
+
+    The records stand in the random order of their first persona; each goes into train while it fits into what is
+    left of it.
+
+    Parameters
+    ----------
+    person_id : one per persona
+    n_train : how many of them are train, exactly
+
+    Returns
+    -------
+    train or heldout_persona, same index.
+
+    Raises
+    ------
+    ValueError
+        The records, taken whole, do not add up to `n_train`.
+
+    Examples
+    --------
+    >>> split(pd.Series(["a", "b", "a"]), n_train=1, seed=1).tolist()
+    ['heldout_persona', 'train', 'heldout_persona']
+    """
+    rank = pd.Series(streams.generator(seed, "personas.persona_split").permutation(len(person_id)))
+    records = rank.groupby(person_id.to_numpy()).agg(["min", "size"]).sort_values("min")
+    left, train = n_train, []
+    for record, size in records["size"].items():
+        if size <= left:
+            train.append(record)
+            left -= size
+    if left:
+        raise ValueError(
+            f"personas: {n_train} personas cannot be train without parting personas of one census record "
+            f"({left} too few); change personas.n_train"
+        )
+    return person_id.isin(train).map({True: "train", False: "heldout_persona"})
 
 
 def _judged(candidates: pd.DataFrame, verdicts: pd.DataFrame) -> pd.DataFrame:
@@ -250,9 +288,9 @@ def _provenance(chosen: pd.DataFrame) -> pd.DataFrame:
     """One row per persona and field: where the value comes from, and the chain's probability of it."""
     declared = tables()["personas"].columns
     parts = []
-    census = "census record of " + chosen["survey_year"].astype("str") + ": "
+    census = "record of " + chosen["survey_year"].astype("str") + " in the census file: "
     for field in observed_fields():
-        derived = chosen["is_household_derived"] & (field in HOUSEHOLD)
+        derived = chosen["household_derived"].str.split("+").map(lambda names, field=field: field in names)
         origin = derived.map({True: "derived", False: "observed"})
         source = (census + declared[field].about).mask(is_unknown(chosen, field), census + NOT_SAID)
         parts.append(_rows(chosen, field, origin, source))

@@ -43,7 +43,7 @@ ADA = {
     "vision_difficulty": "No",
     "fertility": "No",
     "hearing_difficulty": "No",
-    "is_household_derived": False,
+    "household_derived": "",
 }
 IMPUTED = {"religion": "Catholic", "big_five": "average extraversion, average conscientiousness", "needs": ""}
 

@@ -326,12 +326,13 @@ def test_ridge_fit_is_scikit_learns(fit_chain):
     assert np.abs(model.probabilities(rows) - oracle.predict_proba(x)).max() < 1e-5
 
 
-def test_held_out_chances_come_from_models_that_have_not_seen_the_respondent(fit_chain):
+def test_held_out_chances_come_from_models_that_have_not_seen_the_respondent(fit_chain, monkeypatch):
+    monkeypatch.setattr(fit_chain, "PENALTIES", (1.0, 10.0))
     rows = survey(200)
-    chance = fit_chain.held_out(rows, "religion", ("sex",), penalty=1.0)
+    chance = fit_chain.held_out(rows, "religion", ("sex",))
     assert chance.index.equals(rows.index) and np.allclose(chance.sum(axis=1), 1)
     changed = rows.assign(religion=rows["religion"].where(rows.index != 7, "X" if rows["religion"][7] == "Z" else "Z"))
-    again = fit_chain.held_out(changed, "religion", ("sex",), penalty=1.0)
+    again = fit_chain.held_out(changed, "religion", ("sex",))
     pd.testing.assert_series_equal(chance.loc[7], again.loc[7])
     assert not np.allclose(chance.drop(index=7), again.drop(index=7))
 
@@ -346,6 +347,34 @@ def test_calibration_is_one_for_a_true_model_and_above_for_a_false_one(fit_chain
     assert fair["n_cells"].tolist() == [6, 9, 18] and fair["root_mean_square_z"].between(0.3, 1.7).all()
     flat = fit_chain.calibration(rows, "religion", true * 0 + 1 / 3)
     assert (flat["root_mean_square_z"] > 3).all()
+
+
+def test_calibration_counts_the_answers_that_a_model_expects_and_few_give(fit_chain, monkeypatch):
+    """100 people of whom a model expects 40 W, 30 X, 27 Y and 3 Z; 5 say W, 70 X, 13 Y, 12 Z.
+
+    By hand, from observed less expected over the root of the squared misses: W -35 / sqrt(5 x 0.36 + 95 x 0.16)
+    = -8.489, X 40 / sqrt(70 x 0.49 + 30 x 0.09) = 6.576, Y -14 / sqrt(13 x 0.5329 + 87 x 0.0729) = -3.843.
+    """
+    monkeypatch.setitem(fit_chain.FIELDS, "religion", ("sex",))
+    rows = pd.DataFrame({"religion": [*"W" * 5, *"X" * 70, *"Y" * 13, *"Z" * 12], "sex": "Female", "weight": 1.0})
+    chance = pd.DataFrame({"W": 0.4, "X": 0.3, "Y": 0.27, "Z": 0.03}, index=rows.index)
+    found = fit_chain.calibration(rows, "religion", chance).iloc[0]
+    assert (found["n_cells"], found["n_beyond"]) == (3, 3)
+    assert found["root_mean_square_z"] == pytest.approx(np.sqrt((8.489**2 + 6.576**2 + 3.843**2) / 3), abs=1e-3)
+
+
+def test_every_arm_chooses_its_own_penalty(fit_chain, monkeypatch):
+    """So what is lost without a predictor does not depend on the penalty of the model fitted to all."""
+    for name, value in {"PENALTIES": (1.0, 30.0), "N_FOLDS": 3}.items():
+        monkeypatch.setattr(fit_chain, name, value)
+    monkeypatch.setitem(fit_chain.FIELDS, "religion", ("sex", "education"))
+    rows = survey(300)
+    full = fit_chain.held_out(rows, "religion", ("sex", "education"))
+    one, other = (fit_chain.score(rows, "religion", full, penalty=p).set_index("predictors") for p in (1.0, 30.0))
+    assert one["worse_by_bits"].tolist() == other["worse_by_bits"].tolist()
+    own = fit_chain.held_out(rows, "religion", ("education",))
+    given = own.to_numpy()[np.arange(300), own.columns.get_indexer(rows["religion"])]
+    assert one.loc["without sex", "log_loss_bits"] == pytest.approx(-np.log2(given).mean())
 
 
 def test_weight_two_is_the_same_person_twice(fit_chain):

@@ -109,5 +109,5 @@ def test_2024_extract_with_stripped_codes_and_without_most_columns():
     assert set(rows["ancestry"]) == set(rows["place_of_birth"]) == set(rows["relationship"]) == {UNKNOWN}
     assert rows["income_usd"].isna().all() and census.replicate_weights(some).empty
     housed = rows[~rows["is_group_quarters"]]
-    assert not housed["is_household_derived"].any()
+    assert set(housed["household_derived"]) == {""}
     assert UNKNOWN not in set(housed["household_type"]) and set(housed["family_presence"]) == {UNKNOWN}

@@ -7,6 +7,8 @@ from pums_rows import ADULT, CHILD, LABELS, PUMS, ROOT, WIFE, household, needs_p
 from persona_lib import census, codebook, published, pums, schema
 from persona_lib.schema import NOT_IN_UNIVERSE, UNKNOWN
 
+ALL_DERIVED = "household_type+family_presence+household_language"
+
 
 @pytest.mark.parametrize(
     ("members", "kind", "presence"),
@@ -27,7 +29,7 @@ def test_hand_made_households(tmp_path, members, kind, presence):
     rows = read(tmp_path, household(*members, ESR="", COW="", INDP="", OCCP="", MIL=""))
     assert set(rows["household_type"]) == {codebook.PLAIN["HHT"][kind]}
     assert set(rows["family_presence"]) == {codebook.PLAIN["HUPAOC"][presence]}
-    assert rows["is_household_derived"].all()
+    assert set(rows["household_derived"]) == {ALL_DERIVED}
 
 
 @pytest.mark.parametrize(
@@ -59,9 +61,9 @@ def test_household_record_goes_before_derivation(tmp_path):
     rows = schema.check(census.describe(persons, households=households, dictionary=labels), "census")
     rows = rows.set_index("person_id")
     read_row, derived = rows.loc["2018-2018HU0000001-02"], rows.loc["2018-2018HU0000002-01"]
-    assert (read_row["household_language"], read_row["is_household_derived"]) == ("Spanish", False)
+    assert (read_row["household_language"], read_row["household_derived"]) == ("Spanish", "")
     assert read_row["family_presence"] == "Own children 6 to 17 only"
-    assert (derived["household_language"], derived["is_household_derived"]) == ("English only", True)
+    assert (derived["household_language"], derived["household_derived"]) == ("English only", ALL_DERIVED)
     assert rows.loc["2018-2018GQ0000003-01", "household_type"] == NOT_IN_UNIVERSE
 
 
@@ -85,7 +87,8 @@ def test_what_the_household_file_lacks_is_derived(tmp_path):
     (tmp_path / "psam_h44.csv").write_text("SERIALNO,WGTP,HHT\n2018HU0000001,80,7\n", "utf-8")
     persons, homes = pums.read_files([tmp_path / "psam_p44.csv", tmp_path / "psam_h44.csv"])
     rows = census.describe(persons, households=homes, dictionary=codebook.read_dictionary(LABELS))
-    assert set(rows["household_type"]) == {codebook.PLAIN["HHT"]["7"]} and rows["is_household_derived"].all()
+    assert set(rows["household_type"]) == {codebook.PLAIN["HHT"]["7"]}
+    assert set(rows["household_derived"]) == {"family_presence+household_language"}, "the type was read"
     assert set(rows["family_presence"]) == {"Own children under 6 only"}
     assert set(rows["household_language"]) == {"English only"}
 
@@ -138,4 +141,4 @@ def test_weights_of_seven_states_are_the_published_populations(seven_states):
     theirs = totals[totals["variable"] == "DP05_0001"].set_index("area")["estimate"]
     ours = seven_states.groupby("state")["weight_persons"].sum()
     assert len(ours) == 7 and (ours / theirs[ours.index]).between(0.999, 1.001).all()
-    assert seven_states["is_household_derived"].all() and UNKNOWN not in set(seven_states["household_type"])
+    assert set(seven_states["household_derived"]) == {ALL_DERIVED} and UNKNOWN not in set(seven_states["household_type"])

@@ -82,6 +82,37 @@ def test_personas_are_the_first_consistent_draws_and_observed_fields_are_the_cen
     assert (table["stage"] == "accepted").sum() == 10
 
 
+def test_personas_of_one_census_record_stay_on_one_side():
+    """Drawn with replacement, a record may become two personas; one of them must not be held out from the other."""
+    n, parted = 60, 0
+    for seed in range(30):
+        person = pd.Series([f"2018-{k:04d}-01" for k in np.random.default_rng(seed).integers(0, 45, n)])
+        sides = personas.split(person, n_train=40, seed=seed)
+        assert (sides == "train").sum() == 40 and (sides == "heldout_persona").sum() == 20
+        assert not set(person[sides == "train"]) & set(person[sides == "heldout_persona"])
+        persona = streams.generator(seed, "personas.persona_split").permutation(n) < 40
+        parted += bool(set(person[persona]) & set(person[~persona]))
+    assert parted > 25, "a split of personas, not of records, would part some"
+
+
+def test_a_split_of_distinct_records_is_the_random_order_of_personas():
+    sides = personas.split(pd.Series([f"r{k}" for k in range(50)]), n_train=31, seed=7)
+    order = streams.generator(7, "personas.persona_split").permutation(50)
+    assert (sides == "train").tolist() == (order < 31).tolist()
+
+
+def test_twins_reach_the_table_together_and_an_odd_split_of_pairs_is_refused():
+    twice = pd.DataFrame({"draw": range(40), "person_id": [f"2018-{k // 2:04d}-01" for k in range(40)]})
+    written = personas.write_fields(personas.apply_rules(complete(twice, census())), ask=None)
+    verdicts = personas.check_consistency(written, ask=None)
+    made, _, _ = personas.accept(written, verdicts, n=20, n_train=12, seed=1)
+    assert made["person_id"].duplicated().sum() > 3 and (made["persona_split"] == "train").sum() == 12
+    assert made.groupby("person_id")["persona_split"].nunique().eq(1).all()
+    pairs = pd.Series(["a", "a", "b", "b", "c", "c"])
+    with pytest.raises(ValueError, match=r"3 personas cannot be train .*change personas\.n_train"):
+        personas.split(pairs, n_train=3, seed=1)
+
+
 def test_a_changed_census_value_is_named():
     made, _, _ = run()
     made.loc[3, "marital_status"] = "Divorced"
@@ -174,14 +205,14 @@ def test_provenance_covers_every_field_of_every_persona():
 
 
 def test_derived_household_fields_are_marked():
-    people = census().assign(is_household_derived=True)
+    people = census().assign(household_derived="family_presence+household_language")
     mine = personas.apply_rules(complete(draws(), people))
     ask = Asked()
     written = personas.write_fields(mine, ask=ask)
     verdicts = personas.check_consistency(written, ask=ask)
     _, _, provenance = personas.accept(written, verdicts, n=5, n_train=2, seed=1)
     derived = set(provenance.loc[provenance["origin"] == "derived", "field"])
-    assert derived == {"household_language", "household_type", "family_presence", "description"}
+    assert derived == {"household_language", "family_presence", "description"}, "the household type was read"
 
 
 def test_shards_ask_what_the_notebook_replays():
@@ -208,8 +239,9 @@ def test_provenance_of_an_unknown_value_says_that_the_file_does_not_say():
     verdicts = personas.check_consistency(written, ask=None)
     made, _, provenance = personas.accept(written, verdicts, n=5, n_train=2, seed=1)
     source = provenance.drop_duplicates("field").set_index("field")["source"]
-    assert source["ancestry"] == source["income_usd"] == "census record of 2018: the file does not say"
-    assert source["sex"] == "census record of 2018: SEX" and source["openness"].startswith("drawn: independent")
+    assert source["ancestry"] == source["income_usd"] == "record of 2018 in the census file: the file does not say"
+    assert source["sex"] == "record of 2018 in the census file: SEX"
+    assert source["openness"].startswith("drawn: independent")
     assert "Income: Unknown" in made["description"].iloc[0]
 
 

@@ -177,7 +177,7 @@ def test_household_and_person_files_of_2016_join(tmp_path):
     persons, homes = pums.read_files([tmp_path / "ss16pri.csv", tmp_path / "ss16hri.csv"])
     labels = codebook.read_dictionary(LABELS)
     row = census.describe(persons, households=homes, dictionary=labels).iloc[0]
-    assert (row["household_language"], row["is_household_derived"]) == ("Spanish", False)
+    assert (row["household_language"], row["household_derived"]) == ("Spanish", "")
 
 
 def test_parts_are_the_whole_table_in_its_order(tmp_path):

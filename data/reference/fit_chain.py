@@ -193,19 +193,17 @@ class Model:
         raise SystemExit(f"{self.field}: calibration did not converge; is a national share 0?")
 
 
-def held_out(rows: pd.DataFrame, field: str, predictors: tuple[str, ...], *, penalty: float | None) -> pd.DataFrame:
+def held_out(rows: pd.DataFrame, field: str, predictors: tuple[str, ...]) -> pd.DataFrame:
     """The chance of each outcome (columns) for each respondent, by a model that has not seen the respondent.
 
-    `penalty` None chooses it in each fold. A category never seen counts as half a respondent's share.
+    Each fold chooses its penalty among those it has seen. A category never seen counts as half a respondent's share.
     """
     folds = np.random.default_rng(SEED).permutation(len(rows)) % N_FOLDS
     parts = []
     for fold in range(N_FOLDS):
         seen, unseen = rows[folds != fold].reset_index(drop=True), rows[folds == fold]
-        chosen = best_penalty(seen, field, predictors) if penalty is None else penalty
-        parts.append(
-            _chances(Model(seen, field, predictors, penalty=chosen), seen, unseen, sorted(rows[field].unique()))
-        )
+        model = Model(seen, field, predictors, penalty=best_penalty(seen, field, predictors))
+        parts.append(_chances(model, seen, unseen, sorted(rows[field].unique())))
     return pd.concat(parts).loc[rows.index]
 
 
@@ -234,13 +232,16 @@ def best_penalty(rows: pd.DataFrame, field: str, predictors: tuple[str, ...], *,
 
 
 def score(rows: pd.DataFrame, field: str, full: pd.DataFrame, *, penalty: float) -> pd.DataFrame:
-    """Held-out log-loss of all predictors (chances `full`), of none, of all but one, and the paired error."""
+    """Held-out log-loss of all predictors (chances `full`), of none, of all but one, and the paired error.
+
+    Every arm chooses its penalty in each fold, as `full` did; `penalty` is that of the model fitted to all.
+    """
     predictors, weight = FIELDS[field], rows["weight"] / rows["weight"].sum()
     arms = {"all": predictors, "none": ()}
     arms |= {f"without {p}": tuple(q for q in predictors if q != p) for p in predictors}
     full, found = _bits(full, rows[field]), []
     for arm, used in arms.items():
-        losses = full if arm == "all" else _bits(held_out(rows, field, used, penalty=penalty), rows[field])
+        losses = full if arm == "all" else _bits(held_out(rows, field, used), rows[field])
         gain = losses - full
         error = np.sqrt((weight**2 * (gain - (weight * gain).sum()) ** 2).sum())
         row = {"field": field, "predictors": arm, "n": len(rows), "log_loss_bits": (weight * losses).sum()}
@@ -332,17 +333,18 @@ def calibration(rows: pd.DataFrame, field: str, unseen: pd.DataFrame) -> pd.Data
     """Held-out calibration by group: the answers of each group beside the chances of respondents not seen.
 
     Groups are the levels of each predictor and of each pair of predictors, whose interaction the model lacks. Of
-    every group and outcome with n >= MIN_N, z is observed less expected over its standard error: were the model
-    true, the root mean square would be near 1 and one in twenty beyond 1.96.
+    every group and outcome expected MIN_N times or more, z is observed less expected over its standard error: were
+    the model true, the root mean square would be near 1 and one in twenty beyond 1.96. The expected number chooses:
+    the observed one would leave out just what the model expects too often.
     """
     found, weight = [], rows["weight"]
     for by in [*((name,) for name in FIELDS[field]), *combinations(FIELDS[field], 2)]:
         z = []
         for _, group in rows.groupby(list(by)):
             for outcome in unseen:
-                is_it = group[field] == outcome
-                missed = weight[group.index] * (is_it - unseen.loc[group.index, outcome])
-                if is_it.sum() >= MIN_N:
+                chance = unseen.loc[group.index, outcome]
+                missed = weight[group.index] * ((group[field] == outcome) - chance)
+                if chance.sum() >= MIN_N:
                     z.append(missed.sum() / np.sqrt((missed**2).sum()))
         z = np.array(z)
         row = {"field": field, "groups": " x ".join(by), "n_cells": len(z), "n_beyond": int((np.abs(z) > 1.96).sum())}
@@ -369,7 +371,7 @@ def main() -> None:
     for field, rows in tables.items():
         penalty = best_penalty(rows, field, FIELDS[field], n_folds=N_FOLDS)
         models[field] = Model(rows, field, FIELDS[field], penalty=penalty)
-        unseen[field] = held_out(rows, field, FIELDS[field], penalty=None)
+        unseen[field] = held_out(rows, field, FIELDS[field])
         scores.append(score(rows, field, unseen[field], penalty=penalty))
     people = tables["religion"]
     for field, following in (("religion", "ideology"), ("ideology", "political_views"), ("political_views", None)):
