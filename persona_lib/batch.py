@@ -66,13 +66,14 @@ class Batches:
         self._line, self._endpoint, self._ledger, self._flights = line, line.endpoint, ledger, Flights(ledger.path)
         self._answers, self._stop, self._meter = answers, stop, meter
         self._waiting: dict[str, Request] = {}
+        self._asked: frozenset[str] = frozenset()
         self._tries: Counter[str] = Counter()
         self._under_way: dict[str, Flight] = {}
         self._most, self._is_full = MOST_REQUESTS, False
 
     def in_flight(self, requests: Iterable[Request]) -> list[Request]:
         """Those requests that earlier runs left in a batch: they are on their way, whatever the transport is now."""
-        flying = {digest for flight in self._flights.open(self._endpoint.alias) for digest in flight.hashes}
+        flying = {digest for flight in self._flights.open(self._endpoint.alias) for digest in flight.left}
         return [request for request in requests if request.hash in flying]
 
     async def ask(self, requests: Iterable[Request]) -> None:
@@ -86,6 +87,7 @@ class Batches:
             The record of flights cannot be written.
         """
         self._waiting = {request.hash: request for request in requests}
+        self._asked = frozenset(self._waiting)
         try:
             await self._answer_all()
         except _Gone as error:
@@ -107,7 +109,7 @@ class Batches:
     async def _rejoin(self) -> None:
         """Take up what earlier runs left in flight, if it holds what is wanted now."""
         for flight in self._flights.open(self._endpoint.alias):
-            if not flight.hashes & self._waiting.keys():
+            if not flight.left & self._waiting.keys():
                 continue
             if flight.batch is None:
                 batch = await self._patiently("list batches", lambda flight=flight: self._find(flight.key))
@@ -228,7 +230,9 @@ class Batches:
             raise AskError(f"endpoint {self._endpoint.alias}: {refused}; {said}")
 
     def _land(self, flight: Flight, status: str) -> None:
-        self._flights.write("ended", flight.key, status=status)
+        part = flight.left & self._asked
+        facts = {} if part == flight.left else {"hashes": sorted(part)}  # what is left is for who wants it
+        self._flights.write("ended", flight.key, status=status, **facts)
         del self._under_way[flight.key]
         if self._meter is not None:
             self._meter.release(flight.usd)

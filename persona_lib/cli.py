@@ -195,7 +195,8 @@ def _collect(chosen: argparse.Namespace) -> None:
     _log.info("sealed %s: %s", chosen.sealed, count)
     if count["failed"]:
         said = f"{chosen.stage} {chosen.shard} of {chosen.of}: {count['failed']} of {sum(count.values())} calls failed"
-        print(f"persona: {said}; delete {chosen.sealed} and run again to ask them again", file=sys.stderr)
+        again = f"python -m workflow.paper --run RUN -- --forcerun collect_{chosen.stage}"
+        print(f"persona: {said}; to ask these again: this command once more, or {again}", file=sys.stderr)
 
 
 def _metered(

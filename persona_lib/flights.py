@@ -4,7 +4,8 @@
 
     planned  a key of our own, the endpoint, the requests' hashes, the money held for them: before anything is sent
     made     the endpoint's batch id: the batch is under way, wherever this process ends
-    ended    how it ended, once every answer of it is in the ledger
+    ended    how it ended, once every answer of it is in the ledger; with hashes, only these are taken of it, since
+             the others are wanted by a shard of another cut, or by a later block of the same stage
 
 A process that dies between the first two leaves a batch that nobody recorded. The key is in its
 metadata, so it is found again among the endpoint's batches. A last line that a crash tore is cut.
@@ -35,6 +36,12 @@ class Flight:
     usd: float = 0.0
     batch: str | None = None
     ended: str | None = None
+    taken: frozenset[str] = frozenset()
+
+    @property
+    def left(self) -> frozenset[str]:
+        """The requests whose outcome nobody has taken yet."""
+        return frozenset() if self.ended is not None else self.hashes - self.taken
 
 
 class Flights:
@@ -61,8 +68,8 @@ class Flights:
                     _apply(self._known, event)
 
     def open(self, endpoint: str) -> list[Flight]:
-        """The flights at one endpoint that have not ended, in the order of their plans."""
-        return [flight for flight in self._known.values() if flight.endpoint == endpoint and flight.ended is None]
+        """The flights at one endpoint of which something is left, in the order of their plans."""
+        return [flight for flight in self._known.values() if flight.endpoint == endpoint and flight.left]
 
     def write(self, event: str, key: str, **facts: object) -> Flight:
         """Put an event on disk; from then on it counts."""
@@ -121,7 +128,7 @@ def held_usd(ledger: str | Path) -> float:
         for event in events(path):
             _apply(known, event)
     keys = {event["key"] for event in events(own) if event["event"] == "planned"}
-    if not (flying := [known[key] for key in keys if known[key].ended is None and known[key].usd]):
+    if not (flying := [known[key] for key in keys if known[key].left and known[key].usd]):
         return 0.0
     answered = {
         record["hash"]
@@ -129,7 +136,7 @@ def held_usd(ledger: str | Path) -> float:
         for _, record in ledgers.lines(path)
         if record["reply"]["status"] != "failed"
     }
-    return sum(flight.usd for flight in flying if not flight.hashes <= answered)
+    return sum(flight.usd for flight in flying if not flight.left <= answered)
 
 
 def _apply(known: dict[str, Flight], event: dict) -> Flight:
@@ -140,5 +147,8 @@ def _apply(known: dict[str, Flight], event: dict) -> Flight:
     elif event["event"] == "made":
         flight.batch = event["batch"]
     elif event["event"] == "ended":
-        flight.ended = event["status"]
+        if "hashes" in event:
+            flight.taken |= frozenset(event["hashes"])
+        else:
+            flight.ended = event["status"]
     return flight

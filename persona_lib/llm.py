@@ -169,8 +169,7 @@ class Asker:
             await asyncio.wait(desks)
             raise
         finally:
-            await answers.put(None)
-            await keeper
+            await _wholly(asyncio.create_task(answers.put(None)), keeper)
         _log.info("tries repeated so far: %s", {alias: self._desks[alias].n_retries for alias in waiting})
         if stop.done():
             raise stop.result()
@@ -236,7 +235,18 @@ class _Desk:
     async def work(self, waiting: deque[Request], answers: asyncio.Queue, stop: asyncio.Future) -> None:
         """Ask what is waiting until nothing is left or the run must stop; what is under way then is waited for."""
         under_way: set[asyncio.Task] = set()
+        try:
+            await self._send_out(waiting, under_way, answers, stop)
+        except Exception as error:  # of the bookkeeping: what is under way is paid for all the same
+            _stop(stop, error)
+        if under_way:
+            await asyncio.wait(under_way)
+        if said := self._pressure.why_give_up():
+            _stop(stop, AskError(self._given_up(said)))
 
+    async def _send_out(
+        self, waiting: deque[Request], under_way: set[asyncio.Task], answers: asyncio.Queue, stop: asyncio.Future
+    ) -> None:
         def ended(task: asyncio.Task) -> None:
             under_way.discard(task)
             self._ring()
@@ -253,7 +263,7 @@ class _Desk:
             if pause != 0:
                 await self._sleep(pause)
                 continue
-            request, number = self._again_next() if is_due else (waiting.popleft(), 1)
+            request, number = heapq.heappop(self._again)[2:] if is_due else (waiting.popleft(), 1)
             if number == 1 and self._meter is not None and (said := self._meter.stop_reason()):
                 if self._meter.n_under_way:  # these may turn out cheaper than what is set aside for them
                     waiting.appendleft(request)
@@ -261,24 +271,16 @@ class _Desk:
                     continue
                 _stop(stop, AskError(f"{said}; the answers so far are kept, the same command goes on"))
                 break
-            n_tokens = _n_prompt_tokens(request) + self._tokens_out
+            n_tokens = sum(len(message["content"]) for message in request.messages) // 4 + self._tokens_out
             if self._quota.is_limited and not await self._may_send(n_tokens, stop):
                 break
             task = asyncio.create_task(self._try(request, number, n_tokens, answers, stop))
             under_way.add(task)
             task.add_done_callback(ended)
-        if under_way:
-            await asyncio.wait(under_way)
-        if said := self._pressure.why_give_up():
-            _stop(stop, AskError(self._given_up(said)))
 
     def _given_up(self, said: str) -> str:
         what = f"endpoint {self.line.endpoint.alias}: {said} ({self._last_failure})"
         return f"{what}; the answers so far are kept, run again later"
-
-    def _again_next(self) -> tuple[Request, int]:
-        _, _, request, number = heapq.heappop(self._again)
-        return request, number
 
     async def _may_send(self, n_tokens: float, stop: asyncio.Future) -> bool:
         """Wait for this machine's share of the endpoint's budget; false if the run stopped meanwhile."""
@@ -307,15 +309,13 @@ class _Desk:
     ) -> None:
         try:
             reply, headers = await self.line.send(request)
+            await answers.put((request, reply))  # before all bookkeeping: it is paid for
+            self._answered(reply, headers, n_tokens)
         except Again as error:
-            if (reply := self._failed(request, number, error)) is None:
-                return
+            if (reply := self._failed(request, number, error)) is not None:
+                await answers.put((request, reply))
         except Exception as error:
             _stop(stop, error)
-            return
-        else:
-            self._answered(reply, headers, n_tokens)
-        await answers.put((request, reply))
 
     def _failed(self, request: Request, number: int, error: Again) -> Reply | None:
         """Put a call that failed back in the queue, or give it up: a reply of status failed."""
@@ -340,9 +340,13 @@ class _Desk:
             self._pressure.hold(pause)
 
 
-def _n_prompt_tokens(request: Request) -> int:
-    """About how many tokens a prompt has: one in four characters."""
-    return sum(len(message["content"]) for message in request.messages) // 4
+async def _wholly(*tasks: asyncio.Task) -> None:
+    """Wait until tasks have ended, also when Ctrl-C comes meanwhile; then be interrupted."""
+    try:
+        await asyncio.wait(tasks)
+    except asyncio.CancelledError:
+        await asyncio.wait(tasks)
+        raise
 
 
 def _stop(stop: asyncio.Future, error: Exception) -> None:

@@ -11,6 +11,8 @@ import errno
 import fcntl
 import os
 import socket
+import time
+from contextlib import suppress
 from pathlib import Path
 
 from persona_lib.sealed import LedgerError
@@ -32,7 +34,7 @@ def take(path: Path, *, shared: bool = False) -> int:
     number = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     guarded = path.with_suffix(".jsonl")
     try:
-        fcntl.flock(number, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        _lock(number, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
         holder = _holder(number)
         if holder and not holder.endswith(f" on {socket.gethostname()}") and _is_within_one_machine(path):
             raise LedgerError(
@@ -72,6 +74,15 @@ def release(number: int) -> None:
     """Let go of a lock that `take` gave."""
     os.ftruncate(number, 0)
     os.close(number)
+
+
+def _lock(number: int, kind: int) -> None:
+    """Lock, after a second of tries: who only looks whether a lock is held, holds it for a moment."""
+    for _ in range(20):
+        with suppress(BlockingIOError):
+            return fcntl.flock(number, kind | fcntl.LOCK_NB)
+        time.sleep(0.05)
+    fcntl.flock(number, kind | fcntl.LOCK_NB)
 
 
 def _holder(number: int) -> str:

@@ -13,7 +13,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-_AHEAD_S = 120.0  # a time further ahead was left by another clock, or by a call larger than two minutes' tokens
+# A time further ahead than the longest honest queue was left by another clock: each shard has one call in it.
+_QUEUE, _AHEAD_S = 1_000, 120.0
 
 
 class Quota:
@@ -44,9 +45,11 @@ class Quota:
         self._path, self._now = Path(path), now
         self._seconds = [60 / limit if limit else 0.0 for limit in (requests_per_minute, tokens_per_minute)]
         self.is_limited = any(self._seconds)
+        self._most_tokens = 0.0
 
     def take(self, n_tokens: float) -> float:
         """Take one request and so many tokens; the seconds to wait before it is sent."""
+        self._most_tokens = max(self._most_tokens, n_tokens)
         now, used = self._spend(1, n_tokens)
         return max(max(used) - now, 0.0)
 
@@ -66,7 +69,8 @@ class Quota:
                 used = []
             if len(used) != 2 or not all(map(math.isfinite, used)):
                 used = [now, now]
-            used = [min(max(until, now), now + _AHEAD_S) for until in used]
+            queues = [_QUEUE * most * each for most, each in zip((1, self._most_tokens), self._seconds, strict=True)]
+            used = [min(max(until, now), now + max(_AHEAD_S, ahead)) for until, ahead in zip(used, queues, strict=True)]
             after = [until + n * each for until, n, each in zip(used, amounts, self._seconds, strict=True)]
             text = " ".join(f"{until:.6f}" for until in after).encode()
             os.pwrite(number, text, 0)

@@ -245,6 +245,41 @@ class TestResume:
             assert ask(server)["text"].to_dict() == true
             assert len(made(server)) == 2 and n_answered(server) == 12
 
+    def test_one_batch_taken_up_by_more_shards_is_paid_for_once(self, ask, true, monkeypatch, tmp_path):
+        """The oracle is the server's own count of answers: one a text."""
+        with Serving() as server:
+            revive = self.dies_waiting(monkeypatch)
+            with pytest.raises(Died):
+                ask(server)
+            revive()
+            replies = pd.concat([ask(server, TEXTS[shard::2], shard=shard, of=2) for shard in range(2)])
+            assert replies["text"].to_dict() == true
+            assert len(made(server)) == 1 and n_answered(server) == 12 and not server.calls
+        assert not Flights(tmp_path / "ledger" / "toy-0-of-1.jsonl").open("large"), "both halves together end it"
+
+    @pytest.mark.parametrize("transport", ["chat", "batch"])
+    def test_one_batch_taken_up_by_smaller_blocks_is_paid_for_once(self, ask, true, monkeypatch, transport):
+        """The oracle is the server's own count; a stage under chat asks in smaller blocks than by batch."""
+        with Serving() as server:
+            revive = self.dies_waiting(monkeypatch)
+            with pytest.raises(Died):
+                ask(server)
+            revive()
+            for block in (TEXTS[:6], TEXTS[6:]):
+                assert ask(server, block, transport=transport)["text"].to_dict() == {text: true[text] for text in block}
+            assert n_answered(server) + sum(server.calls.values()) == 12
+
+    def test_half_of_an_expired_batch_is_handed_over_by_each_who_wants_it(self, ask, true, monkeypatch):
+        with Serving(Plan(batches=(BatchFault("expired", after=0),))) as server:
+            revive = self.dies_waiting(monkeypatch)
+            with pytest.raises(Died):
+                ask(server)
+            revive()
+            for shard in range(2):
+                ask(server, TEXTS[shard::2], shard=shard, of=2)
+            assert [found.request_counts.completed for found in made(server)] == [0, 6, 6]
+            assert ask(server)["text"].to_dict() == true and len(made(server)) == 3
+
     def test_what_is_in_flight_is_awaited_even_where_the_transport_is_chat_now(self, ask, true, monkeypatch):
         with Serving() as server:
             revive = self.dies_waiting(monkeypatch)
@@ -337,3 +372,10 @@ class TestMoney:
         assert held_usd(path) == 0.75 and [flight.key for flight in record.open("large")] == ["k", "l"]
         record.write("ended", "k", status="completed")
         assert held_usd(path) == 0.25 and held_usd(tmp_path / "toy-1-of-1.jsonl") == 0
+
+    def test_money_of_a_batch_that_several_take_is_held_until_the_last(self, tmp_path):
+        path = tmp_path / "toy-0-of-1.jsonl"
+        Flights(path).write("planned", "k", endpoint="large", hashes=["h", "i"], usd=0.5)
+        for shard, (digest, held) in enumerate((("h", 0.5), ("i", 0))):
+            Flights(tmp_path / f"toy-{shard}-of-2.jsonl").write("ended", "k", status="completed", hashes=[digest])
+            assert held_usd(path) == held

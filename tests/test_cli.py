@@ -259,10 +259,19 @@ class TestCollect:
         assert len(files) >= 4 and not [path for path in files if KEY.encode() in path.read_bytes()]
         assert KEY not in said.out + said.err
 
-    def test_failures_are_told(self, house, server, capsys):
+    def test_failures_are_told_and_asked_again_by_the_same_command(self, house, server, tmp_path, capsys):
+        """The oracle is the server's count: the second run asks for the failed text alone, and for what follows it."""
         server.failing = "text 7 "
         assert cli.main(house()) == 0
-        assert "toy 0 of 1: 1 of 399 calls failed; delete " in capsys.readouterr().err
+        said = capsys.readouterr().err
+        assert "toy 0 of 1: 1 of 399 calls failed; to ask these again: this command once more" in said
+        assert "or python -m workflow.paper --run RUN -- --forcerun collect_toy" in said
+        server.failing = ""
+        server.calls.clear()
+        assert cli.main(house()) == 0
+        assert {text for text, _ in server.calls} == {"text 7 {{prompt}} é"} and set(server.calls.values()) == {1}
+        assert "failed" not in capsys.readouterr().err
+        assert pd.read_parquet(tmp_path / "run/toy-0-of-1.parquet")["status"].eq("ok").all()
 
     @pytest.mark.parametrize(
         ("change", "message"),

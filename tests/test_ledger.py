@@ -1,6 +1,7 @@
 """The ledger: durable before it counts, one writer, torn tails cut, damage named; sealing and strict replay."""
 
 import errno
+import fcntl
 import hashlib
 import json
 import os
@@ -8,6 +9,7 @@ import random
 import shutil
 import subprocess
 import sys
+import threading
 import tracemalloc
 from dataclasses import replace
 from pathlib import Path
@@ -241,6 +243,19 @@ class TestLock:
         with opened() as ledger:
             assert f"process {os.getpid()} on" in ledger.path.with_suffix(".lock").read_text()
         assert ledger.path.with_suffix(".lock").read_text() == ""
+
+    @pytest.mark.parametrize("shared", [False, True])
+    def test_a_look_at_a_lock_does_not_make_its_taker_fail(self, tmp_path, shared):
+        """The oracle is the kernel's lock, held for a fifth of a second by who only looks, or for good by a writer."""
+        path = tmp_path / "pool-0-of-1.lock"
+        looking = os.open(path, os.O_RDWR | os.O_CREAT)
+        fcntl.flock(looking, fcntl.LOCK_EX if shared else fcntl.LOCK_SH)
+        threading.Timer(0.2, os.close, [looking]).start()
+        os.close(locks.take(path, shared=shared))
+        writer = locks.take(path)
+        with pytest.raises(LedgerError, match=f"process {os.getpid()} on .* writes to it"):
+            locks.take(path, shared=shared)
+        locks.release(writer)
 
     def test_a_holder_on_another_machine_counts_where_locks_stay_within_one(self, opened, tmp_path, monkeypatch):
         lock = tmp_path / "ledger" / "pool-0-of-1.lock"

@@ -1,9 +1,12 @@
 """Asking: a misbehaving endpoint on loopback; what is paid for is kept, what fails is a status, no key leaves."""
 
 import email.utils
+import errno
 import json
 import logging
+import os
 import re
+import signal
 import threading
 import time
 import traceback
@@ -16,6 +19,7 @@ import pytest
 from persona_lib import request as words
 from persona_lib.ledger import Ledger, LedgerError, ReplayMiss, lines, replay
 from persona_lib.llm import Asker, AskError
+from persona_lib.quota import Quota
 from persona_lib.request import Endpoint, ReplyError, Request, RequestError, read
 from persona_lib.templates import Template
 
@@ -371,6 +375,42 @@ class TestStops:
         with pytest.raises(LedgerError, match="No space left"):
             run([f"{k}" for k in range(500)])
         assert sum(server.calls.values()) < 100, "stops asking for what it cannot keep"
+
+    @pytest.mark.parametrize("place", ["take", "correct"])
+    def test_what_is_paid_for_is_kept_when_the_bookkeeping_fails(self, run, server, tmp_path, monkeypatch, place):
+        """The oracle is the server's own count of the calls that it answered."""
+
+        def full(self, n_tokens):
+            if len(server.calls) >= 4:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return 0.0
+
+        monkeypatch.setattr(Quota, place, full)
+        server.plan = {f"{k}": [("slow", 0.1, "paid")] for k in range(12)}
+        with pytest.raises(OSError, match="No space left"):
+            run(list(server.plan), tokens_per_minute=1e9)
+        recorded = [record for _, record in lines(tmp_path / "ledger" / "toy-0-of-1.jsonl")]
+        assert len(recorded) == sum(server.calls.values()) >= 4
+
+    def test_one_interrupt_while_the_last_answers_are_written_loses_none(self, run, server, tmp_path, monkeypatch):
+        """The oracle is the server's own count; all calls have ended by then, and only the first answer is written."""
+
+        def append(self, answers):
+            answers = list(answers)
+            if not done:
+                done.append(True)
+                time.sleep(0.5)
+                os.kill(os.getpid(), signal.SIGINT)
+                time.sleep(0.2)
+            real(self, answers)
+
+        done, real = [], Ledger.append
+        monkeypatch.setattr(Ledger, "append", append)
+        server.plan = {f"{k}": [("slow", 0.1 * (k > 0), "paid")] for k in range(12)}
+        with pytest.raises(KeyboardInterrupt):
+            run(list(server.plan), concurrency=12)
+        recorded = [record for _, record in lines(tmp_path / "ledger" / "toy-0-of-1.jsonl")]
+        assert len(recorded) == sum(server.calls.values()) == 12
 
 
 class TestBeforeAnythingIsSent:
