@@ -264,7 +264,7 @@ class _Desk:
                 await self._sleep(pause)
                 continue
             request, number = heapq.heappop(self._again)[2:] if is_due else (waiting.popleft(), 1)
-            if number == 1 and self._meter is not None and (said := self._meter.stop_reason()):
+            if number == 1 and self._meter is not None and (said := self._meter.stop_reason(self.line.endpoint.alias)):
                 if self._meter.n_under_way:  # these may turn out cheaper than what is set aside for them
                     waiting.appendleft(request)
                     await self._sleep(0.02)

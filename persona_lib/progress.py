@@ -20,8 +20,8 @@ class Meter(Protocol):
     def charge(self, reply: Reply, endpoint: Endpoint) -> None:
         """Count one answer that has become durable."""
 
-    def stop_reason(self) -> str | None:
-        """Why no further call may be sent; None admits one, which is under way until it is charged."""
+    def stop_reason(self, alias: str) -> str | None:
+        """Why no further call of an endpoint may be sent; None admits one, which is under way until it is charged."""
 
     def spent(self) -> float | None:
         """What the answers of this run have cost so far."""

@@ -9,7 +9,7 @@ import pandas as pd
 
 from persona_lib import plan as plans
 from persona_lib import request as words
-from persona_lib import spending, usage
+from persona_lib import sealed, spending, usage
 from persona_lib.plan import ENDS, QUANTITIES
 from persona_lib.prompts import read_bank, screen
 from persona_lib.templates import Template
@@ -17,7 +17,7 @@ from persona_lib.templates import Template
 
 def quote(
     settings: Mapping,
-    folder: str | Path,
+    folder: str | Path | None,
     *,
     templates: Mapping[str, Template],
     lengths: pd.DataFrame,
@@ -25,27 +25,46 @@ def quote(
 ) -> pd.DataFrame:
     """Table `plan` of a whole configuration, net: answers of `folder`/ledger are not asked again.
 
-    A stage that is sealed in `folder`/sealed has nothing left to ask.
+    A stage that was sealed in `folder`/sealed with these roles, endpoints and templates has nothing left
+    to ask. Answers that other sizes, another seed or other prompts make useless are still taken for
+    answers: what a run may cost at most is its plan without a folder (None), which nets nothing.
 
     Raises
     ------
     SpendError, LedgerError, RequestError, SchemaError
         A price, a ledger, an endpoint or the prompt bank cannot be used.
     """
-    folder = Path(folder)
+    endpoints = words.endpoints(settings["endpoints"])
+    live = [] if folder is None else sorted((Path(folder) / "ledger").glob("*.jsonl"))
+    ended = [] if folder is None else sorted((Path(folder) / "sealed").glob("*.parquet"))
     n_bank = int((screen(read_bank(settings["prompts"]["bank"]))["reason"] == "").sum())
     found = plans.estimate(
         plans.planned_calls(settings, n_bank=n_bank),
         templates=templates,
-        endpoints=words.endpoints(settings["endpoints"]),
+        endpoints=endpoints,
         lengths=lengths,
         prices=prices,
-        measured=usage.measured(sorted((folder / "ledger").glob("*.jsonl")), templates),
+        measured=usage.measured(live, templates, endpoints),
     )
-    done = {path.stem for path in (folder / "sealed").glob("*.parquet")}
+    done = [path.stem for path in ended if _was_so(sealed.facts(path), settings["roles"], endpoints, templates)]
     names = [f"{quantity}_{end}" for quantity in QUANTITIES for end in ENDS]
     found.loc[found["stage"].isin(done), names] = 0
     return found
+
+
+def _was_so(
+    facts: Mapping, roles: Mapping, endpoints: Mapping[str, words.Endpoint], templates: Mapping[str, Template]
+) -> bool:
+    """Whether a stage was asked with the roles, models, parameters and texts of today."""
+    asked = {
+        alias: endpoint | {"model": usage.model_of(endpoint["model"], endpoints[alias])}
+        for alias, endpoint in facts["endpoints"].items()
+        if alias in endpoints
+    }
+    now = {alias: endpoint.recorded() for alias, endpoint in words.used(endpoints, roles).items()}
+    texts = {name: templates[name].to_dict() for name in facts["templates"] if name in templates}
+    then = [facts["roles"], asked, facts["templates"]]
+    return words.canonical(then) == words.canonical([dict(roles), now, texts])
 
 
 def unpaid(plan: pd.DataFrame) -> bool:

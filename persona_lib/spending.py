@@ -7,7 +7,7 @@ All shards of a run share its cap. Each keeps an entry in `spending.json` beside
 has used, and how much of the cap it was granted. It asks for more, under a lock, before it would
 need it, and gives back at the end what it did not spend; so the sum of the grants, and with it the
 money, stays below the cap. A call is granted the price of the dearest one so far: the cap can be
-passed only by how much the calls under way are dearer than that.
+passed only by how much the calls under way are dearer than that. Each endpoint has its own dearest call.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from __future__ import annotations
 import fcntl
 import json
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -138,9 +139,10 @@ class Meter:
         self._path, self._endpoints, self._cap, self._expected = Path(ledger), endpoints, cap_usd, expected_usd
         self._prices = {alias: price_of(endpoint, prices) for alias, endpoint in endpoints.items()}
         self._uncounted = ""
-        self.n_under_way, self._held = 0, 0.0
-        self._dearest = max((self._first_guess(alias) for alias in asked), default=0.0)
-        self._is_guess = True
+        self._under_way: Counter[str] = Counter()
+        self._held = 0.0
+        self._dearest = {alias: self._first_guess(alias) for alias in asked}
+        self._guessed = set(asked)
         self._used = usage(self._path)
         self._must_know({*asked, *self._used})
         self._at_start = self._cost(self._used) or 0.0
@@ -168,21 +170,29 @@ class Meter:
 
     def charge(self, reply: Reply, endpoint: Endpoint) -> None:
         """Count one answer that has become durable."""
-        self.n_under_way = max(0, self.n_under_way - 1)
+        if self._under_way[endpoint.alias]:  # an answer of a batch was never admitted
+            self._under_way[endpoint.alias] -= 1
         price = self._prices[endpoint.alias]
         counted = _add(self._used, endpoint.alias, reply.tokens_in, reply.tokens_out)
         if not counted and reply.status in ("ok", "unparsed") and price != Price(0.0, 0.0):
             self._uncounted = endpoint.alias
         if counted and price is not None:
             cost = price.of(reply.tokens_in, reply.tokens_out)
-            self._dearest = cost if self._is_guess else max(self._dearest, cost)
-            self._is_guess = False
+            before = 0.0 if endpoint.alias in self._guessed else self._dearest[endpoint.alias]
+            self._dearest[endpoint.alias] = max(before, cost)
+            self._guessed.discard(endpoint.alias)
 
-    def stop_reason(self) -> str | None:
-        """Why no further call may be sent; None admits one, which is under way until it is charged."""
-        reason = self._refusal(self._held + (self.n_under_way + 1) * self._dearest)
+    @property
+    def n_under_way(self) -> int:
+        """Calls that were admitted and not yet charged."""
+        return self._under_way.total()
+
+    def stop_reason(self, alias: str) -> str | None:
+        """Why no further call of an endpoint may be sent; None admits one, which is under way until it is charged."""
+        admitted = self._under_way + Counter([alias])
+        reason = self._refusal(self._held + sum(n * self._dearest[name] for name, n in admitted.items()))
         if reason is None:
-            self.n_under_way += 1
+            self._under_way[alias] += 1
         return reason
 
     def bound(self, request: Request, endpoint: Endpoint) -> float:

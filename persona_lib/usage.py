@@ -8,16 +8,20 @@ from pathlib import Path
 import pandas as pd
 
 from persona_lib import ledger as ledgers
+from persona_lib.request import SIMULATOR, Endpoint
 from persona_lib.templates import Template
 
 _KEY = ["stage", "template", "endpoint"]
 
 
-def measured(paths: Iterable[str | Path], templates: Mapping[str, Template]) -> pd.DataFrame:
+def measured(
+    paths: Iterable[str | Path], templates: Mapping[str, Template], endpoints: Mapping[str, Endpoint]
+) -> pd.DataFrame:
     """Final answers of live ledgers and the tokens of one call; an answer in two shards counts once.
 
     The template of a request is told by its fixed text; one that no template has now is left out,
-    since it is asked anew. Tokens come from answers whose endpoint counts them.
+    since it is asked anew, and so is one whose endpoint has another model or other parameters now.
+    Tokens come from answers whose endpoint counts them.
 
     Returns
     -------
@@ -32,7 +36,8 @@ def measured(paths: Iterable[str | Path], templates: Mapping[str, Template]) -> 
         for _, record in ledgers.lines(path):
             reply, request = record["reply"], record["request"]
             template = named.get(request["messages"][0]["content"])
-            if template is None or reply["status"] == "failed" or record["hash"] in seen:
+            is_asked_anew = template is None or not _is_as_configured(request, endpoints.get(request["endpoint"]))
+            if is_asked_anew or reply["status"] == "failed" or record["hash"] in seen:
                 continue
             seen.add(record["hash"])
             rows.append((stage, template, request["endpoint"], reply["tokens_in"], reply["tokens_out"]))
@@ -45,3 +50,14 @@ def measured(paths: Iterable[str | Path], templates: Mapping[str, Template]) -> 
         found[f"{name}_expected"] = groups[name].mean()
         found[f"{name}_high"] = groups[name].quantile(0.9)
     return pd.DataFrame(found).reset_index()
+
+
+def _is_as_configured(request: Mapping, endpoint: Endpoint | None) -> bool:
+    if endpoint is None:
+        return False
+    return (model_of(request["model"], endpoint), request["parameters"]) == (endpoint.model, endpoint.parameters)
+
+
+def model_of(recorded: str, endpoint: Endpoint) -> str:
+    """The configured name of a recorded model: that of a simulated one is followed by the world's version."""
+    return recorded.split("@")[0] if endpoint.base_url == SIMULATOR else recorded

@@ -565,7 +565,7 @@ class Purse:
     def charge(self, reply, endpoint):
         self.charged.append((reply.text, reply.tokens_in, endpoint.alias))
 
-    def stop_reason(self):
+    def stop_reason(self, alias):
         return f"the cap of {self.cap} cents is reached" if len(self.charged) >= self.cap else None
 
     def spent(self):

@@ -6,7 +6,6 @@ import json
 import multiprocessing
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 from persona_lib import spending
@@ -87,7 +86,7 @@ class TestMeter:
         blind = Endpoint("mine", "m")
         with meter(tmp_path, endpoint=blind) as one:
             one.charge(REPLY, blind)
-            assert one.stop_reason() is None and one.spent() is None
+            assert one.stop_reason("mine") is None and one.spent() is None
 
     def test_a_cap_without_a_price_is_refused(self, tmp_path):
         with pytest.raises(SpendError, match=r"spend.cap_usd is 5, but the price of endpoint mine is not known"):
@@ -101,39 +100,78 @@ class TestMeter:
     def test_answers_that_do_not_count_their_tokens_stop_a_capped_run(self, tmp_path):
         with meter(tmp_path, cap=5) as one:
             one.charge(Reply("ok", text="yes"), MINE)
-            assert "endpoint mine does not count tokens" in one.stop_reason()
+            assert "endpoint mine does not count tokens" in one.stop_reason("mine")
         with meter(tmp_path, cap=5) as one:
             one.charge(Reply("failed"), MINE)
             one.charge(Reply("refused"), MINE)
-            assert one.stop_reason() is None, "nothing was said, nothing is billed that we could count"
+            assert one.stop_reason("mine") is None, "nothing was said, nothing is billed that we could count"
 
     def test_stops_before_the_cap_and_says_so(self, tmp_path):
         cap = 100 * ONE_USD
         with meter(tmp_path, cap=cap) as one:
             n = 0
-            while (said := one.stop_reason()) is None:
+            while (said := one.stop_reason("mine")) is None:
                 one.charge(REPLY, MINE)
                 n += 1
             assert n == 100 and one.spent() <= cap + 1e-12
             assert "the spending cap is reached: USD 0.3500 of 0.3500 are spent" in said
         with meter(tmp_path, cap=2 * cap) as one:
-            assert one.stop_reason() is None, "raised, it goes on"
+            assert one.stop_reason("mine") is None, "raised, it goes on"
 
     def test_calls_under_way_count(self, tmp_path):
         with meter(tmp_path, cap=100 * ONE_USD) as one:
-            one.stop_reason()
+            one.stop_reason("mine")
             one.charge(REPLY, MINE)
             admitted = 0
-            while one.stop_reason() is None:
+            while one.stop_reason("mine") is None:
                 admitted += 1
             assert admitted == 99, "99 that cost as much as the first would use the cap up"
+
+    @pytest.fixture
+    def mixed(self, tmp_path):
+        """A run that asks gpt-4 (USD 30 and 60 a million tokens) and the simulator, capped at USD 1."""
+        dear = Endpoint("dear", "m", base_url="http://x/v1", price="gpt-4")
+        both = {"dear": dear, "free": Endpoint("free", "m", base_url="simulator")}
+        with Meter(tmp_path / "toy-0-of-1.jsonl", both, PRICES, asked=both, cap_usd=1.0) as one:
+            yield one, both
+
+    def test_a_cheap_answer_says_nothing_of_a_dear_one(self, mixed):
+        """By hand: a first gpt-4 call is taken for 3,000 and 1,024 tokens, USD 0.15144; 6 of them fit under 1."""
+        one, both = mixed
+        assert one.stop_reason("free") is None
+        one.charge(REPLY, both["free"])
+        admitted = 0
+        while one.stop_reason("dear") is None and admitted < 100:
+            admitted += 1
+        assert admitted == int(1 / (3_000 * 30e-6 + 1_024 * 60e-6)) == 6
+        for _ in range(5):
+            assert one.stop_reason("free") is None, "a free call needs no money"
+            one.charge(REPLY, both["free"])
+        assert one.stop_reason("dear") is not None, "what is free has freed nothing"
+        for _ in range(admitted):
+            one.charge(REPLY, both["dear"])
+        assert one.n_under_way == 0 and one.stop_reason("dear") is None
+
+    def test_answers_of_a_batch_were_not_admitted(self, mixed):
+        """By hand: a gpt-4 call of 1,000 and 100 tokens costs USD 0.036; after 20 of them, 7 more fit under 1."""
+        one, both = mixed
+        assert one.hold(20 * 0.036) is None
+        assert one.stop_reason("free") is None
+        for _ in range(20):
+            one.charge(REPLY, both["dear"])
+        one.release(20 * 0.036)
+        assert one.n_under_way == 1, "the free call still is"
+        admitted = 0
+        while one.stop_reason("dear") is None and admitted < 100:
+            admitted += 1
+        assert admitted == int((1 - 20 * 0.036) / 0.036) == 7
 
     def test_money_held_for_a_batch(self, tmp_path):
         with meter(tmp_path, cap=1.0) as one:
             assert one.hold(0.9) is None and "cap is reached" in one.hold(0.2)
             one.release(0.9)
             assert one.hold(0.2) is None
-            assert one.hold(5.0, already_sent=True) is None and "cap is reached" in one.stop_reason()
+            assert one.hold(5.0, already_sent=True) is None and "cap is reached" in one.stop_reason("mine")
 
     @pytest.mark.parametrize("damage", [None, "", "{", '{"shards": 1}', "[]"])
     def test_a_book_that_is_lost_or_torn_is_counted_anew_from_the_ledgers(self, tmp_path, damage):
@@ -168,7 +206,7 @@ def shard(folder, number, of, cap, results):
         one = Meter(ledger.path, {"mine": MINE}, PRICES, asked=["mine"], cap_usd=cap)
         n = 0
         with one:
-            while one.stop_reason() is None and n < 10_000:
+            while one.stop_reason("mine") is None and n < 10_000:
                 ledger.append([(Request("mine", "m", ({"role": "user", "content": f"{number} {n}"},), {}), REPLY)])
                 one.charge(REPLY, MINE)
                 n += 1
@@ -190,4 +228,3 @@ def test_shards_that_run_at_once_share_the_cap(tmp_path):
         n = sum(row[0] for path in tmp_path.glob("*.jsonl") for row in spending.usage(path).values())
         assert 380 <= n <= 400
     assert sum(made) <= 20
-    assert pd.Series(made).ge(0).all()

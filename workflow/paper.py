@@ -42,7 +42,7 @@ def main() -> int:
         sys.exit(f"UNTIL={unknown[0]}: no such rule; rules are {', '.join(rules)}")
     config = _merged(config_file, _changes(args))
     if args.plan or config["mode"] == "live":
-        _tell_price(config, confirmed=args.confirm.lower() == "yes" or args.plan)
+        _tell_price(config, config_file, confirmed=args.confirm.lower() == "yes" or args.plan)
     if args.plan:
         return 0
     LOCK.parent.mkdir(parents=True, exist_ok=True)
@@ -96,30 +96,35 @@ def _merged(config_file: Path, changes: dict) -> dict:
     return config
 
 
-def _tell_price(config: dict, *, confirmed: bool) -> None:
+def _tell_price(config: dict, config_file: Path, *, confirmed: bool) -> None:
     """Print the plan of a run; stop where it may cost money that nobody has allowed, by a cap or by word.
+
+    What counts is the plan of the whole run: that its folder holds answers does not say that they will do.
 
     Raises
     ------
     SystemExit
         The run is not confirmed, has no cap and may cost something; or its plan cannot be made.
     """
-    folder, prices = Path("data/runs") / config["run"], spending.read_prices("data/reference/prices.csv")
+    prices = spending.read_prices("data/reference/prices.csv")
     try:
-        found = quote.quote(
-            config,
-            folder,
-            templates=templates.load("data/templates"),
-            lengths=plan.read_lengths("data/reference/typical_lengths.csv"),
-            prices=prices,
+        left, whole = (
+            quote.quote(
+                config,
+                folder,
+                templates=templates.load("data/templates"),
+                lengths=plan.read_lengths("data/reference/typical_lengths.csv"),
+                prices=prices,
+            )
+            for folder in (Path("data/runs") / config["run"], None)
         )
     except (ValueError, OSError) as error:
         sys.exit(f"the plan of this run cannot be made: {error}")
-    print(quote.sentences(found, config, prices))
-    if quote.unpaid(found) and not confirmed and config["spend"]["cap_usd"] is None:
+    print(quote.sentences(left, config, prices))
+    if quote.unpaid(whole) and not confirmed and config["spend"]["cap_usd"] is None:
         sys.exit(
-            f"\nmode is live: this run is paid for. Set spend.cap_usd in config/{config['run']}.yaml, "
-            "or say CONFIRM=yes, and run again"
+            "\nmode is live: this run is paid for, and so is what a change of its settings or texts asks anew. "
+            f"Set spend.cap_usd in {config_file}, or say CONFIRM=yes, and run again"
         )
 
 
