@@ -141,4 +141,5 @@ def test_weights_of_seven_states_are_the_published_populations(seven_states):
     theirs = totals[totals["variable"] == "DP05_0001"].set_index("area")["estimate"]
     ours = seven_states.groupby("state")["weight_persons"].sum()
     assert len(ours) == 7 and (ours / theirs[ours.index]).between(0.999, 1.001).all()
-    assert set(seven_states["household_derived"]) == {ALL_DERIVED} and UNKNOWN not in set(seven_states["household_type"])
+    assert set(seven_states["household_derived"]) == {ALL_DERIVED}
+    assert UNKNOWN not in set(seven_states["household_type"])
