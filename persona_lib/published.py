@@ -15,7 +15,8 @@ COLUMNS = ("geo_id", "area", "table", "variable", "label", "estimate", "moe")
 YEAR = 2018
 NATION = "United States"
 Z_90 = 1.645  # published margins of error are half-widths of 90 % intervals
-_WHOLE_NATION = 45  # with at least so many states a file is compared with the nation
+PUERTO_RICO = "Puerto Rico"  # in no total of the United States
+_N_STATES = 51  # the fifty states and the District of Columbia
 
 AGE_STARTS = (0, 5, 10, 15, 20, 25, 35, 45, 55, 60, 65, 75, 85)
 INCOME_STARTS = (10_000, 25_000, 50_000, 75_000, 100_000, 150_000)
@@ -277,14 +278,16 @@ def universe(census: pd.DataFrame, attribute: str, *, adults: bool = False) -> p
 
 
 def areas(census: pd.DataFrame) -> list[str]:
-    """The published areas that the file covers: its states, or the nation if it has (nearly) all of them.
+    """The published areas that the file covers: its states, or the nation if it has all of them.
 
-    Empty where a person's state is unknown or the survey year is not that of the published tables.
+    Puerto Rico stands beside either: no total of the United States counts it. Empty where a person's state is
+    unknown or the survey year is not that of the published tables.
     """
     states = sorted(census["state"].unique())
     if UNKNOWN in states or set(census["survey_year"]) != {YEAR}:
         return []
-    return [NATION] if len(states) >= _WHOLE_NATION else states
+    main = [state for state in states if state != PUERTO_RICO]
+    return ([NATION] if len(main) == _N_STATES else main) + [PUERTO_RICO] * (PUERTO_RICO in states)
 
 
 def shares(published: pd.DataFrame, attribute: str, *, areas: list[str], adults: bool = False) -> pd.DataFrame:

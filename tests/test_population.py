@@ -221,6 +221,11 @@ def test_areas_are_states_or_the_nation(sample):
     assert published.areas(sample[0]) == ["United States"]
     two = sample[0][sample[0]["state"].isin(["Idaho", "Texas"])]
     assert published.areas(two) == ["Idaho", "Texas"]
+    without_ohio = sample[0][sample[0]["state"] != "Ohio"]
+    assert len(published.areas(without_ohio)) == 50, "a state short of the nation is not the nation"
+    first = two.head(1).assign(state="Puerto Rico")  # no United States total counts it
+    assert published.areas(pd.concat([sample[0], first])) == ["United States", "Puerto Rico"]
+    assert published.areas(pd.concat([two, first])) == ["Idaho", "Texas", "Puerto Rico"]
     assert published.areas(two.assign(survey_year=2023)) == published.areas(two.assign(state=UNKNOWN)) == []
 
 
