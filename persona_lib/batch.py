@@ -334,6 +334,6 @@ class Batches:
             raise _Gone(self._line.clean(" ".join(str(error).split()))[:200]) from None
         except openai.APIStatusError as error:
             self._line.refusal_or_raise(error)
-            raise Again(str(error)) from None
+            raise Again(self._line.clean(str(error))) from None
         except (openai.APIResponseValidationError, AttributeError, TypeError, ValueError) as error:
-            raise Again(f"not understood: {' '.join(str(error).split())[:80]}") from None
+            raise Again(f"not understood: {' '.join(self._line.clean(str(error)).split())[:80]}") from None

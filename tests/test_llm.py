@@ -445,6 +445,9 @@ class TestBeforeAnythingIsSent:
             ({"base_url": "https://me:pass@host/v1"}, "endpoints.large.base_url: no user, password or query"),
             ({"base_url": "https://host/v1?key=1"}, "name a key_variable"),
             ({"parameters": {"api_key": "sk"}}, "endpoints.large.parameters: no api_key in it; name a key_variable"),
+            ({"parameters": {"Authorization": "sk"}}, "no Authorization in it; name a key_variable"),
+            ({"parameters": {"x-api-key": "sk"}}, "no x-api-key in it; name a key_variable"),
+            ({"parameters": {"Extra_Body": {"api_key": "sk"}}}, "no Extra_Body in it; name a key_variable"),
             ({"concurency": 3}, "endpoints.large: got an unexpected keyword argument 'concurency'"),
         ],
     )
