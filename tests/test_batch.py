@@ -168,7 +168,10 @@ class TestPartialFailure:
             ask(server)
 
     def test_an_unknown_model_stops_the_run(self, ask):
-        with Serving() as server, pytest.raises(AskError, match="did not take a request .404: The model 'gpt-9'"):
+        with (
+            Serving() as server,
+            pytest.raises(AskError, match=r"take request \w{12} .404: The model 'gpt-9'"),
+        ):
             ask(server, model="gpt-9")
 
 
