@@ -24,7 +24,7 @@ from typing import IO, Any, TypeVar
 from persona_lib.batch_files import PATH, NoAnswer, asking, doubtful, outcome, rows
 from persona_lib.flights import Flight, Flights
 from persona_lib.ledger import Ledger
-from persona_lib.line import FILTERED, Again, AskError, Line, body
+from persona_lib.line import FILTERED, Again, AskError, Line, body, not_taken
 from persona_lib.request import SIMULATOR, Reply, Request
 from persona_lib.spending import Meter
 
@@ -217,17 +217,17 @@ class Batches:
                     reasons |= await self._take(copy, flight)
         if self._stop.done():
             return
-        refused = next((f"did not take a request ({none.reason})" for none in reasons.values() if none.is_refused), "")
+        never = [digest for digest, none in reasons.items() if none.is_refused and digest in self._waiting]
+        refused = not_taken(self._waiting[never[0]], reasons[never[0]].reason) if never else ""
         if batch.status == "failed":
             refused = self._why_not_taken(batch, flight)
         elif batch.status == "cancelled":
-            refused = f"batch {batch.id} was cancelled"
+            refused = f"batch {batch.id} was cancelled; the answers so far are kept"
         elif not refused:
             await self._count_tries(sorted(flight.hashes & self._waiting.keys()), reasons, batch.status)
         self._land(flight, batch.status)
         if refused:
-            said = "the answers so far are kept, the same command hands over the rest"
-            raise AskError(f"endpoint {self._endpoint.alias}: {refused}; {said}")
+            raise AskError(f"endpoint {self._endpoint.alias}: {refused}; the same command hands over the rest")
 
     def _land(self, flight: Flight, status: str) -> None:
         part = flight.left & self._asked
@@ -304,7 +304,7 @@ class Batches:
             return ""
         line = f", line {errors[0].line}" if errors and errors[0].line else ""
         said = " ".join(self._line.clean(f"{code}: {message}{line}").split())[:300]
-        return f"batch {batch.id} was not taken ({said})"
+        return f"batch {batch.id} was not taken ({said}); the answers so far are kept"
 
     async def _patiently(self, what: str, call: Callable[[], Awaitable[T]], *, limit_s: float | None = None) -> T:
         """What a call gives, after as many tries as are allowed, each within `limit_s` (the endpoint's timeout)."""
@@ -334,6 +334,6 @@ class Batches:
             raise _Gone(self._line.clean(" ".join(str(error).split()))[:200]) from None
         except openai.APIStatusError as error:
             self._line.refusal_or_raise(error)
-            raise Again(str(error)) from None
+            raise Again(self._line.clean(str(error))) from None
         except (openai.APIResponseValidationError, AttributeError, TypeError, ValueError) as error:
-            raise Again(f"not understood: {' '.join(str(error).split())[:80]}") from None
+            raise Again(f"not understood: {' '.join(self._line.clean(str(error)).split())[:80]}") from None

@@ -7,6 +7,8 @@ through all open connections at every request and costs twice the processor time
 from __future__ import annotations
 
 import asyncio
+import json
+import logging
 import os
 import re
 import time
@@ -22,6 +24,7 @@ SIMULATOR = words.SIMULATOR
 FILTERED = ("content_filter", "content_policy_violation")
 _IN_PROCESS = "http://localhost/v1"
 _LOCAL = ("127.0.0.1", "localhost", "::1")
+_log = logging.getLogger(__name__)
 
 
 class AskError(RuntimeError):
@@ -43,6 +46,14 @@ def body(request: Request) -> dict:
         form = {"name": "reply", "strict": True, "schema": request.response_schema}
         found["response_format"] = {"type": "json_schema", "json_schema": form}
     return found
+
+
+def not_taken(request: Request, said: str) -> str:
+    """Which request an endpoint will never take, and what to do; its text goes to the log, where it is found."""
+    name = request.hash[:12]
+    _log.warning("request %s was not taken; its messages: %s", name, json.dumps(request.messages))
+    todo = f"shorten or remove the text that it holds, or change endpoints.{request.endpoint}.parameters"
+    return f"did not take request {name} ({said}); {todo}; its text is in the log, the answers so far are kept"
 
 
 class Line:
@@ -115,7 +126,7 @@ class Line:
         if lost is not None:
             raise lost
         if said is None:
-            return self.refusal_or_raise(refused), refused.response.headers
+            return self.refusal_or_raise(refused, request), refused.response.headers
         latency_s = round(time.monotonic() - started, 3)
         try:
             reply = words.read(request, self.clean(said.text))
@@ -144,7 +155,7 @@ class Line:
             api_key=self._key or "none", base_url=self._url, max_retries=0, timeout=None, http_client=connected
         )
 
-    def refusal_or_raise(self, error) -> Reply:
+    def refusal_or_raise(self, error, request: Request | None = None) -> Reply:
         """A reply for a filtered request, `Again` for what passes, AskError for what does not."""
         code, name, variable = error.status_code, self.endpoint.alias, self.endpoint.key_variable
         plain = error.body.get("message") if isinstance(error.body, dict) else None
@@ -161,7 +172,9 @@ class Line:
             raise AskError(f"endpoint {name}: wants a key; name its variable in endpoints.{name}.key_variable ({said})")
         if code == 404:
             raise AskError(f"endpoint {name}: no model {self.endpoint.model} at {self.endpoint.base_url} ({said})")
-        raise AskError(f"endpoint {name}: did not take the request ({said})")
+        if request is None:
+            raise AskError(f"endpoint {name}: did not take what was sent ({said})")
+        raise AskError(f"endpoint {name}: {not_taken(request, said)}")
 
 
 class _Heard:

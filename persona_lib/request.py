@@ -22,6 +22,8 @@ from persona_lib.templates import Template, TemplateError, render
 STATUSES = ("ok", "refused", "unparsed", "failed")
 COLUMNS = ("endpoint", "template", "slots")
 SIMULATOR = "simulator"  # the base_url of our own
+_NO_KEYS = {"api_key", "apikey", "x_api_key", "access_token", "authorization", "password"}
+_NO_KEYS |= {"headers", "extra_headers", "extra_query", "extra_body"}
 
 
 class RequestError(ValueError):
@@ -151,7 +153,7 @@ def endpoints(settings: Mapping[str, Mapping]) -> dict[str, Endpoint]:
             raise RequestError(f"endpoints.{alias}: {str(error).split('() ')[-1]}") from error
         if own := sorted({"model", "messages", "seed", "n", "stream", "response_format"} & set(endpoint.parameters)):
             raise RequestError(f"endpoints.{alias}.parameters: {', '.join(own)} is set by the engine; remove it")
-        if keys := sorted({"api_key", "authorization", "headers", "extra_headers"} & set(endpoint.parameters)):
+        if keys := sorted(name for name in endpoint.parameters if name.lower().replace("-", "_") in _NO_KEYS):
             raise RequestError(f"endpoints.{alias}.parameters: no {', '.join(keys)} in it; name a key_variable")
         if any(sign in endpoint.base_url for sign in "@?"):
             raise RequestError(f"endpoints.{alias}.base_url: no user, password or query in it; name a key_variable")

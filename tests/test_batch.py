@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 
@@ -12,6 +13,7 @@ from serving import FORMS, MODEL, TEXTS, Serving
 
 from persona_lib import batch, flights, spending
 from persona_lib import ledger as ledgers
+from persona_lib.batch_files import rows
 from persona_lib.flights import Flights, held_usd
 from persona_lib.ledger import Ledger, LedgerError
 from persona_lib.llm import Asker, AskError
@@ -166,7 +168,10 @@ class TestPartialFailure:
             ask(server)
 
     def test_an_unknown_model_stops_the_run(self, ask):
-        with Serving() as server, pytest.raises(AskError, match="did not take a request .404: The model 'gpt-9'"):
+        with (
+            Serving() as server,
+            pytest.raises(AskError, match=r"take request \w{12} .404: The model 'gpt-9'"),
+        ):
             ask(server, model="gpt-9")
 
 
@@ -187,6 +192,23 @@ class TestTheWayThere:
                 ask(server, retries=0)
             assert ask(server)["text"].to_dict() == true and len(made(server)) == 1
         assert ("ended", "never made") in recorded(tmp_path / "ledger")
+
+    @pytest.mark.parametrize("start", [0, 70])
+    def test_no_key_that_a_file_or_an_error_repeats_is_told(self, ask, monkeypatch, start):
+        """Cut within the key, the rest of it would no longer be known as such."""
+        key = "sk-secret-0123456789abcdef"
+        said = ("x" * start + f" {key}").encode()
+
+        async def show(self, name):
+            if start:
+                raise ValueError(said.decode())
+            next(rows(io.BytesIO(b'{"error": "%s"}' % said)))
+
+        monkeypatch.setenv("TEST_KEY", key)
+        monkeypatch.setattr(batch.Batches, "_show", show)
+        with Serving() as server, pytest.raises(AskError, match="does not show a batch .not understood") as error:
+            ask(server, key_variable="TEST_KEY", retries=0)
+        assert "sk-" not in str(error.value)
 
     def test_an_endpoint_without_batches(self, ask):
         with Serving() as server, pytest.raises(AskError, match="if it has no batches, set its transport to chat"):

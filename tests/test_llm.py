@@ -326,8 +326,8 @@ class TestStops:
         [
             (("error", 401), r"endpoint large: the key in TEST_KEY was not accepted \(401: .*\[key\]"),
             (("error", 404), "endpoint large: no model m at http://127.0.0.1"),
-            (("error", 400), "endpoint large: did not take the request .400"),
-            (("error", 413), "did not take the request .413"),
+            (("error", 400), r"endpoint large: did not take request [0-9a-f]{12} .400"),
+            (("error", 413), "did not take request [0-9a-f]{12} .413"),
         ],
     )
     def test_at_once_where_another_try_would_not_help(self, run, server, step, message):
@@ -336,6 +336,16 @@ class TestStops:
             run(["bad"])
         assert KEY not in str(error.value) and "\n" not in str(error.value)
         assert server.calls["bad"] == 1
+
+    def test_a_request_that_is_never_taken_is_named_and_found_in_the_log(self, run, server, tmp_path, caplog):
+        """The oracle is the hash under which the ledger keeps the same text once the endpoint takes it."""
+        server.plan = {"too long": [("error", 422), ("say", "fixed")]}
+        with pytest.raises(AskError, match="shorten or remove the text.*endpoints.large.parameters") as error:
+            run(["too long"])
+        assert "the answers so far are kept" in str(error.value)
+        name = run(["too long"])["request_hash"].iloc[0][:12]
+        assert f"did not take request {name} (422: " in str(error.value)
+        assert [r for r in caplog.messages if name in r and "too long" in r]
 
     def test_without_credit(self, run, server):
         server.plan = {"a": [("error", 429, (), "insufficient_quota")]}
@@ -445,6 +455,9 @@ class TestBeforeAnythingIsSent:
             ({"base_url": "https://me:pass@host/v1"}, "endpoints.large.base_url: no user, password or query"),
             ({"base_url": "https://host/v1?key=1"}, "name a key_variable"),
             ({"parameters": {"api_key": "sk"}}, "endpoints.large.parameters: no api_key in it; name a key_variable"),
+            ({"parameters": {"Authorization": "sk"}}, "no Authorization in it; name a key_variable"),
+            ({"parameters": {"x-api-key": "sk"}}, "no x-api-key in it; name a key_variable"),
+            ({"parameters": {"Extra_Body": {"api_key": "sk"}}}, "no Extra_Body in it; name a key_variable"),
             ({"concurency": 3}, "endpoints.large: got an unexpected keyword argument 'concurency'"),
         ],
     )
