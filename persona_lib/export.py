@@ -147,8 +147,9 @@ rebuilds *PERSONA: A Reproducible Testbed for Pluralistic Alignment* (arXiv 2407
 | listed | {origins.get("listed", 0):,} | drawn from hand-made lists, whoever the person is |
 | written | {origins.get("written", 0):,} | written by a model that read the other fields |
 
-`provenance` has one row per persona and field. `weight` undoes the selection by the consistency filter: under it the
-personas have the shares of all draws again.
+`provenance` has one row per persona and field. `weight` undoes the selection by the consistency filter: it weighs
+the personas back to the draws' shares of sex, age group, race, education, work, living and faith, as far as weights
+can.
 
 ## What it must not be used for
 

@@ -235,7 +235,7 @@ def verdict(p: float) -> str:
 
 def with_verdicts(rows: list[dict], name: str, p_values: dict[str, float], how: str) -> list[dict]:
     """Add the Holm-adjusted p and a plain verdict to the method of one statistic's rows."""
-    adjusted = _holm(p_values)
+    adjusted = holm(pd.Series(p_values))
     done = []
     for row in rows:
         p = adjusted.get(row["group"]) if row["statistic"] == name else None
@@ -245,16 +245,16 @@ def with_verdicts(rows: list[dict], name: str, p_values: dict[str, float], how: 
     return done
 
 
-def _holm(p_values: dict[str, float]) -> dict[str, float]:
-    """Holm's step-down adjustment.
+def holm(p: pd.Series) -> pd.Series:
+    """Holm's adjusted p-values, same index: the smallest times m, the next times m - 1, ..., never falling.
+
+    Holm (1979), Scandinavian Journal of Statistics 6, 65-70.
 
     Examples
     --------
-    >>> _holm({"a": 0.01, "b": 0.04, "c": 0.03})
-    {'a': 0.03, 'c': 0.06, 'b': 0.06}
+    >>> holm(pd.Series([0.03, 0.01, 0.5])).tolist()
+    [0.06, 0.03, 0.5]
     """
-    adjusted, largest = {}, 0.0
-    for rank, (key, p) in enumerate(sorted(p_values.items(), key=lambda item: item[1])):
-        largest = max(largest, min(1.0, (len(p_values) - rank) * p))
-        adjusted[key] = largest
-    return adjusted
+    ordered = p.sort_values(kind="stable")
+    stepped = (ordered * np.arange(len(p), 0, -1)).cummax().clip(upper=1.0)
+    return stepped.reindex(p.index)

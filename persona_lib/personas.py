@@ -299,7 +299,10 @@ def _provenance(chosen: pd.DataFrame) -> pd.DataFrame:
         parts.append(_rows(chosen, field, "imputed", model, score=chosen[f"{field}_probability"]))
     for field in ("big_five", *traits.BIG_FIVE):
         parts.append(_rows(chosen, field, "imputed", chosen["big_five_arm"].map(BIG_FIVE_SOURCES)))
-    of_list = {field: f"list of {name}: {n} drawn, every entry alike" for field, (name, n) in LISTS.items()}
+    of_list = {
+        field: f"list of {name}: {n} drawn, of different categories, whoever the person is"
+        for field, (name, n) in LISTS.items()
+    }
     parts += [_rows(chosen, field, "listed", of_list[field]) for field in LISTS if field in declared]
     is_listed = chosen["written_status"] == LISTED
     source = ("request " + chosen["written_hash"]).mask(is_listed, of_list["pastimes"])

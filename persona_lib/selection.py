@@ -7,6 +7,8 @@ import pandas as pd
 from scipy.stats import norm
 
 from persona_lib import beliefs, rules, streams
+from persona_lib.association import effective_size
+from persona_lib.fidelity import holm, total_variation
 from persona_lib.schema import UNKNOWN, SchemaError, statistic
 
 LEVEL = 0.95
@@ -171,21 +173,6 @@ def _unequal(of: pd.DataFrame, is_rejected: np.ndarray, *, n_random: int, seed: 
     return [statistic("rejection_p", name, value, n=len(of), method=how) for name, value in adjusted.items()]
 
 
-def holm(p: pd.Series) -> pd.Series:
-    """Holm's adjusted p-values, same index: the smallest times m, the next times m - 1, ..., never falling.
-
-    Holm (1979), Scandinavian Journal of Statistics 6, 65-70.
-
-    Examples
-    --------
-    >>> holm(pd.Series([0.03, 0.01, 0.5])).tolist()
-    [0.06, 0.03, 0.5]
-    """
-    ordered = p.sort_values(kind="stable")
-    stepped = (ordered * np.arange(len(p), 0, -1)).cummax().clip(upper=1.0)
-    return stepped.reindex(p.index)
-
-
 def _shift(of: pd.DataFrame, accepted: pd.DataFrame, *, n_random: int, seed: int) -> list[dict]:
     n, rows = len(accepted), []
     generator = streams.generator(seed, "selection.total_variation_random")
@@ -195,28 +182,25 @@ def _shift(of: pd.DataFrame, accepted: pd.DataFrame, *, n_random: int, seed: int
         codes, values = pd.factorize(of[attribute], sort=True)
         before = np.bincount(codes, minlength=len(values)) / len(codes)
         chosen = pd.Categorical(accepted[attribute], categories=values).codes
-        chance = [_distance(before, np.bincount(codes[pick], minlength=len(values)) / n) for pick in picks]
+        chance = [float(total_variation(before, np.bincount(codes[pick], minlength=len(values)) / n)) for pick in picks]
         low, high = np.percentile(chance, [2.5, 97.5])
         after = np.bincount(chosen, minlength=len(values)) / n
         weighed = np.bincount(chosen, weights=weights, minlength=len(values)) / weights.sum()
         draws = f"all draws against personas, {len(values)} categories"
         at_random = f"mean and 2.5, 97.5 percentiles of {n_random} random selections of the same size"
         share = {
-            "total_variation": (_distance(before, after), {"method": draws}),
-            "total_variation_raked": (round(_distance(before, weighed), 9), {"method": f"{draws}, raked"}),
+            "total_variation": (float(total_variation(before, after)), {"method": draws}),
+            "total_variation_raked": (round(float(total_variation(before, weighed)), 9), {"method": f"{draws}, raked"}),
             "total_variation_random": (
                 float(np.mean(chance)),
                 {"low": float(low), "high": float(high), "method": at_random},
             ),
         }
         rows += [statistic(name, attribute, value, n=n, **rest) for name, (value, rest) in share.items()]
-    effective = float(weights.sum() ** 2 / (weights**2).sum())
-    rows.append(statistic("effective_personas", "all", effective, n=n, method="Kish: (sum w)^2 / sum w^2, raked"))
+    rows.append(
+        statistic("effective_personas", "all", effective_size(weights), n=n, method="Kish: (sum w)^2 / sum w^2, raked")
+    )
     return [*rows, statistic("largest_weight", "all", float(weights.max()), n=n, method="raked weights of mean 1")]
-
-
-def _distance(p: np.ndarray, q: np.ndarray) -> float:
-    return float(0.5 * np.abs(p - q).sum())
 
 
 def weigh_back(

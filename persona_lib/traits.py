@@ -106,7 +106,7 @@ def level(scores: pd.Series, *, arm: str) -> pd.Series:
 
 
 def draw_listed(people: pd.DataFrame, entries: pd.DataFrame, name: str, *, n: int, seed: int) -> pd.DataFrame:
-    """Draw `n` entries of different categories for each person, every entry alike, whoever the person is.
+    """Draw `n` entries of different categories for each person, whoever the person is.
 
     Parameters
     ----------
