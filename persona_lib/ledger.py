@@ -1,8 +1,9 @@
 """The live ledger: every answer on disk before it counts, so none is lost and none is paid for twice.
 
 One shard of one stage writes one file of JSON Lines, `{stage}-{shard}-of-{of}.jsonl`; the first
-line is a header. Each later line is a request with its reply, under a checksum. Lines are only
-ever added. A last line without its end was cut off by a crash; it never counted and is cut.
+line is a header. Each later line is a request, what it cost (`usd`, outside the hash; null where that
+is not known, absent in the first ledgers) and its reply, under a checksum. Lines are only ever
+added. A last line without its end was cut off by a crash; it never counted and is cut.
 
 Which replies are final: ok, refused and unparsed are answers, and are never asked for again. A
 failed call (network, 429 or 5xx after all retries) is no answer: it is recorded, and sealed as
@@ -23,7 +24,7 @@ from __future__ import annotations
 import json
 import os
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -128,8 +129,15 @@ class Ledger:
         """Every request that has a reply, one in memory at a time."""
         return (Request.from_dict(self._record(place)["request"]) for place in self._places)
 
-    def append(self, answers: Iterable[tuple[Request, Reply]]) -> None:
+    def append(
+        self,
+        answers: Iterable[tuple[Request, Reply]],
+        *,
+        cost: Callable[[Request, Reply], float | None] | None = None,
+    ) -> None:
         """Write answers and return when the disk has them: from then on they count.
+
+        `cost` says what an answer costs, in USD; what is written is never priced again.
 
         Raises
         ------
@@ -139,7 +147,9 @@ class Ledger:
         """
         parts, written, at = [], [], os.fstat(self._file).st_size
         for request, reply in answers:
-            parts.append(_line({"hash": request.hash, "request": request.to_dict(), "reply": reply.to_dict()}))
+            paid = {} if cost is None else {"usd": cost(request, reply)}
+            record = {"hash": request.hash, "request": request.to_dict(), **paid, "reply": reply.to_dict()}
+            parts.append(_line(record))
             written.append((request.hash, at))
             at += len(parts[-1])
         self._write(b"".join(parts))

@@ -196,13 +196,19 @@ class Asker:
             new = [answer for answer in batch if answer is not None]
             if new and not is_refused:
                 try:
-                    await asyncio.to_thread(self._ledger.append, new)
+                    await asyncio.to_thread(self._ledger.append, new, cost=self._cost)
                     self._count(new)
                 except Exception as error:
                     _stop(stop, error)
                     is_refused = True  # go on taking, so that no call under way waits for ever
             if len(new) < len(batch):
                 return
+
+    def _cost(self, request: Request, reply: Reply) -> float | None:
+        endpoint = self._endpoints[request.endpoint]
+        if self._meter is not None:
+            return self._meter.cost(reply, endpoint)
+        return 0.0 if endpoint.base_url == SIMULATOR else None
 
     def _count(self, new: Sequence[tuple[Request, Reply]]) -> None:
         for request, reply in new:

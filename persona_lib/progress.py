@@ -17,6 +17,9 @@ class Meter(Protocol):
 
     n_under_way: int
 
+    def cost(self, reply: Reply, endpoint: Endpoint) -> float | None:
+        """What one answer costs; it is asked for before the answer is durable."""
+
     def charge(self, reply: Reply, endpoint: Endpoint) -> None:
         """Count one answer that has become durable."""
 

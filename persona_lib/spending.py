@@ -3,6 +3,10 @@
 Prices are in USD per million tokens. A price that is not known is None, never 0: a sum in which it
 takes part is None too. The simulator costs nothing.
 
+What an answer cost is written into its line of the ledger, at the price of the day and of the way it
+was asked; a later change of the configuration does not change it. A line that does not say is taken
+at today's price, if the model is still its endpoint's.
+
 All shards of a run share its cap. Each keeps an entry in `spending.json` beside the ledgers: what it
 has used, and how much of the cap it was granted. It asks for more, under a lock, before it would
 need it, and gives back at the end what it did not spend; so the sum of the grants, and with it the
@@ -16,7 +20,7 @@ import fcntl
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +30,7 @@ import pandas as pd
 from persona_lib import flights, locks
 from persona_lib import ledger as ledgers
 from persona_lib.request import SIMULATOR, Endpoint, Reply, Request
+from persona_lib.usage import model_of
 
 BOOK = "spending.json"
 _COLUMNS = ["price", "input_usd", "output_usd", "batch_discount", "as_of", "source"]
@@ -123,7 +128,7 @@ class Meter:
     Raises
     ------
     SpendError
-        There is a cap, and the price of an endpoint that is asked, or was, is not known.
+        There is a cap, and the price of an endpoint that is asked is not known, or what one has cost is not.
     """
 
     def __init__(
@@ -143,9 +148,10 @@ class Meter:
         self._held = 0.0
         self._dearest = {alias: self._first_guess(alias) for alias in asked}
         self._guessed = set(asked)
-        self._used = usage(self._path)
-        self._must_know({*asked, *self._used})
-        self._at_start = self._cost(self._used) or 0.0
+        self._must_know(alias for alias in asked if self._prices[alias] is None)
+        self._used = usage(self._path, self._cost_today)
+        self._must_know(_unknown(self._used))
+        self._at_start = _cost(self._used) or 0.0
         self._granted = self._at_start + flights.held_usd(self._path)
         self._others: dict[str, dict] = {}
 
@@ -154,17 +160,21 @@ class Meter:
             for path in sorted(self._path.parent.glob("*.jsonl")):
                 entry = book.get(path.stem)
                 is_current = entry is not None and entry["bytes"] == path.stat().st_size
+                is_current &= entry is not None and all(
+                    None not in (row[3:] or [None]) for row in entry["usage"].values()
+                )
                 is_current &= not path.with_suffix(flights.SUFFIX).exists()  # a batch of it may have ended since
                 if path != self._path and not is_current and not locks.is_held(path.with_suffix(".lock")):
-                    used = usage(path)
-                    granted = (self._cost(used) or 0.0) + flights.held_usd(path)
+                    used = usage(path, self._cost_today)
+                    granted = (_cost(used) or 0.0) + flights.held_usd(path)
                     book[path.stem] = _entry(used, granted, path.stat().st_size)
             self._write(book, is_open=True)
-        self._must_know({alias for entry in self._others.values() for alias in entry["usage"]})
+        self._must_know(alias for entry in self._others.values() for alias in _unknown(entry["usage"]))
         return self
 
     def __exit__(self, *_) -> None:
-        self._granted = (self._cost(self._used) or 0.0) + self._held
+        if (spent := _cost(self._used)) is not None:
+            self._granted = spent + self._held
         with self._book() as book:
             self._write(book, is_open=False)
 
@@ -172,15 +182,22 @@ class Meter:
         """Count one answer that has become durable."""
         if self._under_way[endpoint.alias]:  # an answer of a batch was never admitted
             self._under_way[endpoint.alias] -= 1
-        price = self._prices[endpoint.alias]
-        counted = _add(self._used, endpoint.alias, reply.tokens_in, reply.tokens_out)
-        if not counted and reply.status in ("ok", "unparsed") and price != Price(0.0, 0.0):
+        cost, price = self.cost(reply, endpoint), self._prices[endpoint.alias]
+        _add(self._used, endpoint.alias, reply.tokens_in, reply.tokens_out, cost)
+        if cost is None and price is not None:
             self._uncounted = endpoint.alias
-        if counted and price is not None:
-            cost = price.of(reply.tokens_in, reply.tokens_out)
+        if cost is not None and None not in (reply.tokens_in, reply.tokens_out):
             before = 0.0 if endpoint.alias in self._guessed else self._dearest[endpoint.alias]
             self._dearest[endpoint.alias] = max(before, cost)
             self._guessed.discard(endpoint.alias)
+
+    def cost(self, reply: Reply, endpoint: Endpoint) -> float | None:
+        """What one answer costs in USD; None where its price or its tokens are not known."""
+        price = self._prices[endpoint.alias]
+        is_uncounted = None in (reply.tokens_in, reply.tokens_out) and reply.status in ("ok", "unparsed")
+        if price is None or (is_uncounted and price != Price(0.0, 0.0)):
+            return None
+        return price.of(reply.tokens_in or 0, reply.tokens_out or 0)
 
     @property
     def n_under_way(self) -> int:
@@ -221,12 +238,12 @@ class Meter:
 
     def spent(self) -> float | None:
         """What the answers of this run, all shards and stages together, have cost as far as the book is up to date."""
-        costs = [self._cost(self._used), *(self._cost(entry["usage"]) for entry in self._others.values())]
+        costs = [_cost(self._used), *(_cost(entry["usage"]) for entry in self._others.values())]
         return None if None in costs else math.fsum(costs)
 
     def remaining(self) -> float | None:
         """What this shard is still expected to cost; None where that is not known."""
-        own = self._cost(self._used)
+        own = _cost(self._used)
         return None if self._expected is None or own is None else max(0.0, self._expected - (own - self._at_start))
 
     def _refusal(self, under_way: float) -> str | None:
@@ -234,7 +251,7 @@ class Meter:
             return None
         if self._uncounted:
             return f"endpoint {self._uncounted} does not count tokens, so spend.cap_usd cannot be kept; set it to null"
-        needed = (self._cost(self._used) or 0.0) + under_way
+        needed = (_cost(self._used) or 0.0) + under_way
         if needed > self._granted:
             with self._book() as book:
                 free = self._cap - math.fsum(entry["granted_usd"] for entry in self._others.values())
@@ -249,11 +266,12 @@ class Meter:
         return None
 
     def _must_know(self, aliases: Iterable[str]) -> None:
-        unknown = sorted(alias for alias in aliases if self._prices.get(alias) is None)
+        unknown = sorted(aliases)
         if self._cap is not None and unknown:
             raise SpendError(
                 f"spend.cap_usd is {self._cap:g}, but the price of endpoint {unknown[0]} is not known: name a row of "
-                f"the price table in endpoints.{unknown[0]}.price, or set spend.cap_usd: null"
+                f"the price table in endpoints.{unknown[0]}.price, with the model that was asked, or set "
+                "spend.cap_usd: null"
             )
 
     def _first_guess(self, alias: str) -> float:
@@ -261,15 +279,14 @@ class Meter:
         most = asked.get("max_completion_tokens") or asked.get("max_tokens") or _TOKENS_OUT
         return 0.0 if price is None else price.of(_TOKENS_IN, most)
 
-    def _cost(self, used: Mapping[str, list[int]]) -> float | None:
-        """The cost of tokens by endpoint; None if one of them has no known price, or is no longer configured."""
-        total = 0.0
-        for alias, (_, tokens_in, tokens_out) in used.items():
-            price = self._prices.get(alias)
-            if price is None:
-                return None
-            total += price.of(tokens_in, tokens_out)
-        return total
+    def _cost_today(self, record: Mapping) -> float | None:
+        """What an answer of the ledger would cost today; None where that is not known, or says nothing of it."""
+        request, reply = record["request"], record["reply"]
+        endpoint = self._endpoints.get(request["endpoint"])
+        price = self._prices.get(request["endpoint"])
+        if price is None or model_of(request["model"], endpoint) != model_of(endpoint.model, endpoint):
+            return None
+        return price.of(reply["tokens_in"] or 0, reply["tokens_out"] or 0)
 
     @contextmanager
     def _book(self) -> Iterator[dict]:
@@ -293,23 +310,34 @@ class Meter:
         half.replace(path)
 
 
-def usage(path: str | Path) -> dict[str, list[int]]:
-    """Calls, tokens in and tokens out of a live ledger, by endpoint alias; no file, no usage."""
-    used: dict[str, list[int]] = {}
+def usage(path: str | Path, today: Callable[[Mapping], float | None] = lambda record: None) -> dict[str, list]:
+    """Calls, tokens in, tokens out and USD of a live ledger, by endpoint alias; no file, no usage.
+
+    USD are None where one of the answers does not say what it cost and `today` does not know it either.
+    """
+    used: dict[str, list] = {}
     if Path(path).exists():
         for _, record in ledgers.lines(path):
-            reply = record["reply"]
-            _add(used, record["request"]["endpoint"], reply["tokens_in"], reply["tokens_out"])
+            reply, usd = record["reply"], record.get("usd")
+            usd = today(record) if usd is None else usd
+            _add(used, record["request"]["endpoint"], reply["tokens_in"], reply["tokens_out"], usd)
     return used
 
 
-def _add(used: dict[str, list[int]], alias: str, tokens_in: int | None, tokens_out: int | None) -> bool:
-    """Count one reply; whether it told its tokens."""
-    row = used.setdefault(alias, [0, 0, 0])
+def _add(used: dict[str, list], alias: str, tokens_in: int | None, tokens_out: int | None, usd: float | None) -> None:
+    row = used.setdefault(alias, [0, 0, 0, 0.0])
     for i, n in enumerate((1, tokens_in or 0, tokens_out or 0)):
         row[i] += n
-    return tokens_in is not None and tokens_out is not None
+    row[3] = None if None in (row[3], usd) else row[3] + usd
 
 
-def _entry(used: Mapping[str, list[int]], granted: float | None, size: int) -> dict:
+def _unknown(used: Mapping[str, list]) -> list[str]:
+    return [alias for alias, row in used.items() if row[3] is None]
+
+
+def _cost(used: Mapping[str, list]) -> float | None:
+    return None if _unknown(used) else math.fsum(row[3] for row in used.values())
+
+
+def _entry(used: Mapping[str, list], granted: float | None, size: int) -> dict:
     return {"usage": {alias: list(row) for alias, row in used.items()}, "granted_usd": granted or 0.0, "bytes": size}

@@ -335,10 +335,26 @@ class TestFirstVersion:
             lost = [r for r in asked if r not in ledger]
             assert [r.messages[1]["content"] for r in lost] == ["Q: Down?"]
             ledger.append([(lost[0], reply("", status="failed", detail="500: down; tries: 3", model="", tokens_in=None,
-                                           tokens_out=None))])  # fmt: skip
+                                           tokens_out=None))], cost=lambda *_: 0.0)  # fmt: skip
             seal(ledger, tmp_path / "again.parquet", asked)
         assert list(sealed.rows(tmp_path / "again.parquet")) == rows
         assert ledgers.check([tmp_path / "ledger" / "pool-0-of-1.jsonl"])["failed"] == 2
+
+    def test_what_an_answer_cost_stands_beside_it_and_in_nothing_else(self, tmp_path, opened):
+        """Oracle: the file itself, read as JSON; and the same answer without a price, sealed."""
+        bait = '"usd":9,"reply":{"status":"failed"'
+        made = []
+        for usd in (None, 0.25):
+            with opened(stage=f"pool{len(made)}") as ledger:
+                ledger.append([(request(bait), reply(bait))], **({} if usd is None else {"cost": lambda *_: 0.25}))
+            with opened(stage=f"pool{len(made)}") as ledger:
+                assert ledger.find(request(bait)) == reply(bait)
+                seal(ledger, tmp_path / f"{len(made)}.parquet", [request(bait)])
+            line = json.loads(ledger.path.read_bytes().splitlines()[1])
+            assert line.get("usd") == usd and ("usd" in line) == (usd is not None)
+            assert ledgers.check([ledger.path])["ok"] == 1, "the hash is that of the request alone"
+            made.append((line["hash"], (tmp_path / f"{len(made)}.parquet").read_bytes()))
+        assert made[0] == made[1]
 
 
 class TestSealed:

@@ -378,7 +378,7 @@ class TestStops:
             run([f"{k}" for k in range(12)], base_url="http://127.0.0.1:9/v1", retries=0, concurrency=1)
 
     def test_a_full_disk(self, run, server, monkeypatch):
-        def full(self, answers):
+        def full(self, answers, *, cost):
             raise LedgerError("toy-0-of-1.jsonl: No space left on device")
 
         monkeypatch.setattr(Ledger, "append", full)
@@ -575,6 +575,9 @@ class Purse:
     def __init__(self, cap):
         self.cap, self.charged = cap, []
 
+    def cost(self, reply, endpoint):
+        return 0.01
+
     def charge(self, reply, endpoint):
         self.charged.append((reply.text, reply.tokens_in, endpoint.alias))
 
@@ -594,6 +597,13 @@ class TestMeter:
         run(["a", "b", "a"], meter=purse)
         run(["a", "b", "c"], meter=purse)
         assert sorted(purse.charged) == [(text, 7, "large") for text in "abc"]
+
+    def test_what_an_answer_cost_is_written_beside_it(self, run, tmp_path):
+        """Oracle: a cent an answer, as this meter says; nobody knows where there is none."""
+        run(["a"], meter=Purse(100))
+        run(["b"])
+        lines = (tmp_path / "ledger" / "toy-0-of-1.jsonl").read_text("utf-8").splitlines()[1:]
+        assert [json.loads(line)["usd"] for line in lines] == [0.01, None]
 
     def test_a_cap_stops_the_run_and_the_same_command_goes_on(self, run, server):
         texts = [f"{k}" for k in range(20)]
@@ -618,6 +628,8 @@ class TestInProcessTransport:
             Asker(one, {"answerer": "large"}, FORMS, ledger, transport=httpx2.MockTransport(answer)) as ask,
         ):
             assert ask(rows)["text"].tolist() == ["X"]
+        line = json.loads(ledger.path.read_text("utf-8").splitlines()[1])
+        assert line["usd"] == 0, "simulated, so free for good"
 
 
 class TestReplayMode:

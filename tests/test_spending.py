@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -27,9 +28,10 @@ def meter(folder, *, cap=None, stem="toy-0-of-1", endpoint=MINE, **more):
     )
 
 
-def recorded(folder, n, *, shard=0, of=1, reply=REPLY, alias="mine"):
+def recorded(folder, n, *, shard=0, of=1, reply=REPLY, alias="mine", model="m", **more):
+    asked = (Request(alias, model, ({"role": "user", "content": "?"},), {}, i) for i in range(n))
     with Ledger(folder, "toy", shard=shard, of=of) as ledger:
-        ledger.append((Request(alias, "m", ({"role": "user", "content": "?"},), {}, i), reply) for i in range(n))
+        ledger.append(((request, reply) for request in asked), **more)
 
 
 class TestPrices:
@@ -96,6 +98,61 @@ class TestMeter:
         recorded(tmp_path, 1, shard=1, of=2, alias="former")
         with pytest.raises(SpendError, match="price of endpoint former is not known"), meter(tmp_path, cap=5):
             pass
+
+    @pytest.mark.parametrize("place", [{"stem": "toy-0-of-1"}, {"stem": "toy-1-of-2"}])
+    def test_what_is_spent_stays_spent_whatever_is_configured_later(self, tmp_path, place):
+        """By hand: 1,000 answers at USD 0.0035 are 3.50; by batch each would cost half, with mini 6 % of it."""
+        before = meter(tmp_path / "before")
+        recorded(tmp_path, 1_000, cost=lambda _, reply: before.cost(reply, MINE))
+        for later in (replace(MINE, transport="batch"), replace(MINE, model="n", price="gpt-4o-mini")):
+            with meter(tmp_path, cap=4, endpoint=later, **place) as one:
+                assert one.spent() == pytest.approx(3.5)
+                assert one.hold(1.9) is not None and one.hold(0.4) is None
+            (tmp_path / BOOK).unlink()
+
+    def test_what_was_simulated_costs_nothing_when_the_alias_is_a_real_model(self, tmp_path):
+        simulated = replace(MINE, base_url="simulator", price=None)
+        before = meter(tmp_path / "before", endpoint=simulated)
+        recorded(tmp_path, 1_000, model="m@1", cost=lambda _, reply: before.cost(reply, simulated))
+        with meter(tmp_path, cap=20, endpoint=replace(MINE, model="gpt-4", price="gpt-4")) as one:
+            assert one.spent() == 0 and one.hold(19) is None
+
+    def test_an_answer_that_says_no_price_is_taken_at_todays_if_the_model_is_still_that(self, tmp_path):
+        recorded(tmp_path, 10, shard=0, of=2)
+        recorded(tmp_path, 4, shard=1, of=2, cost=lambda *_: None)
+        with meter(tmp_path, stem="toy-0-of-2", cap=1) as one:
+            assert one.spent() == pytest.approx(14 * ONE_USD)
+        later = replace(MINE, model="n")
+        assert meter(tmp_path, stem="toy-0-of-2", endpoint=later).spent() is None
+        with pytest.raises(SpendError, match="price of endpoint mine is not known: .* with the model that was asked"):
+            meter(tmp_path, stem="toy-0-of-2", cap=1, endpoint=later)
+
+    @pytest.mark.parametrize(
+        ("reply", "usd"),
+        [(REPLY, ONE_USD), (Reply("ok", "yes"), None), (Reply("failed"), 0), (Reply("refused", tokens_in=400), 0.001)],
+    )
+    def test_cost_of_one_answer(self, tmp_path, reply, usd):
+        """By hand, USD 2.50 and 10 a million tokens; an answer whose tokens nobody counted is unknown, not free."""
+        found = meter(tmp_path).cost(reply, MINE)
+        assert found is None if usd is None else found == pytest.approx(usd)
+        blind, simulated = Endpoint("mine", "m"), replace(MINE, base_url="simulator")
+        assert meter(tmp_path, endpoint=blind).cost(reply, blind) is None
+        assert meter(tmp_path, endpoint=simulated).cost(reply, simulated) == 0
+
+    def test_a_price_that_has_become_known_is_known(self, tmp_path):
+        recorded(tmp_path, 10, shard=1, of=2, cost=lambda *_: None)
+        with meter(tmp_path, stem="toy-1-of-2", endpoint=Endpoint("mine", "m")) as one:
+            assert one.spent() is None
+        with meter(tmp_path, stem="toy-0-of-2", cap=1.0) as one:
+            assert one.spent() == pytest.approx(10 * ONE_USD)
+
+    def test_a_book_of_before_prices_were_kept_is_counted_anew(self, tmp_path):
+        recorded(tmp_path, 10, shard=1, of=2, cost=lambda *_: 0.01)
+        size = (tmp_path / "toy-1-of-2.jsonl").stat().st_size
+        old = {"usage": {"mine": [10, 10_000, 1_000]}, "granted_usd": 0.035, "bytes": size}
+        (tmp_path / BOOK).write_text(json.dumps({"shards": {"toy-1-of-2": old}}))
+        with meter(tmp_path, stem="toy-0-of-2", cap=1.0) as one:
+            assert one.spent() == pytest.approx(0.1)
 
     def test_answers_that_do_not_count_their_tokens_stop_a_capped_run(self, tmp_path):
         with meter(tmp_path, cap=5) as one:
