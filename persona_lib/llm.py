@@ -231,8 +231,7 @@ class _Desk:
             requests_per_minute=endpoint.requests_per_minute,
             tokens_per_minute=endpoint.tokens_per_minute,
         )
-        limit = endpoint.parameters.get("max_completion_tokens") or endpoint.parameters.get("max_tokens")
-        self._tokens_out = float(limit or _TOKENS_OUT)
+        self._tokens_out = float(endpoint.max_tokens or _TOKENS_OUT)
         self._last_failure = ""
         self._again: list[tuple[float, int, Request, int]] = []  # when due, order, request, number of the try
         self._order, self._chance = itertools.count(), random.Random()

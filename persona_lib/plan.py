@@ -159,8 +159,7 @@ def _tokens(template: Template, stage: str, endpoint: Endpoint, lengths: pd.Seri
 
 def reply_limit(endpoint: Endpoint) -> float:
     """The most tokens that an endpoint is allowed to reply with; infinite where nothing is said."""
-    asked = endpoint.parameters
-    return asked.get("max_completion_tokens") or asked.get("max_tokens") or math.inf
+    return endpoint.max_tokens or math.inf
 
 
 def totals(plan: pd.DataFrame, by: list[str] | None = None) -> pd.DataFrame:

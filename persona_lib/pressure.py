@@ -39,7 +39,6 @@ class Pressure:
     """
 
     def __init__(self, ceiling: int, *, now: Callable[[], float] = time.monotonic) -> None:
-        self.n_turned_away = 0
         self._ceiling, self._now = ceiling, now
         self._limit, self._open_at = float(ceiling), now()
         self._n_lost_in_row = 0
@@ -69,7 +68,6 @@ class Pressure:
 
     def turned_away(self, call: str, *, load: bool, asked_s: float | None = None) -> None:
         """A try of a call has failed; `load` if that may be because of too many calls; the wait asked for, if any."""
-        self.n_turned_away += 1
         self._limit = max(self._limit - (_CUT if load else _NICK), 1.0)
         if not self._silent_calls:
             self._silent_since = self._now()

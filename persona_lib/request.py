@@ -52,6 +52,11 @@ class Endpoint:
     tokens_per_minute: float | None = None
     price: str | None = None
 
+    @property
+    def max_tokens(self) -> int | None:
+        """The most tokens that it is allowed to reply with; None where nothing is said."""
+        return self.parameters.get("max_completion_tokens") or self.parameters.get("max_tokens")
+
     def recorded(self) -> dict:
         """What a sealed ledger says of an endpoint: what can change an answer, and nothing of keys and speed."""
         found = {"base_url": self.base_url, "model": self.model, "parameters": dict(self.parameters)}
@@ -301,7 +306,7 @@ def read(request: Request, body: str) -> Reply:
             "tokens_out": counted[1] if isinstance(counted[1], int) else None,
         }
         text, refusal = re.sub("[\ud800-\udfff]", "\ufffd", text), re.sub("[\ud800-\udfff]", "\ufffd", refusal)
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise ReplyError(f"no chat completion came back, but {body[:80]!r}") from error
     if refusal or finish == "content_filter":
         return Reply("refused", detail=refusal or "content filter", **facts)

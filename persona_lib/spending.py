@@ -219,8 +219,7 @@ class Meter:
         """
         price = self._prices[endpoint.alias]
         n_characters = sum(len(message["content"]) for message in request.messages)
-        most = endpoint.parameters.get("max_completion_tokens") or endpoint.parameters.get("max_tokens") or _TOKENS_OUT
-        return 0.0 if price is None else price.of(n_characters / 2, most)
+        return 0.0 if price is None else price.of(n_characters / 2, endpoint.max_tokens or _TOKENS_OUT)
 
     def hold(self, usd: float, *, already_sent: bool = False) -> str | None:
         """Set money aside for calls sent together, as a batch; why it cannot be, None if it is.
@@ -275,9 +274,8 @@ class Meter:
             )
 
     def _first_guess(self, alias: str) -> float:
-        price, asked = self._prices[alias], self._endpoints[alias].parameters
-        most = asked.get("max_completion_tokens") or asked.get("max_tokens") or _TOKENS_OUT
-        return 0.0 if price is None else price.of(_TOKENS_IN, most)
+        price, most = self._prices[alias], self._endpoints[alias].max_tokens
+        return 0.0 if price is None else price.of(_TOKENS_IN, most or _TOKENS_OUT)
 
     def _cost_today(self, record: Mapping) -> float | None:
         """What an answer of the ledger would cost today; None where that is not known, or says nothing of it."""

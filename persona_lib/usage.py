@@ -37,6 +37,7 @@ def measured(
             reply, request = record["reply"], record["request"]
             template = named.get(request["messages"][0]["content"])
             is_asked_anew = template is None or not _is_as_configured(request, endpoints.get(request["endpoint"]))
+            is_asked_anew |= request.get("repairs") is not None  # it belongs to the answer that it repairs
             if is_asked_anew or reply["status"] == "failed" or record["hash"] in seen:
                 continue
             seen.add(record["hash"])

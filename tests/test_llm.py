@@ -254,6 +254,10 @@ class TestStatuses:
         with pytest.raises(ReplyError, match="no chat completion came back"):
             read(Request("large", "m", (), {}), body)
 
+    def test_a_body_nested_deeper_than_python_reads(self):
+        with pytest.raises(ReplyError, match="no chat completion came back"):
+            read(Request("large", "m", (), {}), "[" * 200_000)
+
 
 class TestTriesAgain:
     @pytest.mark.parametrize(

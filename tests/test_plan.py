@@ -198,6 +198,17 @@ class TestUsage:
         same = Request("mine", "m", (), {}).hash == Request(now.alias, now.model, (), now.parameters).hash
         assert same == (n == 7)
 
+    def test_a_repair_is_part_of_the_answer_that_it_repairs(self, tmp_path):
+        """By hand: one step asked once, and once more because its reply was no JSON, is one answer of the plan."""
+        mine = {"mine": Endpoint("mine", "m", json_schema=False)}
+        rows = pd.DataFrame(
+            [{"endpoint": "mine", "template": "judge", "slots": dict.fromkeys(FORMS["judge"].slots, "x")}]
+        )
+        asked, reply = words.build(rows, endpoints=mine, templates=FORMS)[0], Reply("unparsed", detail="no JSON: A.")
+        with Ledger(tmp_path, "pool", shard=0, of=1) as ledger:
+            ledger.append([(asked, reply), (words.repair(asked, reply), Reply("ok", text='{"choice": "A"}'))])
+        assert usage.measured(tmp_path.glob("*.jsonl"), FORMS, mine)["n"].tolist() == [1]
+
     def test_a_simulated_model_is_known_whatever_its_world(self, tmp_path):
         answered(tmp_path, 7, model="m@2")
         for address, n in (("simulator", 7), ("http://x/v1", 0)):
