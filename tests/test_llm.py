@@ -409,14 +409,14 @@ class TestStops:
     def test_one_interrupt_while_the_last_answers_are_written_loses_none(self, run, server, tmp_path, monkeypatch):
         """The oracle is the server's own count; all calls have ended by then, and only the first answer is written."""
 
-        def append(self, answers):
+        def append(self, answers, **more):
             answers = list(answers)
             if not done:
                 done.append(True)
                 time.sleep(0.5)
                 os.kill(os.getpid(), signal.SIGINT)
                 time.sleep(0.2)
-            real(self, answers)
+            real(self, answers, **more)
 
         done, real = [], Ledger.append
         monkeypatch.setattr(Ledger, "append", append)
