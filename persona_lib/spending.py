@@ -159,11 +159,12 @@ class Meter:
         with self._book() as book:
             for path in sorted(self._path.parent.glob("*.jsonl")):
                 entry = book.get(path.stem)
-                is_current = entry is not None and entry["bytes"] == path.stat().st_size
-                is_current &= entry is not None and all(
-                    None not in (row[3:] or [None]) for row in entry["usage"].values()
+                is_current = (
+                    entry is not None
+                    and entry["bytes"] == path.stat().st_size
+                    and all(None not in (row[3:] or [None]) for row in entry["usage"].values())
+                    and not path.with_suffix(flights.SUFFIX).exists()  # a batch of it may have ended since
                 )
-                is_current &= not path.with_suffix(flights.SUFFIX).exists()  # a batch of it may have ended since
                 if path != self._path and not is_current and not locks.is_held(path.with_suffix(".lock")):
                     used = usage(path, self._cost_today)
                     granted = (_cost(used) or 0.0) + flights.held_usd(path)

@@ -10,6 +10,7 @@ import pytest
 from scipy import stats
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import mutual_info_score
+from small_personas import reference
 
 from persona_lib import beliefs, codebook
 from persona_lib.schema import NOT_IN_UNIVERSE, UNKNOWN, SchemaError
@@ -26,10 +27,6 @@ ONE = {
 
 def people(n=1, **changes):
     return pd.DataFrame({key: [value] * n for key, value in (ONE | changes).items()})
-
-
-def reference(name):
-    return pd.read_csv(REFERENCE / f"{name}.csv", dtype=str, keep_default_na=False)
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+from small_personas import reference
 
 from persona_lib import rules, traits
 from persona_lib.schema import SchemaError
@@ -19,10 +20,6 @@ LISTS = {"quirks": 300, "mannerisms": 300, "lifestyle": 300, "personal_time": 30
 
 def people(n=1, *, age_years=43, sex="Female"):
     return pd.DataFrame({"age_years": [age_years] * n, "sex": [sex] * n})
-
-
-def reference(name):
-    return pd.read_csv(REFERENCE / f"{name}.csv", dtype=str, keep_default_na=False)
 
 
 @pytest.fixture(scope="module")
