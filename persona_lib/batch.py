@@ -18,6 +18,7 @@ import secrets
 import tempfile
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import IO, Any, TypeVar
 
@@ -49,7 +50,7 @@ class Batches:
     ----------
     line : the line to the endpoint, which has its client and knows its errors
     ledger : the open ledger of the shard; beside it stands the record of what is in flight
-    answers : takes each request with its reply, to be made durable in the ledger
+    answers : takes each request with its reply and the endpoint as it was asked, to be made durable in the ledger
     stop : done as soon as the run must stop
     meter : keeps the cap, if there is one
     """
@@ -63,7 +64,8 @@ class Batches:
         stop: asyncio.Future,
         meter: Meter | None = None,
     ) -> None:
-        self._line, self._endpoint, self._ledger, self._flights = line, line.endpoint, ledger, Flights(ledger.path)
+        self._line, self._ledger, self._flights = line, ledger, Flights(ledger.path)
+        self._endpoint = replace(line.endpoint, transport="batch")  # whatever it is now: batches cost what they cost
         self._answers, self._stop, self._meter = answers, stop, meter
         self._waiting: dict[str, Request] = {}
         self._asked: frozenset[str] = frozenset()
@@ -270,7 +272,7 @@ class Batches:
             if isinstance(said, NoAnswer):
                 reasons[digest] = said
                 continue
-            await self._answers.put((request, said))
+            await self._answers.put((request, said, self._endpoint))
             part[digest] = request
             if len(part) >= _SLICE:
                 await self._until_kept(part)
@@ -292,7 +294,7 @@ class Batches:
             if self._tries[digest] > self._endpoint.retries:
                 none = reasons.get(digest, NoAnswer(f"no answer in a batch that is {status}"))
                 reply = Reply("failed", detail=f"{none.reason}; tries: {self._tries[digest]}")
-                await self._answers.put((self._waiting.pop(digest), reply))
+                await self._answers.put((self._waiting.pop(digest), reply, self._endpoint))
 
     def _why_not_taken(self, batch: Any, flight: Flight) -> str:
         """Why a batch was not taken; '' where its endpoint's queue was full, which calls for smaller ones."""

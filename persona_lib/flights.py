@@ -130,11 +130,12 @@ def held_usd(ledger: str | Path) -> float:
     keys = {event["key"] for event in events(own) if event["event"] == "planned"}
     if not (flying := [known[key] for key in keys if known[key].left and known[key].usd]):
         return 0.0
+    wanted = frozenset().union(*(flight.left for flight in flying))
     answered = {
         record["hash"]
         for path in ledger.parent.glob(f"{stage}-*-of-*.jsonl")
         for _, record in ledgers.lines(path)
-        if record["reply"]["status"] != "failed"
+        if record["reply"]["status"] != "failed" and record["hash"] in wanted
     }
     return sum(flight.usd for flight in flying if not flight.left <= answered)
 

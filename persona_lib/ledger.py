@@ -24,7 +24,7 @@ from __future__ import annotations
 import json
 import os
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -43,8 +43,8 @@ _HASH, _STATUS, _READ = slice(26, 90), b'"reply":{"status":"', 8192
 class Ledger:
     """The live ledger of one shard: `find` what is answered, `append` what came back, `seal` at the end.
 
-    Use it as a context manager. While it is open no other process can write to it. In memory it keeps
-    where each answer is, not the answers.
+    Use it as a context manager. While it is open no other process can write to it. Its memory does not
+    grow: where each answer is stands in an index on disk (`places`).
 
     Parameters
     ----------
@@ -102,6 +102,7 @@ class Ledger:
         if self._lock >= 0:
             locks.release(self._lock)
             self._lock = -1
+        self._places.close()
 
     def __contains__(self, request: Request) -> bool:
         return self._places.find(request.hash) is not None
@@ -131,13 +132,13 @@ class Ledger:
 
     def append(
         self,
-        answers: Iterable[tuple[Request, Reply]],
+        answers: Sequence[tuple[Request, Reply]],
         *,
-        cost: Callable[[Request, Reply], float | None] | None = None,
+        usd: Sequence[float | None] | None = None,
     ) -> None:
         """Write answers and return when the disk has them: from then on they count.
 
-        `cost` says what an answer costs, in USD; what is written is never priced again.
+        `usd` is what each of them costs; what is written is never priced again.
 
         Raises
         ------
@@ -146,8 +147,8 @@ class Ledger:
             The ledger is closed for writing.
         """
         parts, written, at = [], [], os.fstat(self._file).st_size
-        for request, reply in answers:
-            paid = {} if cost is None else {"usd": cost(request, reply)}
+        costs = [{}] * len(answers) if usd is None else [{"usd": one} for one in usd]
+        for (request, reply), paid in zip(answers, costs, strict=True):
             record = {"hash": request.hash, "request": request.to_dict(), **paid, "reply": reply.to_dict()}
             parts.append(_line(record))
             written.append((request.hash, at))

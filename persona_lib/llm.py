@@ -14,31 +14,25 @@ run. What was answered is kept; the same command goes on.
 from __future__ import annotations
 
 import asyncio
-import heapq
-import itertools
 import logging
-import random
-import time
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from types import TracebackType
 
 import pandas as pd
 
-from persona_lib import pressure, sealed
 from persona_lib import request as words
+from persona_lib import sealed
 from persona_lib.batch import Batches
+from persona_lib.desk import Desk, halt
 from persona_lib.ledger import Ledger, ReplayMiss
-from persona_lib.line import SIMULATOR, Again, AskError, Line
+from persona_lib.line import SIMULATOR, AskError, Line
 from persona_lib.progress import Meter, Progress
-from persona_lib.quota import Quota
 from persona_lib.request import Endpoint, Reply, Request
 from persona_lib.templates import Template
 
 __all__ = ["MODES", "SIMULATOR", "AskError", "Asker"]
 MODES = ("simulate", "live", "replay")
-_TOKENS_OUT = 256  # of a reply, before one has come
 _log = logging.getLogger(__name__)
 
 
@@ -88,11 +82,11 @@ class Asker:
         self.by_batch = any(endpoint.transport == "batch" for endpoint in endpoints.values())
         self._endpoints, self._templates, self._used = endpoints, templates, set()
         self._ledger, self._mode, self._meter = ledger, mode, meter
-        self._desks: dict[str, _Desk] = {}
+        self._desks: dict[str, Desk] = {}
         for alias, endpoint in words.used(endpoints, self.roles).items():
             if mode != "replay":
                 line = Line(endpoint, simulator=simulator, transport=transport)
-                self._desks[alias] = _Desk(line, meter, quota_path=ledger.path.with_name(f"{alias}.rate"))
+                self._desks[alias] = Desk(line, meter, quota_path=ledger.path.with_name(f"{alias}.rate"))
         self._progress = Progress(ledger.path.stem, n_expected=n_expected, meter=meter, quiet=quiet)
         self._runner = asyncio.Runner()
 
@@ -164,7 +158,7 @@ class Asker:
         try:
             await asyncio.wait(desks)
         except asyncio.CancelledError:
-            _stop(stop, AskError("interrupted"))
+            halt(stop, AskError("interrupted"))
             self._progress.say("interrupted: waiting for the calls under way; Ctrl-C again drops them")
             await asyncio.wait(desks)
             raise
@@ -181,7 +175,7 @@ class Asker:
             by_batch = list(waiting) if desk.line.endpoint.transport == "batch" else batches.in_flight(waiting)
             await batches.ask(by_batch)
         except Exception as error:
-            _stop(stop, error)
+            halt(stop, error)
             return
         done = {request.hash for request in by_batch}
         await desk.work(deque(request for request in waiting if request.hash not in done), answers, stop)
@@ -195,154 +189,29 @@ class Asker:
                 batch.append(answers.get_nowait())
             new = [answer for answer in batch if answer is not None]
             if new and not is_refused:
+                pairs = [(request, reply) for request, reply, _ in new]
                 try:
-                    await asyncio.to_thread(self._ledger.append, new, cost=self._cost)
+                    usd = [self._cost(reply, endpoint) for _, reply, endpoint in new]
+                    await asyncio.to_thread(self._ledger.append, pairs, usd=usd)
                     self._count(new)
                 except Exception as error:
-                    _stop(stop, error)
+                    halt(stop, error)
                     is_refused = True  # go on taking, so that no call under way waits for ever
             if len(new) < len(batch):
                 return
 
-    def _cost(self, request: Request, reply: Reply) -> float | None:
-        endpoint = self._endpoints[request.endpoint]
+    def _cost(self, reply: Reply, endpoint: Endpoint) -> float | None:
         if self._meter is not None:
             return self._meter.cost(reply, endpoint)
         return 0.0 if endpoint.base_url == SIMULATOR else None
 
-    def _count(self, new: Sequence[tuple[Request, Reply]]) -> None:
-        for request, reply in new:
-            if self._meter is not None:
-                self._meter.charge(reply, self._endpoints[request.endpoint])
+    def _count(self, new: Sequence[tuple[Request, Reply, Endpoint]]) -> None:
+        if self._meter is not None:
+            for _, reply, endpoint in new:
+                self._meter.charge(reply, endpoint)
         self._progress.count(
-            [reply for _, reply in new], n_retries=sum(desk.n_retries for desk in self._desks.values())
+            [reply for _, reply, _ in new], n_retries=sum(desk.n_retries for desk in self._desks.values())
         )
-
-
-class _Desk:
-    """Who sends the calls of one endpoint: in order, as many at once as it bears, again where a try failed."""
-
-    def __init__(self, line: Line, meter: Meter | None, *, quota_path: Path) -> None:
-        self.line, self.n_retries = line, 0
-        endpoint = line.endpoint
-        self._meter, self._pressure = meter, pressure.Pressure(endpoint.concurrency)
-        self._quota = Quota(
-            quota_path,
-            requests_per_minute=endpoint.requests_per_minute,
-            tokens_per_minute=endpoint.tokens_per_minute,
-        )
-        self._tokens_out = float(endpoint.max_tokens or _TOKENS_OUT)
-        self._last_failure = ""
-        self._again: list[tuple[float, int, Request, int]] = []  # when due, order, request, number of the try
-        self._order, self._chance = itertools.count(), random.Random()
-        self._bell: asyncio.Future | None = None
-
-    async def work(self, waiting: deque[Request], answers: asyncio.Queue, stop: asyncio.Future) -> None:
-        """Ask what is waiting until nothing is left or the run must stop; what is under way then is waited for."""
-        under_way: set[asyncio.Task] = set()
-        try:
-            await self._send_out(waiting, under_way, answers, stop)
-        except Exception as error:  # of the bookkeeping: what is under way is paid for all the same
-            _stop(stop, error)
-        if under_way:
-            await asyncio.wait(under_way)
-        if said := self._pressure.why_give_up():
-            _stop(stop, AskError(self._given_up(said)))
-
-    async def _send_out(
-        self, waiting: deque[Request], under_way: set[asyncio.Task], answers: asyncio.Queue, stop: asyncio.Future
-    ) -> None:
-        def ended(task: asyncio.Task) -> None:
-            under_way.discard(task)
-            self._ring()
-
-        self._again.clear()
-        stop.add_done_callback(self._ring)
-        while (waiting or self._again or under_way) and not stop.done():
-            if said := self._pressure.why_give_up():
-                _stop(stop, AskError(self._given_up(said)))
-                break
-            until_due = self._again[0][0] - time.monotonic() if self._again else None
-            is_due = until_due is not None and until_due <= 0
-            pause = self._pressure.wait_s(len(under_way)) if waiting or is_due else until_due
-            if pause != 0:
-                await self._sleep(pause)
-                continue
-            request, number = heapq.heappop(self._again)[2:] if is_due else (waiting.popleft(), 1)
-            if number == 1 and self._meter is not None and (said := self._meter.stop_reason(self.line.endpoint.alias)):
-                if self._meter.n_under_way:  # these may turn out cheaper than what is set aside for them
-                    waiting.appendleft(request)
-                    await self._sleep(0.02)
-                    continue
-                _stop(stop, AskError(f"{said}; the answers so far are kept, the same command goes on"))
-                break
-            n_tokens = sum(len(message["content"]) for message in request.messages) // 4 + self._tokens_out
-            if self._quota.is_limited and not await self._may_send(n_tokens, stop):
-                break
-            task = asyncio.create_task(self._try(request, number, n_tokens, answers, stop))
-            under_way.add(task)
-            task.add_done_callback(ended)
-
-    def _given_up(self, said: str) -> str:
-        what = f"endpoint {self.line.endpoint.alias}: {said} ({self._last_failure})"
-        return f"{what}; the answers so far are kept, run again later"
-
-    async def _may_send(self, n_tokens: float, stop: asyncio.Future) -> bool:
-        """Wait for this machine's share of the endpoint's budget; false if the run stopped meanwhile."""
-        until = time.monotonic() + self._quota.take(n_tokens)
-        while not stop.done() and (left := until - time.monotonic()) > 0:
-            await self._sleep(left)
-        return not stop.done()
-
-    async def _sleep(self, seconds: float | None) -> None:
-        """Wait so long (None: as long as it takes), or until a call ends or the run stops."""
-        loop = asyncio.get_running_loop()
-        self._bell = loop.create_future()
-        alarm = None if seconds is None else loop.call_later(seconds, self._ring)
-        try:
-            await self._bell
-        finally:
-            if alarm is not None:
-                alarm.cancel()
-
-    def _ring(self, _: object = None) -> None:
-        if self._bell is not None and not self._bell.done():
-            self._bell.set_result(None)
-
-    async def _try(
-        self, request: Request, number: int, n_tokens: float, answers: asyncio.Queue, stop: asyncio.Future
-    ) -> None:
-        try:
-            reply, headers = await self.line.send(request)
-            await answers.put((request, reply))  # before all bookkeeping: it is paid for
-            self._answered(reply, headers, n_tokens)
-        except Again as error:
-            if (reply := self._failed(request, number, error)) is not None:
-                await answers.put((request, reply))
-        except Exception as error:
-            _stop(stop, error)
-
-    def _failed(self, request: Request, number: int, error: Again) -> Reply | None:
-        """Put a call that failed back in the queue, or give it up: a reply of status failed."""
-        self._last_failure = str(error)
-        is_too_long = (error.wait_s or 0) > pressure.LONGEST_WAIT_S
-        self._pressure.turned_away(request.hash, load=error.load, asked_s=None if is_too_long else error.wait_s)
-        if number > self.line.endpoint.retries or is_too_long:
-            self._pressure.lost()
-            return Reply("failed", detail=f"{error}; tries: {number}")
-        self.n_retries += 1
-        pause = 0.0 if error.wait_s is not None else min(2.0 ** (number - 2), 30) * self._chance.uniform(0.75, 1)
-        heapq.heappush(self._again, (time.monotonic() + pause, next(self._order), request, number + 1))
-        return None
-
-    def _answered(self, reply: Reply, headers: Mapping[str, str], n_tokens: float) -> None:
-        self._pressure.answered()
-        if reply.tokens_out is not None:
-            self._tokens_out += (reply.tokens_out - self._tokens_out) / 20
-            if self._quota.is_limited:
-                self._quota.correct((reply.tokens_in or 0) + reply.tokens_out - n_tokens)
-        if (pause := pressure.exhausted_s(headers, n_tokens=n_tokens)) > 0:
-            self._pressure.hold(pause)
 
 
 async def _wholly(*tasks: asyncio.Task) -> None:
@@ -352,8 +221,3 @@ async def _wholly(*tasks: asyncio.Task) -> None:
     except asyncio.CancelledError:
         await asyncio.wait(tasks)
         raise
-
-
-def _stop(stop: asyncio.Future, error: Exception) -> None:
-    if not stop.done():
-        stop.set_result(error)

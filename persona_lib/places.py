@@ -1,24 +1,27 @@
-"""Where the record of each request is: a table of whole numbers that grows to millions of entries.
+"""Where the record of each request is: an index on disk, so that memory does not grow with the ledger.
 
-A dict from hash to place takes about 330 bytes an entry; this takes 36 to 72, so that a ledger of a
-million answers is open in the memory of one of ten thousand.
+A dict from hash to place takes about 330 bytes an entry. This is a private SQLite database without a
+name, in the machine's temporary folder: it is built when a ledger is opened and gone with its process,
+keeps 2 MB of pages in memory, and takes about 50 bytes an entry on disk once these are full.
 """
 
 from __future__ import annotations
 
-from array import array
+import sqlite3
 from collections.abc import Iterator
 
-import numpy as np
-
-_FILE_BIT = 44  # a place is the number of a file above the first byte in it, which may be 16 TiB
+from persona_lib.sealed import LedgerError
 
 
 class Places:
-    """First byte and file of records, by the SHA-256 (64 hexadecimal digits) of their request.
+    """File and first byte of records, by the SHA-256 (64 hexadecimal digits) of their request.
 
-    Half of the digits tell entries apart: among a million, two share them with a chance of 10^-27.
-    A byte is 1 or more: at 0 there is a header.
+    One thread may add while another finds.
+
+    Raises
+    ------
+    LedgerError
+        From every method: the temporary folder is full or cannot be written. The ledger itself is whole.
 
     Examples
     --------
@@ -30,68 +33,41 @@ class Places:
     """
 
     def __init__(self) -> None:
-        self._n = 0
-        self._make(1 << 10)
+        self._base = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        self._do("pragma journal_mode=off")  # nothing is ever taken back
+        self._do("create table places (hash blob primary key, file int, byte int, is_marked int) without rowid")
 
-    def _make(self, n_slots: int) -> None:
-        self._high, self._low, self._values = (array("Q", bytes(8 * n_slots)) for _ in range(3))
-        self._mask = n_slots - 1
+    def _do(self, command: str, *values: object) -> sqlite3.Cursor:
+        try:
+            return self._base.execute(command, values)
+        except sqlite3.Error as error:
+            said = f"the index of answers in the temporary folder (SQLITE_TMPDIR): {error}"
+            raise LedgerError(f"{said}; the answers so far are kept, make room there and run again") from error
+
+    def close(self) -> None:
+        """Give its memory and disk back; afterwards it can only be closed."""
+        self._base.close()
 
     def __len__(self) -> int:
-        return self._n
-
-    def _slot(self, high: int, low: int) -> int:
-        """Where the entry is, or the free slot where it would be."""
-        slot = high & self._mask
-        while self._values[slot] and (self._high[slot] != high or self._low[slot] != low):
-            slot = (slot + 1) & self._mask
-        return slot
+        return self._do("select count(*) from places").fetchone()[0]
 
     def add(self, digest: str, *, file: int, byte: int) -> bool:
         """Remember a place; false, and nothing done, if there is one for this hash."""
-        high, low = _key(digest)
-        slot = self._slot(high, low)
-        if self._values[slot]:
-            return False
-        self._high[slot], self._low[slot], self._values[slot] = high, low, (file << _FILE_BIT | byte) << 1
-        self._n += 1
-        if 3 * self._n > 2 * len(self._values):
-            self._grow()
-        return True
+        added = self._do("insert or ignore into places values (?, ?, ?, 0)", bytes.fromhex(digest), file, byte)
+        return added.rowcount == 1
 
     def find(self, digest: str) -> tuple[int, int] | None:
         """File and byte of a record, None if there is none."""
-        value = self._values[self._slot(*_key(digest))]
-        return _place(value) if value else None
+        return self._do("select file, byte from places where hash = ?", bytes.fromhex(digest)).fetchone()
 
     def mark(self, digest: str) -> None:
         """Choose an entry for `marked`; nothing if there is none."""
-        slot = self._slot(*_key(digest))
-        if self._values[slot]:
-            self._values[slot] |= 1
+        self._do("update places set is_marked = 1 where hash = ?", bytes.fromhex(digest))
 
     def marked(self) -> Iterator[tuple[int, int]]:
         """File and byte of the chosen entries, in the order of their hashes."""
-        high, low, values = (np.frombuffer(part, "u8") for part in (self._high, self._low, self._values))
-        chosen = np.flatnonzero(values & 1)
-        order = np.lexsort((low[chosen], high[chosen]))
-        return (_place(value) for value in array("Q", values[chosen][order].tobytes()))
+        return self._do("select file, byte from places where is_marked order by hash")
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
-        return (_place(value) for value in self._values if value)
-
-    def _grow(self) -> None:
-        old = zip(self._high, self._low, self._values, strict=True)
-        self._make(2 * len(self._values))
-        for high, low, value in old:
-            if value:
-                slot = self._slot(high, low)
-                self._high[slot], self._low[slot], self._values[slot] = high, low, value
-
-
-def _key(digest: str) -> tuple[int, int]:
-    return int(digest[:16], 16), int(digest[16:32], 16)
-
-
-def _place(value: int) -> tuple[int, int]:
-    return value >> (_FILE_BIT + 1), (value >> 1) & ((1 << _FILE_BIT) - 1)
+        """File and byte of all entries, in the order of their hashes."""
+        return self._do("select file, byte from places order by hash")

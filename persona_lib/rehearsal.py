@@ -23,7 +23,10 @@ _PARTS = "EVALUATION\nSUGGESTIONS\nANSWER:\n"  # what later steps look for in a 
 
 
 class Rehearsal:
-    """`ask(requests) -> replies` without a network; afterwards `calls()` says what would have been sent.
+    """`ask(requests) -> replies` without a network.
+
+    Attributes: `roles`, `asked` (hashes of all requests), `missing` (what would have been sent: endpoint,
+    template and characters, schema included, by hash).
 
     Parameters
     ----------
@@ -44,7 +47,7 @@ class Rehearsal:
         self.roles, self.asked = dict(roles), set()
         self._endpoints, self._templates, self._ledger = endpoints, templates, ledger
         self._lengths = lengths.loc["reply"].to_dict()  # by end, then by template
-        self._missing: dict[str, tuple[str, str, int]] = {}
+        self.missing: dict[str, tuple[str, str, int]] = {}
 
     def __call__(self, requests: pd.DataFrame) -> pd.DataFrame:
         """Replies on the requests' index; see `request.table`."""
@@ -61,7 +64,7 @@ class Rehearsal:
         length = sum(len(message["content"]) for message in request.messages)
         if request.response_schema is not None:
             length += len(words.canonical(request.response_schema))
-        self._missing[request.hash] = (request.endpoint, template, length)
+        self.missing[request.hash] = (request.endpoint, template, length)
         if request.response_schema is not None:
             return Reply("ok", text=json.dumps(stand_in(request.response_schema)))
         size = int(self._lengths["expected"][template] * CHARACTERS_PER_TOKEN["expected"])
@@ -72,7 +75,7 @@ class Rehearsal:
         found, price_by_alias = {}, {alias: price_of(one, prices) for alias, one in self._endpoints.items()}
         for end in ENDS:
             tokens_in, tokens_out, cost = 0.0, 0.0, 0.0
-            for alias, template, length in self._missing.values():
+            for alias, template, length in self.missing.values():
                 most = min(self._lengths[end][template], reply_limit(self._endpoints[alias]))
                 one, price = (length / CHARACTERS_PER_TOKEN[end], most), price_by_alias[alias]
                 tokens_in, tokens_out = tokens_in + one[0], tokens_out + one[1]
@@ -86,12 +89,7 @@ class Rehearsal:
         money = "price unknown" if None in usd else "USD " + " / ".join(f"{cost:,.2f}" for cost in usd)
         sides = [" / ".join(f"{n:,.0f}" for n in side) for side in (tokens_in, tokens_out)]
         told = f"low / expected / high; tokens in {sides[0]}; tokens out {sides[1]}"
-        return f"{len(self._missing):,} calls to make, {money} ({told})"
-
-    def calls(self) -> pd.DataFrame:
-        """What would be sent: one row per request_hash with endpoint, template, n_characters (schema included)."""
-        rows = [(digest, *found) for digest, found in self._missing.items()]
-        return pd.DataFrame(rows, columns=["request_hash", "endpoint", "template", "n_characters"])
+        return f"{len(self.missing):,} calls to make, {money} ({told})"
 
 
 def stand_in(schema: Mapping) -> object:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -158,11 +158,19 @@ def endpoints(settings: Mapping[str, Mapping]) -> dict[str, Endpoint]:
             raise RequestError(f"endpoints.{alias}: {str(error).split('() ')[-1]}") from error
         if own := sorted({"model", "messages", "seed", "n", "stream", "response_format"} & set(endpoint.parameters)):
             raise RequestError(f"endpoints.{alias}.parameters: {', '.join(own)} is set by the engine; remove it")
-        if keys := sorted(name for name in endpoint.parameters if name.lower().replace("-", "_") in _NO_KEYS):
+        if keys := sorted(name for name in _names(endpoint.parameters) if name.lower().replace("-", "_") in _NO_KEYS):
             raise RequestError(f"endpoints.{alias}.parameters: no {', '.join(keys)} in it; name a key_variable")
         if any(sign in endpoint.base_url for sign in "@?"):
             raise RequestError(f"endpoints.{alias}.base_url: no user, password or query in it; name a key_variable")
     return found
+
+
+def _names(value: Any) -> Iterator[str]:
+    """Every name in a value of YAML, at whatever depth."""
+    for part in value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ():
+        yield from _names(part)
+    if isinstance(value, Mapping):
+        yield from map(str, value)
 
 
 def used(endpoints: Mapping[str, Endpoint], roles: Mapping[str, str | Sequence[str]]) -> dict[str, Endpoint]:

@@ -22,7 +22,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -143,6 +143,7 @@ class Meter:
     ) -> None:
         self._path, self._endpoints, self._cap, self._expected = Path(ledger), endpoints, cap_usd, expected_usd
         self._prices = {alias: price_of(endpoint, prices) for alias, endpoint in endpoints.items()}
+        self._by_batch = {alias: price_of(replace(one, transport="batch"), prices) for alias, one in endpoints.items()}
         self._uncounted = ""
         self._under_way: Counter[str] = Counter()
         self._held = 0.0
@@ -183,7 +184,7 @@ class Meter:
         """Count one answer that has become durable."""
         if self._under_way[endpoint.alias]:  # an answer of a batch was never admitted
             self._under_way[endpoint.alias] -= 1
-        cost, price = self.cost(reply, endpoint), self._prices[endpoint.alias]
+        cost, price = self.cost(reply, endpoint), self._price(endpoint)
         _add(self._used, endpoint.alias, reply.tokens_in, reply.tokens_out, cost)
         if cost is None and price is not None:
             self._uncounted = endpoint.alias
@@ -193,8 +194,8 @@ class Meter:
             self._guessed.discard(endpoint.alias)
 
     def cost(self, reply: Reply, endpoint: Endpoint) -> float | None:
-        """What one answer costs in USD; None where its price or its tokens are not known."""
-        price = self._prices[endpoint.alias]
+        """What one answer costs in USD, the way that the endpoint was asked; None where price or tokens are unknown."""
+        price = self._price(endpoint)
         is_uncounted = None in (reply.tokens_in, reply.tokens_out) and reply.status in ("ok", "unparsed")
         if price is None or (is_uncounted and price != Price(0.0, 0.0)):
             return None
@@ -218,7 +219,7 @@ class Meter:
 
         Where the endpoint's parameters set no max_tokens, a reply is taken to have 1,024 at most.
         """
-        price = self._prices[endpoint.alias]
+        price = self._price(endpoint)
         n_characters = sum(len(message["content"]) for message in request.messages)
         return 0.0 if price is None else price.of(n_characters / 2, endpoint.max_tokens or _TOKENS_OUT)
 
@@ -273,6 +274,9 @@ class Meter:
                 f"the price table in endpoints.{unknown[0]}.price, with the model that was asked, or set "
                 "spend.cap_usd: null"
             )
+
+    def _price(self, endpoint: Endpoint) -> Price | None:
+        return (self._by_batch if endpoint.transport == "batch" else self._prices)[endpoint.alias]
 
     def _first_guess(self, alias: str) -> float:
         price, most = self._prices[alias], self._endpoints[alias].max_tokens

@@ -302,14 +302,27 @@ class TestResume:
             assert [found.request_counts.completed for found in made(server)] == [0, 6, 6]
             assert ask(server)["text"].to_dict() == true and len(made(server)) == 3
 
-    def test_what_is_in_flight_is_awaited_even_where_the_transport_is_chat_now(self, ask, true, monkeypatch):
+    def test_what_is_in_flight_is_awaited_and_priced_as_a_batch_where_the_transport_is_chat_now(
+        self, ask, true, monkeypatch, tmp_path
+    ):
         with Serving() as server:
             revive = self.dies_waiting(monkeypatch)
             with pytest.raises(Died):
                 ask(server, TEXTS[:7])
             revive()
-            assert ask(server, transport="chat")["text"].to_dict() == true
+            one = Endpoint("large", MODEL, base_url=server.url, price="gpt-4o")
+            prices = spending.read_prices("data/reference/prices.csv")
+            with spending.Meter(
+                tmp_path / "ledger" / "toy-0-of-1.jsonl", {"large": one}, prices, asked=["large"]
+            ) as meter:
+                replies = ask(server, transport="chat", price="gpt-4o", meter=meter)
+            assert replies["text"].to_dict() == true
             assert n_answered(server) == 7 and set(server.calls) == set(TEXTS[7:])
+        paid = {}  # by hand, USD 2.50 and 10 a million tokens, half of that by batch
+        for _, record in ledgers.lines(tmp_path / "ledger" / "toy-0-of-1.jsonl"):
+            text, reply = record["request"]["messages"][1]["content"], record["reply"]
+            paid[text] = record["usd"] / (2.5e-6 * reply["tokens_in"] + 1e-5 * reply["tokens_out"])
+        assert paid == pytest.approx({text: 0.5 if text in TEXTS[:7] else 1.0 for text in TEXTS})
 
     def test_events_count_whatever_the_order_of_the_files_that_hold_them(self, tmp_path):
         """A shard of another cut ends a flight in its own file, which sorts before the one that planned it."""

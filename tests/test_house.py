@@ -55,6 +55,7 @@ LAYERS = {
         "quota",
         "progress",
         "line",
+        "desk",
         "llm",
         "prompts",
         "feedback",

@@ -10,7 +10,6 @@ import shutil
 import subprocess
 import sys
 import threading
-import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
@@ -294,14 +293,29 @@ class TestPlaces:
             places.mark(digest)
         assert list(places.marked()) == [plain[digest] for digest in sorted(chosen)]
 
-    def test_takes_at_most_80_bytes_an_entry(self):
-        tracemalloc.start()
-        places = Places()
-        for number in range(100_000):
-            places.add(hashlib.sha256(b"%d" % number).hexdigest(), file=0, byte=number + 1)
-        size, _ = tracemalloc.get_traced_memory()
-        tracemalloc.stop()
-        assert size < 80 * 100_000
+    def test_its_memory_does_not_grow(self):
+        program = """
+import hashlib, resource
+from persona_lib.places import Places
+places = Places()
+for number in range(200_000):
+    places.add(hashlib.sha256(b"%d" % number).hexdigest(), file=0, byte=number + 1)
+    if number == 50_000:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(len(places), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+        said = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout
+        n, grown_kib = map(int, said.split())
+        assert n == 200_000 and grown_kib < 2_000  # a dict would take 48,000 more
+
+    def test_a_full_temporary_folder_stops_the_run_and_loses_nothing(self, opened):
+        with opened() as ledger:
+            ledger._places._base.execute("pragma max_page_count=3")
+            with pytest.raises(LedgerError, match="index of answers .*SQLITE_TMPDIR.*full.*answers so far are kept"):
+                for number in range(500):
+                    ledger.append([(request(str(number)), reply())])
+        with opened() as ledger:
+            assert number > 10 and ledger.find(request(str(number))) == reply()
 
 
 class TestFirstVersion:
@@ -335,7 +349,7 @@ class TestFirstVersion:
             lost = [r for r in asked if r not in ledger]
             assert [r.messages[1]["content"] for r in lost] == ["Q: Down?"]
             ledger.append([(lost[0], reply("", status="failed", detail="500: down; tries: 3", model="", tokens_in=None,
-                                           tokens_out=None))], cost=lambda *_: 0.0)  # fmt: skip
+                                           tokens_out=None))], usd=[0.0])  # fmt: skip
             seal(ledger, tmp_path / "again.parquet", asked)
         assert list(sealed.rows(tmp_path / "again.parquet")) == rows
         assert ledgers.check([tmp_path / "ledger" / "pool-0-of-1.jsonl"])["failed"] == 2
@@ -346,7 +360,7 @@ class TestFirstVersion:
         made = []
         for usd in (None, 0.25):
             with opened(stage=f"pool{len(made)}") as ledger:
-                ledger.append([(request(bait), reply(bait))], **({} if usd is None else {"cost": lambda *_: 0.25}))
+                ledger.append([(request(bait), reply(bait))], **({} if usd is None else {"usd": [0.25]}))
             with opened(stage=f"pool{len(made)}") as ledger:
                 assert ledger.find(request(bait)) == reply(bait)
                 seal(ledger, tmp_path / f"{len(made)}.parquet", [request(bait)])

@@ -382,7 +382,7 @@ class TestStops:
             run([f"{k}" for k in range(12)], base_url="http://127.0.0.1:9/v1", retries=0, concurrency=1)
 
     def test_a_full_disk(self, run, server, monkeypatch):
-        def full(self, answers, *, cost):
+        def full(self, answers, *, usd):
             raise LedgerError("toy-0-of-1.jsonl: No space left on device")
 
         monkeypatch.setattr(Ledger, "append", full)
@@ -461,7 +461,8 @@ class TestBeforeAnythingIsSent:
             ({"parameters": {"api_key": "sk"}}, "endpoints.large.parameters: no api_key in it; name a key_variable"),
             ({"parameters": {"Authorization": "sk"}}, "no Authorization in it; name a key_variable"),
             ({"parameters": {"x-api-key": "sk"}}, "no x-api-key in it; name a key_variable"),
-            ({"parameters": {"Extra_Body": {"api_key": "sk"}}}, "no Extra_Body in it; name a key_variable"),
+            ({"parameters": {"Extra_Body": {}}}, "no Extra_Body in it; name a key_variable"),
+            ({"parameters": {"metadata": [{"api-key": "sk"}]}}, "no api-key in it; name a key_variable"),
             ({"concurency": 3}, "endpoints.large: got an unexpected keyword argument 'concurency'"),
         ],
     )

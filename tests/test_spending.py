@@ -28,10 +28,10 @@ def meter(folder, *, cap=None, stem="toy-0-of-1", endpoint=MINE, **more):
     )
 
 
-def recorded(folder, n, *, shard=0, of=1, reply=REPLY, alias="mine", model="m", **more):
-    asked = (Request(alias, model, ({"role": "user", "content": "?"},), {}, i) for i in range(n))
+def recorded(folder, n, *, shard=0, of=1, reply=REPLY, alias="mine", model="m", **paid):
+    asked = [Request(alias, model, ({"role": "user", "content": "?"},), {}, i) for i in range(n)]
     with Ledger(folder, "toy", shard=shard, of=of) as ledger:
-        ledger.append(((request, reply) for request in asked), **more)
+        ledger.append([(request, reply) for request in asked], **{name: [usd] * n for name, usd in paid.items()})
 
 
 class TestPrices:
@@ -103,7 +103,7 @@ class TestMeter:
     def test_what_is_spent_stays_spent_whatever_is_configured_later(self, tmp_path, place):
         """By hand: 1,000 answers at USD 0.0035 are 3.50; by batch each would cost half, with mini 6 % of it."""
         before = meter(tmp_path / "before")
-        recorded(tmp_path, 1_000, cost=lambda _, reply: before.cost(reply, MINE))
+        recorded(tmp_path, 1_000, usd=before.cost(REPLY, MINE))
         for later in (replace(MINE, transport="batch"), replace(MINE, model="n", price="gpt-4o-mini")):
             with meter(tmp_path, cap=4, endpoint=later, **place) as one:
                 assert one.spent() == pytest.approx(3.5)
@@ -113,13 +113,13 @@ class TestMeter:
     def test_what_was_simulated_costs_nothing_when_the_alias_is_a_real_model(self, tmp_path):
         simulated = replace(MINE, base_url="simulator", price=None)
         before = meter(tmp_path / "before", endpoint=simulated)
-        recorded(tmp_path, 1_000, model="m@1", cost=lambda _, reply: before.cost(reply, simulated))
+        recorded(tmp_path, 1_000, model="m@1", usd=before.cost(REPLY, simulated))
         with meter(tmp_path, cap=20, endpoint=replace(MINE, model="gpt-4", price="gpt-4")) as one:
             assert one.spent() == 0 and one.hold(19) is None
 
     def test_an_answer_that_says_no_price_is_taken_at_todays_if_the_model_is_still_that(self, tmp_path):
         recorded(tmp_path, 10, shard=0, of=2)
-        recorded(tmp_path, 4, shard=1, of=2, cost=lambda *_: None)
+        recorded(tmp_path, 4, shard=1, of=2, usd=None)
         with meter(tmp_path, stem="toy-0-of-2", cap=1) as one:
             assert one.spent() == pytest.approx(14 * ONE_USD)
         later = replace(MINE, model="n")
@@ -135,19 +135,21 @@ class TestMeter:
         """By hand, USD 2.50 and 10 a million tokens; an answer whose tokens nobody counted is unknown, not free."""
         found = meter(tmp_path).cost(reply, MINE)
         assert found is None if usd is None else found == pytest.approx(usd)
+        by_batch = meter(tmp_path).cost(reply, replace(MINE, transport="batch"))  # handed over before a switch to chat
+        assert by_batch is None if usd is None else by_batch == pytest.approx(usd / 2)
         blind, simulated = Endpoint("mine", "m"), replace(MINE, base_url="simulator")
         assert meter(tmp_path, endpoint=blind).cost(reply, blind) is None
         assert meter(tmp_path, endpoint=simulated).cost(reply, simulated) == 0
 
     def test_a_price_that_has_become_known_is_known(self, tmp_path):
-        recorded(tmp_path, 10, shard=1, of=2, cost=lambda *_: None)
+        recorded(tmp_path, 10, shard=1, of=2, usd=None)
         with meter(tmp_path, stem="toy-1-of-2", endpoint=Endpoint("mine", "m")) as one:
             assert one.spent() is None
         with meter(tmp_path, stem="toy-0-of-2", cap=1.0) as one:
             assert one.spent() == pytest.approx(10 * ONE_USD)
 
     def test_a_book_of_before_prices_were_kept_is_counted_anew(self, tmp_path):
-        recorded(tmp_path, 10, shard=1, of=2, cost=lambda *_: 0.01)
+        recorded(tmp_path, 10, shard=1, of=2, usd=0.01)
         size = (tmp_path / "toy-1-of-2.jsonl").stat().st_size
         old = {"usage": {"mine": [10, 10_000, 1_000]}, "granted_usd": 0.035, "bytes": size}
         (tmp_path / BOOK).write_text(json.dumps({"shards": {"toy-1-of-2": old}}))
