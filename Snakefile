@@ -622,6 +622,7 @@ rule figures:
         library=library_files("notebooks/12_figures.ipynb"),
         margins=rules.population.output.margins,
         personas=rules.personas.output.personas,
+        provenance=rules.personas.output.provenance,
         prompts=rules.prompts.output.prompts,
         influences=rules.ablation.output.influences,
         kappas=rules.agreement.output.kappas,

@@ -12,6 +12,7 @@ import pandas as pd
 
 from persona_lib import resample, schema, streams
 from persona_lib.coefficients import coefficients
+from persona_lib.multiplicity import adjusted_p_values
 
 CLUSTERS = ["persona_id", "item_id"]
 PLACEBO = "placebo"
@@ -116,7 +117,7 @@ def influence_statistics(compared: pd.DataFrame, *, n_bootstrap: int, seed: int)
         p_values[attribute] = excess.p_value
         rows.append(_plain("p_value", attribute, excess.p_value, excess.n, excess.n_excluded, "two-sided t test"))
     family = pd.Series({key: value for key, value in p_values.items() if key not in (PLACEBO, "all")}, dtype="float64")
-    adjusted = resample.adjusted_p_values(family, method="fdr_bh")
+    adjusted = adjusted_p_values(family, method="fdr_bh")
     method = f"Benjamini-Hochberg over {len(family)} attributes"
     rows += [_plain("p_adjusted", name, value, len(family), 0, method) for name, value in adjusted.items()]
     return pd.DataFrame(rows + _overall(pd.DataFrame(rows), adjusted))

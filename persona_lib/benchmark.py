@@ -13,6 +13,7 @@ import pandas as pd
 
 from persona_lib import resample, schema, streams
 from persona_lib.coefficients import cohen_kappa
+from persona_lib.multiplicity import adjusted_p_values
 
 CLUSTERS = ["persona_id", "prompt_id"]
 MODES = ["baseline", "output_only", "chain_of_thought", "summary"]
@@ -129,7 +130,7 @@ def _difference_rows(part: pd.DataFrame, model: str, modes: list[str]) -> list[d
         if model != "all":
             p_value = mcnemar_p_value(both)
             rows.append(schema.statistic("mcnemar", group, p_value, **counts, method="exact McNemar test"))
-    adjusted = resample.adjusted_p_values(pd.Series(p_values, dtype="float64"), method="holm")
+    adjusted = adjusted_p_values(pd.Series(p_values, dtype="float64"), method="holm")
     method = f"Holm over {len(adjusted)} pairs of modes"
     for group, p_value in adjusted.items():
         rows.append(schema.statistic("p_adjusted", group, p_value, n=len(adjusted), method=method))

@@ -63,9 +63,19 @@ def _canvas(page: drawing.Page, width_in: float, height_in: float) -> Axes:
 
 
 @drawing.styled
-def construction(personas: pd.DataFrame, *, simulated: bool = False) -> Figure:
-    """Figure 1: from a record of the census file to a persona; the first persona's own values stand as the example."""
-    known = schema.attributes()
+def construction(personas: pd.DataFrame, provenance: pd.DataFrame, *, simulated: bool = False) -> Figure:
+    """Figure 1: from a record of the census file to a persona; the first persona's own values stand as the example.
+
+    An attribute's origin is that of most personas in table `provenance`; what was derived from the record counts
+    as observed.
+    """
+    origins = (
+        provenance.replace({"origin": {"derived": "observed"}})
+        .groupby("field")["origin"]
+        .agg(lambda found: found.mode()[0])
+    )
+    known = schema.attributes().assign(origin=lambda table: table["attribute"].map(origins))
+    is_written = "written" in set(known["origin"])
     first = personas.sort_values("persona_id").iloc[0]
     split = personas["persona_split"].value_counts()
     width, height = 10.4, 5.0
@@ -83,12 +93,15 @@ def construction(personas: pd.DataFrame, *, simulated: bool = False) -> Figure:
     tops, heights, n_lines = (4.9, 3.4, 2.2, 1.2), (1.4, 1.1, 0.9, 0.85), (5, 3, 2, 2)
     for (origin, colour, how), top, tall, n in zip(ORIGINS, tops, heights, n_lines, strict=True):
         rows = known[known["origin"] == origin]
+        if rows.empty:
+            continue
         _box(axes, 3.0, top, 4.1, tall, f"{len(rows)} {origin}", "", colour)
         axes.text(7.0, top - 0.12, how, va="top", ha="right", size=7.2, color=SOFT, linespacing=1.25)
         axes.text(3.1, top - 0.42, _example(rows, first, n), va="top", size=7.5, linespacing=1.4)
         _arrow(axes, (2.35, 1.95), (3.0, top - tall / 2), colour=colour)
         _arrow(axes, (7.1, top - tall / 2), (7.75, 3.3), colour=colour)
-    rules = "declared rules first, then a\nmodel; the next draw takes\nthe place of one that\ncontradicts itself"
+    asked = "declared rules first, then a\nmodel" if is_written else "declared rules"
+    rules = f"{asked}; the next draw takes\nthe place of one that\ncontradicts itself"
     _box(axes, 7.75, 3.95, 2.4, 1.15, "Consistent?", rules, VERMILION)
     _arrow(axes, (8.95, 2.8), (8.95, 2.05))
     kept = f"{split.get('train', 0):,} train\n{split.get('heldout_persona', 0):,} held out\nevery field with its origin"
@@ -97,18 +110,17 @@ def construction(personas: pd.DataFrame, *, simulated: bool = False) -> Figure:
 
 
 def _example(rows: pd.DataFrame, persona: pd.Series, n_lines: int) -> str:
-    """As many `Label: value` as fit in so many lines of the box."""
+    """As many whole `Label: value` as fit in so many lines of the box; the first is cut between words if need be."""
     parts = []
     for row in rows.itertuples():
         value = persona[row.attribute]
         shown = (
             schema.NOT_IN_UNIVERSE if pd.isna(value) else f"{value:,.0f}" if isinstance(value, float) else str(value)
         )
-        parts.append(f"{row.label}: {drawing.shorten(shown, 110)}")
-    lines = textwrap.wrap("; ".join(parts), 66)
-    if len(lines) > n_lines:
-        lines = [*lines[: n_lines - 1], drawing.shorten(lines[n_lines - 1], 62).rstrip("…,; ") + " …"]
-    return "\n".join(lines)
+        parts.append(f"{row.label}: {textwrap.shorten(shown, 110, placeholder=' …')}")
+    shown = [textwrap.wrap("; ".join(parts[:n]) + " …" * (n < len(parts)), 66) for n in range(len(parts), 0, -1)]
+    fitting = [lines for lines in shown if len(lines) <= n_lines]
+    return "\n".join(fitting[0] if fitting else [*shown[-1][: n_lines - 1], f"{shown[-1][n_lines - 1]} …"])
 
 
 @drawing.styled

@@ -9,6 +9,7 @@ import pandas as pd
 from scipy import stats
 
 from persona_lib import coding, published
+from persona_lib.multiplicity import adjusted_p_values
 from persona_lib.population import Frame
 from persona_lib.schema import SchemaError, statistic
 from persona_lib.streams import generator
@@ -235,7 +236,7 @@ def verdict(p: float) -> str:
 
 def with_verdicts(rows: list[dict], name: str, p_values: dict[str, float], how: str) -> list[dict]:
     """Add the Holm-adjusted p and a plain verdict to the method of one statistic's rows."""
-    adjusted = holm(pd.Series(p_values))
+    adjusted = adjusted_p_values(pd.Series(p_values, dtype="float64"), method="holm")
     done = []
     for row in rows:
         p = adjusted.get(row["group"]) if row["statistic"] == name else None
@@ -243,18 +244,3 @@ def with_verdicts(rows: list[dict], name: str, p_values: dict[str, float], how: 
             row = {**row, "method": f"{row['method']}; p {how}, Holm-adjusted: {p:.3g}; {verdict(p)}"}
         done.append(row)
     return done
-
-
-def holm(p: pd.Series) -> pd.Series:
-    """Holm's adjusted p-values, same index: the smallest times m, the next times m - 1, ..., never falling.
-
-    Holm (1979), Scandinavian Journal of Statistics 6, 65-70.
-
-    Examples
-    --------
-    >>> holm(pd.Series([0.03, 0.01, 0.5])).tolist()
-    [0.06, 0.03, 0.5]
-    """
-    ordered = p.sort_values(kind="stable")
-    stepped = (ordered * np.arange(len(p), 0, -1)).cummax().clip(upper=1.0)
-    return stepped.reindex(p.index)

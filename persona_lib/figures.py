@@ -178,11 +178,13 @@ def dropped_attributes(benchmark: pd.DataFrame, dropped: pd.DataFrame, *, simula
             marker=mark[model],
             color=tint.get(model, SOFT),
             markersize=3.6,
+            clip_on=False,
             label=drawing.words(model),
         )
     axes.plot(
         by_rule["estimate"] * 100,
         places,
+        clip_on=False,
         linestyle="",
         marker="D",
         markersize=4.5,

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from persona_lib import agreement, benchmark, resample, schema, streams
+from persona_lib.multiplicity import adjusted_p_values
 
 CLUSTERS = ["persona_id", "item_id"]
 AGES = {"18-34": (0, 35), "35-54": (35, 55), "55-69": (55, 70), "70+": (70, 200)}
@@ -126,7 +127,7 @@ def group_statistics(judged: pd.DataFrame, groups: pd.DataFrame) -> list[dict]:
         counts = {"n": found.n, "n_excluded": found.n_excluded}
         rows.append(schema.statistic("p_value", group, found.p_value, **counts, method="two-sided t test, clustered"))
         p_values[group] = found.p_value
-    adjusted = resample.adjusted_p_values(pd.Series(p_values, dtype="float64"), method="holm")
+    adjusted = adjusted_p_values(pd.Series(p_values, dtype="float64"), method="holm")
     method = f"Holm over {len(adjusted)} groups"
     for group, p_value in adjusted.items():
         rows.append(schema.statistic("p_adjusted", group, p_value, n=len(adjusted), method=method))

@@ -8,7 +8,8 @@ from scipy.stats import norm
 
 from persona_lib import beliefs, rules, streams
 from persona_lib.association import effective_size
-from persona_lib.fidelity import holm, total_variation
+from persona_lib.fidelity import total_variation
+from persona_lib.multiplicity import adjusted_p_values
 from persona_lib.schema import UNKNOWN, SchemaError, statistic
 
 LEVEL = 0.95
@@ -169,7 +170,7 @@ def _unequal(of: pd.DataFrame, is_rejected: np.ndarray, *, n_random: int, seed: 
         seen, chance = (((hits @ belongs - size * rate) ** 2 / size).sum(axis=-1) for hits in (is_rejected, shuffled))
         p[attribute] = (1 + int((chance >= seen - 1e-9).sum())) / (1 + n_random)
     how = f"chi-square of {n_random} permutations, Holm over {len(p)} attributes"
-    adjusted = holm(pd.Series(p))
+    adjusted = adjusted_p_values(pd.Series(p), method="holm")
     return [statistic("rejection_p", name, value, n=len(of), method=how) for name, value in adjusted.items()]
 
 

@@ -31,6 +31,13 @@ def personas():
 
 
 @pytest.fixture
+def provenance(personas):
+    origins = schema.attributes().set_index("attribute")["origin"].replace({"observed": "derived"})
+    rows = [(who, field, origin) for who in personas["persona_id"] for field, origin in origins.items()]
+    return pd.DataFrame(rows, columns=["persona_id", "field", "origin"])
+
+
+@pytest.fixture
 def prompts():
     fates = [("Work", "kept", "train")] * 4 + [("Faith", "kept", "train")] * 2 + [("Work", "kept", "heldout_prompt")]
     fates += [("", "no question mark", "none")] * 3
@@ -115,10 +122,10 @@ def pass_at_k():
 
 
 @pytest.fixture
-def every(personas, prompts, margins, influences, kappas, agreement, benchmark, dropped, pass_at_k):
+def every(personas, provenance, prompts, margins, influences, kappas, agreement, benchmark, dropped, pass_at_k):
     """Each figure as a function of whether the run is simulated."""
     return {
-        1: lambda s: diagrams.construction(personas, simulated=s),
+        1: lambda s: diagrams.construction(personas, provenance, simulated=s),
         2: lambda s: distributions.demographics(personas, simulated=s),
         3: lambda s: distributions.topics(prompts, simulated=s),
         4: lambda s: diagrams.feedback_creation(personas, prompts, simulated=s),
@@ -268,6 +275,35 @@ class TestCensusDemographics:
     def test_without_census_rows_it_says_so(self, margins):
         with pytest.raises(ValueError, match="no row has source census"):
             distributions.census_demographics(margins[margins["source"] != "census"])
+
+
+class TestConstruction:
+    def said(self, personas, provenance):
+        return [text.get_text() for text in diagrams.construction(personas, provenance).axes[0].texts]
+
+    def test_boxes_count_the_origins_of_this_run(self, personas, provenance):
+        n = schema.attributes()["origin"].value_counts()
+        said = self.said(personas, provenance)
+        assert {f"{n[origin]} {origin}" for origin in n.index} <= set(said)
+        assert any("declared rules first, then a\nmodel" in text for text in said)
+        without = self.said(personas, provenance.replace({"origin": {"written": "listed"}}))
+        assert f"{n['listed'] + n['written']} listed" in without
+        assert not [text for text in without if "written by" in text or "model" in text]
+
+    def test_the_example_ends_between_two_attributes(self, personas, provenance):
+        """Oracle: the labels and values of the first persona, in the order of the table."""
+        (example,) = [text for text in self.said(personas, provenance) if text.startswith("Age: ")]
+        shown = " ".join(example.split()).removesuffix(" …").split("; ")
+        first = personas.iloc[0]
+        for part, row in zip(shown, schema.attributes().itertuples(), strict=False):
+            value = first[row.attribute]
+            assert part == f"{row.label}: {schema.NOT_IN_UNIVERSE if pd.isna(value) else value}"
+        assert example.endswith(" …") and len(example.split("\n")) <= 5
+
+    def test_a_first_value_that_does_not_fit_is_cut_between_words(self, personas, provenance):
+        personas["defining_quirks"] = "hums while waiting " * 30
+        (example,) = [text for text in self.said(personas, provenance) if "hums" in text]
+        assert set(example.split()) == {"Defining", "quirks:", "hums", "while", "waiting", "…"}
 
 
 def test_topics_are_counted_by_split(prompts):

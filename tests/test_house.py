@@ -18,7 +18,7 @@ from workflow.notebook import parameter_names
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 LAYERS = {
-    "words": {"schema", "streams"},
+    "words": {"schema", "streams", "multiplicity"},
     "people": {
         "census",
         "archives",

@@ -9,6 +9,7 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
 from persona_lib import resample
+from persona_lib.multiplicity import adjusted_p_values
 from persona_lib.schema import SchemaError
 
 
@@ -142,12 +143,13 @@ def test_bootstrap_of_one_factor_has_the_clustered_error(table):
 @pytest.mark.parametrize("method", ["holm", "fdr_bh"])
 def test_corrections_equal_statsmodels_and_keep_undefined_ones(method):
     p_values = pd.Series([0.01, np.nan, 0.03, 0.2], index=list("abcd"))
-    adjusted = resample.adjusted_p_values(p_values, method=method)
+    adjusted = adjusted_p_values(p_values, method=method)
     expected = multipletests([0.01, 1.0, 0.03, 0.2], method=method)[1]
     assert adjusted[["a", "c", "d"]].tolist() == pytest.approx(expected[[0, 2, 3]].tolist())
     assert np.isnan(adjusted["b"])
+    assert adjusted_p_values(pd.Series([], dtype="float64"), method=method).empty
     with pytest.raises(ValueError, match="neither"):
-        resample.adjusted_p_values(p_values, method="bonferroni")
+        adjusted_p_values(p_values, method="bonferroni")
 
 
 def test_coverage_is_near_nominal_on_crossed_data():

@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from small_personas import census, complete, draws
-from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
 from persona_lib import schema, selection
@@ -55,11 +54,6 @@ def test_intervals_of_groups_hold_together():
     assert (one["low"], one["high"]) == pytest.approx(proportion_confint(20, 20, alpha=0.05 / m, method="wilson"))
     assert f"Bonferroni over {m} groups" in one["method"]
     assert found.loc[("rejection_p", "sex"), "estimate"] < 0.05, "all men and no woman are rejected"
-
-
-@pytest.mark.parametrize("p", [[0.01, 0.04, 0.03, 0.005], [0.5, 0.9, 0.6], [0.02]])
-def test_holm_is_statsmodels(p):
-    assert selection.holm(pd.Series(p)).tolist() == pytest.approx(multipletests(p, method="holm")[1].tolist())
 
 
 def test_permutation_p_is_calibrated_and_finds_a_bias():
