@@ -17,6 +17,7 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 from persona_lib import request as words
+from persona_lib import structured
 from persona_lib.pressure import asked_wait
 from persona_lib.request import Endpoint, Reply, Request
 
@@ -43,7 +44,7 @@ def body(request: Request) -> dict:
     """The chat completion that a request becomes: exactly what is sent, over either transport."""
     found = {**request.parameters, "model": request.model, "messages": request.messages, "seed": request.sample}
     if request.response_schema is not None and not request.schema_in_prompt:
-        form = {"name": "reply", "strict": True, "schema": request.response_schema}
+        form = {"name": "reply", "strict": True, "schema": structured.sent(request.response_schema)}
         found["response_format"] = {"type": "json_schema", "json_schema": form}
     return found
 

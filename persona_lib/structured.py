@@ -8,12 +8,34 @@ meant; if none is, the model is asked once more and told what was wrong.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
 import jsonschema
 
+# OpenAI's strict mode takes these; others, such as minLength, it refuses, and other servers do not know them all.
+_SENT = {"type", "properties", "required", "additionalProperties", "enum", "const", "items", "anyOf", "$defs", "$ref"}
+_SENT |= {"title", "description"}
 _STARTS = 50  # places where an object may begin; a text with more is no reply to us
+
+
+def sent(schema: Mapping) -> dict:
+    """The part of a schema that is sent as a response format; a reply is held to the whole schema here.
+
+    Examples
+    --------
+    >>> sent({"type": "object", "properties": {"minLength": {"type": "string", "minLength": 1}}})
+    {'type': 'object', 'properties': {'minLength': {'type': 'string'}}}
+    """
+    found = {name: part for name, part in schema.items() if name in _SENT}
+    for name in {"properties", "$defs"} & found.keys():
+        found[name] = {key: sent(part) for key, part in found[name].items()}
+    if isinstance(found.get("items"), Mapping):
+        found["items"] = sent(found["items"])
+    if "anyOf" in found:
+        found["anyOf"] = [sent(part) for part in found["anyOf"]]
+    return found
 
 
 def instruction(schema: str) -> str:

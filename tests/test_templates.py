@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from persona_lib import templates
 from persona_lib.line import body
-from persona_lib.request import Endpoint, Reply, build
+from persona_lib.request import Endpoint, Reply, Request, build
 from persona_lib.sealed import recorded
 from persona_lib.sealed import row as row_of
 from persona_lib.templates import SLOTS, Template, TemplateError, invert, load, render
@@ -103,6 +103,34 @@ def test_any_text_reaches_the_wire_and_the_ledger_unchanged(persona, prompt, jso
     assert ("response_format" in sent) == json_schema
     again = recorded(row_of(asked, Reply("ok", "{}")))
     assert again.messages[1]["content"] == expected and again.hash == asked.hash
+
+
+# What OpenAI's strict mode takes (its guide on structured outputs): anything else is a 400 before the first answer.
+STRICT = {"type", "properties", "required", "additionalProperties", "enum", "const", "items", "anyOf", "description"}
+
+
+def faults(schema, at="$"):
+    """Where a schema is not what strict mode takes."""
+    found = [f"{at}: {name}" for name in schema.keys() - STRICT]
+    if "type" not in schema and "anyOf" not in schema:
+        found.append(f"{at}: no type")
+    if schema.get("type") == "object":
+        if schema.get("additionalProperties") is not False or set(schema["required"]) != set(schema["properties"]):
+            found.append(f"{at}: open")
+        for name, part in schema["properties"].items():
+            found += faults(part, f"{at}.{name}")
+    return found
+
+
+def test_response_formats_are_what_strict_mode_takes():
+    asked = [
+        form.response_schema for form in load(ROOT / "data" / "templates").values() if form.response_schema is not None
+    ]
+    assert len(asked) == 7 and any(faults(schema) for schema in asked), "some say more than may be sent"
+    for schema in asked:
+        sent = body(Request("large", "m", (), {}, 0, schema))["response_format"]["json_schema"]
+        assert sent["strict"] and faults(sent["schema"]) == []
+        assert set(sent["schema"]["properties"]) == set(schema["properties"])
 
 
 # Version and SHA-256 of the messages that each template becomes with slots <name>: these bytes are what models are
