@@ -1,4 +1,4 @@
-"""How many choices a second one core makes: the text-free function that every judgement stands on.
+"""How many choices a second one core makes: uniform numbers against `World.chance_first`, as every judgement is made.
 
     python benchmarks/choices.py
 
@@ -29,7 +29,7 @@ def main() -> None:
     spent = []
     for _ in range(7):
         start = time.process_time()
-        first = world.choose(positions, a, b, who, uniform=uniform, more_words=more_words)
+        first = uniform < world.chance_first(positions, a, b, who, more_words=more_words)
         spent.append(time.process_time() - start)
     print(json.dumps({"choices_per_cpu_second": round(N / statistics.median(spent)), "share_first": first.mean()}))
 

@@ -76,7 +76,7 @@ def test_influence_on_choices_orders_like_the_weights():
         with_it = without + world.weights[name] * world.effects(name, [lines[name] for lines in full])[which]
         same = rng.random(n)
         who = world.models["sim-judge"]
-        a, b = (world.choose(p, difference, 0 * difference, who, uniform=same) for p in (without, with_it))
+        a, b = (same < world.chance_first(p, difference, 0 * difference, who) for p in (without, with_it))
         found[name] = np.mean(a != b)
     assert spearmanr(list(found.values()), [world.weights[k] for k in found]).statistic > 0.9
 
