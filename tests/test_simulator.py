@@ -158,7 +158,7 @@ def test_a_revision_serves_its_own_persona_and_seldom_overruns(pairs):
 def test_a_critique_names_the_greatest_loss_and_quotes_the_answer(pairs):
     person, prompt, base, _ = pairs[0]
     text = spotless("sim-large", "critique_neutral", persona=person, prompt=prompt, answer=base)
-    d, direction = minds.losses(person, base, load().models["sim-large"])[0]
+    d, direction, _ = minds.wishes(person, base, load().models["sim-large"])[0]
     first = text.partition("SUGGESTIONS:\n")[2].split("\n")[0]
     assert f"more {writing.pole(d, direction)[0]}" in first and writing.pole(d, direction)[1] in first
     assert "fewer words" not in text and any(f"“{s}”" in text for s in split(base))

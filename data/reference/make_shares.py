@@ -21,22 +21,17 @@ from persona_lib.descriptions import describe  # noqa: E402
 from persona_lib.personas import apply_rules, complete  # noqa: E402
 from persona_lib.population import draw  # noqa: E402
 from persona_lib.schema import attributes, read  # noqa: E402
+from persona_lib.simulator.world import declared  # noqa: E402
 
 N, SEED = 40_000, 1
 RAREST = 0.001  # of the attributes whose values have no order: rarer ones are left out
 WRITTEN = "personal_time"  # by a model, in words of its own
-SCORED = {
-    "age_years",
-    "income_usd",
-    "english_ability",
-    "education",
-    "big_five",
-}  # `ordered` of world.yaml, and one more
+SCORED = {*declared("world.yaml")["ordered"], "big_five"}
 HEAD = f"""\
-# Shares of values among adults: {N:,} draws from the shipped census sample by weight, completed and checked by the rules
-# of data/reference, written by data/reference/make_shares.py. World reads them to centre the effects of an attribute
-# and to give them the spread that its weight stands for. Values in lower case; those below {RAREST} of an attribute
-# without order are left out, incomes are rounded to two digits.
+# Shares of values among adults: {N:,} draws by weight from the shipped census sample, completed from the lists and
+# coefficients of data/reference and passed by the rules; written by data/reference/make_shares.py. World reads them to
+# centre the effects of an attribute and to give them the spread that its weight stands for. Values in lower case; of an
+# attribute without order those below {RAREST} are left out; incomes are rounded to two digits.
 """
 
 
