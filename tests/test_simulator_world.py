@@ -339,4 +339,7 @@ def test_topic_phrases_of_the_shipped_prompts_fill_a_slot():
         == "the question whether it is fair that a carbon tax exists"
     )
     assert topic_phrase("Is it rude not to be on time when guests come?") == "not being on time when guests come"
+    assert topic_phrase("What's better, cats or dogs?") == "the choice between cats and dogs"
+    assert topic_phrase("Which would you rather have, my dog or a cat?") == "the choice between your dog and a cat"
+    assert topic_phrase("Which is worse, to lie or to steal?") == topic_phrase("What is right?") == "the moral question"
     assert topic_phrase("???") == topic_phrase("") == "this question"
