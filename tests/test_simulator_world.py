@@ -228,6 +228,18 @@ def test_declared_shares_hold_for_the_persons_of_the_census(adults, seed):
         assert np.mean(parts[name] ** 2) == pytest.approx(declared, rel=0.12), name
 
 
+@pytest.mark.parametrize("name", ["sim-large", "sim-small", "sim-people"])
+def test_a_model_reads_with_its_skill_and_makes_mistakes_of_its_own(adults, name):
+    """Oracle: the declared skill is the slope of what is read on what is true, the misreading the spread around it."""
+    who, columns = load().models[name], {column: adults[column].tolist() for column in adults}
+    true, read_as = (load().positions(columns, model) - load().shared for model in (None, who))
+    slope = np.sum(true * read_as) / np.sum(true**2)
+    mistakes = read_as - slope * true
+    assert slope == pytest.approx(who.skill, abs=0.05)  # true and mistaken effects are alike by chance
+    assert np.sqrt(np.mean(mistakes**2) / np.mean(true**2)) == pytest.approx(who.misreading, rel=0.05, abs=1e-9)
+    assert np.abs(mistakes.mean(axis=0)).max() < 0.04
+
+
 def test_a_million_choices_a_second():
     """CPU seconds, the best of three; benchmarks/choices.py finds about twenty times as many as the bar."""
     sys.path.insert(0, str(REPO / "benchmarks"))
