@@ -243,7 +243,7 @@ def test_each_mode_aims_with_its_own_attention(mode):
     for name, template in own.items():
         slots = {"summary": summary} if name == "summary" else {"persona": person}
         gain = part @ (mean_vector(who, template, **slots) - plain)
-        assert gain > 0.8 if name == mode else abs(gain) < 1e-9
+        assert gain > 0.2 if name == mode else abs(gain) < 1e-9
 
 
 def test_a_model_writes_by_its_habit():
