@@ -19,12 +19,15 @@ import pandas as pd
 
 from persona_lib import ablation, agreement, benchmark, validation
 from persona_lib.simulator import studies
+from persona_lib.simulator.populations import population
 from persona_lib.simulator.world import World, load
 from persona_lib.streams import generator
 
 ATTRIBUTES = ["lifestyle", "ideology", "big_five", "age_years", "sex", "hearing_difficulty", studies.PLACEBO]
 DROPPED = ["age_years", "lifestyle", "race", "fertility"]
+BIASES = ["noise", "position_bias", "verbosity_bias", "self_preference"]
 SIZES = {
+    "choices": {"n": 4000},
     "validation": {"n_persons": 100, "n_items": 150, "n_pairs": 200},
     "ablation": {"n_persons": 40, "n_items": 20, "n_shown": 3},
     "pool": {"n_persons": 20, "n_items": 20, "n_raters": 4},
@@ -39,7 +42,9 @@ def a_world(number: int, rng: np.random.Generator) -> World:
     for name in ("sim-medium", "sim-small", "sim-people", "sim-judge"):
         changed = {"position_bias": rng.uniform(-0.4, 0.6), "refusal_rate": rng.uniform(0.002, 0.03)}
         changed |= {"malformed_rate": rng.uniform(0.002, 0.03), "critic_error": rng.uniform(0, 0.05)}
-        parameters["models"][name] |= changed | {"extractor_error": rng.uniform(0, 0.06)}
+        changed |= {"verbosity_bias": rng.uniform(-0.4, 0.5), "self_preference": rng.uniform(0, 0.5)}
+        changed |= {"noise": rng.uniform(0.08, 0.2), "extractor_error": rng.uniform(0, 0.06)}
+        parameters["models"][name] |= changed
     return World(parameters)
 
 
@@ -52,20 +57,57 @@ def compared(found: pd.DataFrame, truth: dict[tuple[str, str], float]) -> pd.Dat
     return both[["statistic", "group", "truth", "estimate", "low", "high"]]
 
 
+def biases(choices: pd.DataFrame) -> pd.DataFrame:
+    """noise, position_bias, verbosity_bias and self_preference out of choices whose utilities are known.
+
+    A logistic regression of `first` on what stands in favour of the answer shown first; the noise is one over the
+    slope of the utility, a bias in units of utility its own slope times the noise. Intervals by the delta method.
+
+    Parameters
+    ----------
+    choices : the result of `studies.choices`
+
+    Returns
+    -------
+    One row each: statistic, group (all), estimate, low, high, n.
+    """
+    import statsmodels.api as sm
+
+    fit = sm.Logit(choices["first"].astype(float), sm.add_constant(choices.drop(columns="first"))).fit(disp=0)
+    slope, covariance = fit.params, fit.cov_params()
+    noise = 1 / slope["utility"]
+    rows = []
+    for statistic, of in (
+        ("noise", ""),
+        ("position_bias", "const"),
+        ("verbosity_bias", "words"),
+        ("self_preference", "habit"),
+    ):
+        gradient = pd.Series(0.0, slope.index)
+        if of == "const":
+            value, gradient["const"] = slope["const"], 1.0
+        elif of:
+            value, gradient[of], gradient["utility"] = slope[of] * noise, noise, -slope[of] * noise**2
+        else:
+            value, gradient["utility"] = noise, -(noise**2)
+        half = 1.96 * np.sqrt(gradient @ covariance @ gradient)
+        rows.append((statistic, "all", value, value - half, value + half, len(choices)))
+    return pd.DataFrame(rows, columns=["statistic", "group", "estimate", "low", "high", "n"])
+
+
 def studied(number: int, *, n_bootstrap: int = 200) -> pd.DataFrame:
     """Every study of one world: estimates, intervals and truths."""
     rng = generator(number, "benchmarks.recovery")
     world = a_world(number, rng)
-    people = studies.population(world, rng)
+    people = population(world, rng)
     judge, small, raters, critic = (world.models[f"sim-{name}"] for name in ("medium", "small", "people", "judge"))
     models, bootstrap = [judge, small], {"n_bootstrap": n_bootstrap, "seed": number}
 
+    put_in = {(name, "all"): float(getattr(small, name)) for name in BIASES}
+    found = [compared(biases(studies.choices(people, small, rng, n=SIZES["choices"]["n"])), put_in)]
     judgements, pairs, answers = studies.validation(people, judge, rng, **SIZES["validation"])
-    found = [
-        compared(
-            validation.validation_statistics(judgements, pairs, answers), studies.validation_truth(people, judge, rng)
-        )
-    ]
+    held = validation.validation_statistics(judgements, pairs, answers)
+    found.append(compared(held, studies.validation_truth(people, judge, rng)))
     sizes = SIZES["ablation"]
     judgements, items = studies.ablation(people, judge, rng, names=ATTRIBUTES, **sizes)
     influences = ablation.influence_statistics(ablation.flips(judgements, items), **bootstrap)
@@ -74,10 +116,11 @@ def studied(number: int, *, n_bootstrap: int = 200) -> pd.DataFrame:
 
     judgements, items = studies.pool(people, models, raters, rng, **SIZES["pool"])
     kappas = agreement.agreement_statistics(judgements, items, min_shared=8, **bootstrap)
-    found.append(compared(kappas, studies.pool_truth(people, models, raters, rng)))
+    by_name, n_raters = {who.name: who for who in models}, SIZES["pool"]["n_raters"]
+    found.append(compared(kappas, studies.pool_truth(people, by_name, raters, rng, n_raters=n_raters)))
 
     attempts, dropped = studies.benchmark(people, models, critic, rng, **SIZES["benchmark"])
-    rates = benchmark.benchmark_statistics(attempts, dropped[dropped["attribute"].isin(DROPPED)])
+    rates = benchmark.benchmark_statistics(attempts, dropped)
     truth = studies.benchmark_truth(people, models, critic, rng)
     truth = {key: value for key, value in truth.items() if key[0] != "drop_rate" or key[1] in DROPPED}
     found.append(compared(rates, truth))
