@@ -2,11 +2,12 @@
 
     python benchmarks/recovery.py --worlds 200
 
-Simulates that many worlds, each with its own effects, shared share, position bias, refusals and error rates. In each
+Simulates that many worlds, each with its own effects, shared share, noise, biases, refusals and error rates. In each
 a study of every kind is drawn text-free (`simulator/studies.py`), its judgements go through the measuring functions
 that the notebooks use, and every 95 % interval is compared with the truth: the statistic's expectation over the
 world's persons and questions with the noise integrated. Prints two Markdown tables, by statistic and by group: the
-coverage with its Monte Carlo error, and the mean error of the estimates in units of the intervals' mean half width.
+coverage with its Monte Carlo error, the mean error of the estimates in units of the intervals' mean half width, and
+the root mean square of the errors in units of the standard errors that the intervals claim.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import copy
 import numpy as np
 import pandas as pd
 
-from persona_lib import ablation, agreement, benchmark, validation
+from persona_lib import ablation, agreement, benchmark, claims, validation
 from persona_lib.simulator import studies
 from persona_lib.simulator.populations import population
 from persona_lib.simulator.world import World, load
@@ -49,12 +50,12 @@ def a_world(number: int, rng: np.random.Generator) -> World:
 
 
 def compared(found: pd.DataFrame, truth: dict[tuple[str, str], float]) -> pd.DataFrame:
-    """The statistics that have a truth, beside it."""
+    """The statistics that have a truth, beside it, with `off` as notebook 13 has it."""
     known = pd.Series(truth, name="truth").rename_axis(["statistic", "group"]).reset_index()
-    both = known.merge(found, on=["statistic", "group"], how="left", validate="1:1")
-    if both["n"].isna().any():
-        raise ValueError(f"no estimate of {both.loc[both['n'].isna(), ['statistic', 'group']].iloc[0].tolist()}")
-    return both[["statistic", "group", "truth", "estimate", "low", "high"]]
+    both = claims.recovery({"study": found}, known.assign(standard_error=0.0))
+    if lost := set(truth) - set(both[["statistic", "group"]].itertuples(index=False, name=None)):
+        raise ValueError(f"no estimate of {min(lost)}")
+    return both[["statistic", "group", "truth", "estimate", "low", "high", "off"]]
 
 
 def biases(choices: pd.DataFrame) -> pd.DataFrame:
@@ -128,13 +129,14 @@ def studied(number: int, *, n_bootstrap: int = 200) -> pd.DataFrame:
 
 
 def coverage(rows: pd.DataFrame) -> pd.DataFrame:
-    """Per statistic: intervals, share that holds the truth, its Monte Carlo error, bias over mean half width."""
+    """Per statistic: intervals, share that holds the truth, its error, bias over mean half width, rms of `off`."""
     defined = rows.dropna(subset=["estimate", "low", "high"])
     holds = (defined["low"] <= defined["truth"] + 1e-12) & (defined["truth"] - 1e-12 <= defined["high"])
     defined = defined.assign(holds=holds, error=defined["estimate"] - defined["truth"])
     defined["half"] = (defined["high"] - defined["low"]) / 2
     by = defined.groupby(["statistic", "group"], sort=False)
     table = by.agg(n=("holds", "size"), coverage=("holds", "mean"), error=("error", "mean"), half=("half", "mean"))
+    table["rms_off"] = by["off"].agg(lambda off: np.sqrt(np.mean(off**2)))
     table["mc_error"] = np.sqrt(table["coverage"] * (1 - table["coverage"]) / table["n"])
     table["bias"] = table["error"] / table["half"]
     return table.reset_index()
@@ -148,7 +150,9 @@ def by_statistic(rows: pd.DataFrame) -> pd.DataFrame:
     per_world = worlds.groupby("statistic", sort=False).agg(coverage="mean", mc_error="sem").fillna(0)
     each = coverage(rows).groupby("statistic", sort=False)
     lowest, highest = each["coverage"].min(), each["coverage"].max()
-    return per_world.assign(groups=each.size(), lowest=lowest, highest=highest, bias=each["bias"].mean()).reset_index()
+    rms_off = defined.groupby("statistic", sort=False)["off"].agg(lambda off: np.sqrt(np.mean(off**2)))
+    more = {"bias": each["bias"].mean(), "rms_off": rms_off}
+    return per_world.assign(groups=each.size(), lowest=lowest, highest=highest, **more).reset_index()
 
 
 def main() -> None:
@@ -163,14 +167,17 @@ def main() -> None:
         if chosen.keep:
             pd.concat(found, ignore_index=True).to_parquet(chosen.keep)
     rows = pd.concat(found, ignore_index=True)
-    print("| statistic | groups | coverage | MC error | by group | bias / half width |\n|---|---|---|---|---|---|")
-    for r in by_statistic(rows).itertuples():
-        numbers = f"{r.coverage:.3f} | {r.mc_error:.3f} | {r.lowest:.3f} to {r.highest:.3f} | {r.bias:+.2f}"
-        print(f"| {r.statistic} | {r.groups} | {numbers} |")
-    print("\n| statistic | group | coverage | MC error | bias / half width | half width | intervals |")
+    print("| statistic | groups | coverage | MC error | by group | bias / half width | rms off |")
     print("|---|---|---|---|---|---|---|")
+    for r in by_statistic(rows).itertuples():
+        numbers = (
+            f"{r.coverage:.3f} | {r.mc_error:.3f} | {r.lowest:.3f} to {r.highest:.3f} | {r.bias:+.2f} | {r.rms_off:.2f}"
+        )
+        print(f"| {r.statistic} | {r.groups} | {numbers} |")
+    print("\n| statistic | group | coverage | MC error | bias / half width | rms off | half width | intervals |")
+    print("|---|---|---|---|---|---|---|---|")
     for r in coverage(rows).itertuples():
-        numbers = f"{r.coverage:.3f} | {r.mc_error:.3f} | {r.bias:+.2f} | {r.half:.3f} | {r.n}"
+        numbers = f"{r.coverage:.3f} | {r.mc_error:.3f} | {r.bias:+.2f} | {r.rms_off:.2f} | {r.half:.3f} | {r.n}"
         print(f"| {r.statistic} | {r.group.replace('|', ' / ')} | {numbers} |")
 
 

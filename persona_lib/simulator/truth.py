@@ -36,6 +36,7 @@ from persona_lib.streams import generator
 
 N_BATCHES = 10  # independent parts of the integration; their scatter gives its error
 N_ITEMS = 80  # pool items written in a batch
+LEAST_TRIED = 45  # persons of a batch who attempt the benchmark
 BIASES = ("noise", "position_bias", "verbosity_bias", "self_preference", "refusal_rate", "malformed_rate")
 TEMPLATES = {"output_only": "answer_output_only", "chain_of_thought": "answer_chain_of_thought"}
 
@@ -288,7 +289,7 @@ def _attempts(run: _Run, persons: _Persons, chances: np.ndarray) -> Truth:
 def _repeated(run: _Run, persons: _Persons) -> Truth:
     """Attempt everybody's question again and again, with and without the persona."""
     sizes = run.settings["pass_at_k"]
-    n, k = _share(len(persons), sizes["n_items"]) // 4, sizes["n_attempts"]
+    n, k = _share(len(persons), sizes["n_items"]) // 3, sizes["n_attempts"]
     described = [text for text in persons.descriptions[:n] for _ in range(k)]
     prompts = [text for text in persons.prompts[:n] for _ in range(k)]
     found = {}
@@ -302,7 +303,7 @@ def _repeated(run: _Run, persons: _Persons) -> Truth:
 
 def _share(n_persons: int, n_items: int) -> int:
     """How many persons of a batch attempt something."""
-    return min(n_persons, max(60, n_items))
+    return min(n_persons, max(LEAST_TRIED, n_items))
 
 
 def _accepted(run: _Run, descriptions: list[str], answers: list[str]) -> np.ndarray:
