@@ -3,9 +3,9 @@
     python benchmarks/recovery.py --worlds 200
 
 Simulates that many worlds, each with its own effects, shared share, noise, biases, refusals and error rates. In each
-a study of every kind is drawn text-free (`simulator/studies.py`), its judgements go through the measuring functions
-that the notebooks use, and every 95 % interval is compared with the truth: the statistic's expectation over the
-world's persons and questions with the noise integrated. Prints two Markdown tables, by statistic and by group: the
+a study of every kind is drawn text-free (`simulator/studies.py`, `trials.py`), its judgements go through the measuring
+functions that the notebooks use, and every 95 % interval is compared with the truth: the statistic's expectation over
+the world's persons and questions with the noise integrated. Prints two Markdown tables, by statistic and by group: the
 coverage with its Monte Carlo error, the mean error of the estimates in units of the intervals' mean half width, and
 the root mean square of the errors in units of the standard errors that the intervals claim.
 """
@@ -19,9 +19,9 @@ import numpy as np
 import pandas as pd
 
 from persona_lib import ablation, agreement, benchmark, claims, validation
-from persona_lib.simulator import studies
-from persona_lib.simulator.populations import population
-from persona_lib.simulator.world import World, load
+from persona_lib.simulator import studies, trials
+from persona_lib.simulator.populations import Population, population
+from persona_lib.simulator.world import Model, World, load
 from persona_lib.streams import generator
 
 ATTRIBUTES = ["lifestyle", "ideology", "big_five", "age_years", "sex", "hearing_difficulty", studies.PLACEBO]
@@ -33,6 +33,7 @@ SIZES = {
     "ablation": {"n_persons": 40, "n_items": 20, "n_shown": 3},
     "pool": {"n_persons": 20, "n_items": 20, "n_raters": 4},
     "benchmark": {"n_persons": 60, "n_items": 120},
+    "repeated": {"n_items": 60, "n_attempts": 8},
 }
 
 
@@ -120,12 +121,21 @@ def studied(number: int, *, n_bootstrap: int = 200) -> pd.DataFrame:
     by_name, n_raters = {who.name: who for who in models}, SIZES["pool"]["n_raters"]
     found.append(compared(kappas, studies.pool_truth(people, by_name, raters, rng, n_raters=n_raters)))
 
-    attempts, dropped = studies.benchmark(people, models, critic, rng, **SIZES["benchmark"])
+    attempts, dropped = trials.benchmark(people, models, critic, rng, **SIZES["benchmark"])
     rates = benchmark.benchmark_statistics(attempts, dropped)
-    truth = studies.benchmark_truth(people, models, critic, rng)
+    truth = trials.benchmark_truth(people, models, critic, rng)
     truth = {key: value for key, value in truth.items() if key[0] != "drop_rate" or key[1] in DROPPED}
     found.append(compared(rates, truth))
+    found.append(repeated(people, models, critic, rng, **bootstrap))
     return pd.concat(found, ignore_index=True).assign(world=number)
+
+
+def repeated(people: Population, models: list[Model], critic: Model, rng: np.random.Generator, **how) -> pd.DataFrame:
+    """The study of repeated attempts of one world."""
+    attempts = trials.repeated(people, models, critic, rng, **SIZES["repeated"])
+    n = SIZES["repeated"]["n_attempts"]
+    rates = benchmark.pass_at_k_statistics(attempts, n_attempts=n, **how)
+    return compared(rates, trials.repeated_truth(people, models, critic, rng, n_attempts=n))
 
 
 def coverage(rows: pd.DataFrame) -> pd.DataFrame:

@@ -13,19 +13,16 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from persona_lib.schema import attributes
 from persona_lib.simulator import expected
 from persona_lib.simulator.expected import Truth
 from persona_lib.simulator.populations import Population, by_content
-from persona_lib.simulator.portraits import drop_chance
-from persona_lib.simulator.world import Model, logistic
+from persona_lib.simulator.world import Model
 
 PLACEBO = "placebo"
 N_INTEGRATED = 20_000  # random cells over which a truth is averaged
-MODES = {"baseline": "", "output_only": "description", "chain_of_thought": "steps", "summary": "summary"}
 
 
-def _status(rng: np.random.Generator, n: int, who: Model) -> np.ndarray:
+def statuses(rng: np.random.Generator, n: int, who: Model) -> np.ndarray:
     """Refused and unparsed at the model's rates, whatever the answer would have been."""
     refused, malformed = rng.random(n) < who.refusal_rate, rng.random(n) < who.malformed_rate
     return np.where(refused, "refused", np.where(malformed, "unparsed", "ok"))
@@ -45,7 +42,8 @@ def _judged(rows: pd.DataFrame, chance_b: np.ndarray, status: np.ndarray, rng: n
     )
 
 
-def _ids(prefix: str, numbers: np.ndarray) -> np.ndarray:
+def ids(prefix: str, numbers: np.ndarray) -> np.ndarray:
+    """Ids such as p0012."""
     return np.array([f"{prefix}{n:04d}" for n in numbers], dtype=object)
 
 
@@ -100,7 +98,7 @@ def validation(
     cells = rng.choice(n_persons * n_items, n_pairs, replace=False)
     p, q = cells // n_items, cells % n_items
     other = (p + rng.integers(1, n_persons, n_pairs)) % n_persons
-    pairs = pd.DataFrame({"persona_id": _ids("p", p), "prompt_id": _ids("q", q)})
+    pairs = pd.DataFrame({"persona_id": ids("p", p), "prompt_id": ids("q", q)})
     pairs["pair_id"] = pairs["persona_id"] + "." + pairs["prompt_id"]
     pairs = pairs.assign(rejected_answer_id="a." + pairs["pair_id"], chosen_answer_id="b." + pairs["pair_id"])
     answers = pd.DataFrame({"answer_id": [*pairs["rejected_answer_id"], *pairs["chosen_answer_id"]], "status": "ok"})
@@ -110,9 +108,9 @@ def validation(
         chances = _pair_chances(people, who, drawn[p], asked[q], drawn[other], np.full(n_pairs, swapped))
         for kind, shown in (("own", p), ("swapped", other), ("none", None)):
             rows = pd.DataFrame({"item_id": pairs["pair_id"], "rater_id": "judge", "swapped": swapped, "repeat": 0})
-            rows["persona_shown_id"] = "" if shown is None else _ids("p", shown)
+            rows["persona_shown_id"] = "" if shown is None else ids("p", shown)
             rows = rows.assign(answer_a_id=pairs["rejected_answer_id"], answer_b_id=pairs["chosen_answer_id"])
-            found.append(_judged(rows, chances[kind], _status(rng, n_pairs, who), rng))
+            found.append(_judged(rows, chances[kind], statuses(rng, n_pairs, who), rng))
     return pd.concat(found, ignore_index=True), pairs, answers
 
 
@@ -156,19 +154,19 @@ def ablation(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Tables `ablation_judgements` and `pool_items` of the leave-one-out of some attributes."""
     asked = rng.choice(len(people.first), n_items)
-    items = pd.DataFrame({"item_id": _ids("i", np.arange(n_items))})
+    items = pd.DataFrame({"item_id": ids("i", np.arange(n_items))})
     items = items.assign(answer_a_id="a." + items["item_id"], answer_b_id="b." + items["item_id"])
     found = []
     for name in names:
         drawn = rng.choice(people.n_persons, n_persons)
         without, with_it = _arms(people, who, name, drawn, _others(people, name, n_persons, n_shown, rng))
-        cells = items.merge(pd.DataFrame({"persona_id": _ids("p", np.arange(n_persons))}), how="cross")
+        cells = items.merge(pd.DataFrame({"persona_id": ids("p", np.arange(n_persons))}), how="cross")
         p, q = np.tile(np.arange(n_persons), n_items), np.repeat(np.arange(n_items), n_persons)
         swapped = rng.random(len(cells)) < 0.5
         for arm, positions in (("without", without), ("with", with_it), ("repeat", without)):
             chance = by_content(people, who, positions[p], asked[q], swapped=swapped)
             rows = cells.assign(attribute=name, arm=arm, swapped=swapped, shown_attributes="")
-            found.append(_judged(rows, chance, _status(rng, len(cells), who), rng))
+            found.append(_judged(rows, chance, statuses(rng, len(cells), who), rng))
     return pd.concat(found, ignore_index=True), items
 
 
@@ -214,9 +212,9 @@ def pool(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Tables `pool_judgements` and `pool_items`: models and raters judge the same items as the same persons."""
     drawn, asked = rng.choice(people.n_persons, n_persons), rng.choice(len(people.first), n_items)
-    items = pd.DataFrame({"item_id": _ids("i", np.arange(n_items))})
+    items = pd.DataFrame({"item_id": ids("i", np.arange(n_items))})
     items = items.assign(answer_a_id="a." + items["item_id"], answer_b_id="b." + items["item_id"])
-    cells = items.merge(pd.DataFrame({"persona_shown_id": _ids("p", np.arange(n_persons))}), how="cross")
+    cells = items.merge(pd.DataFrame({"persona_shown_id": ids("p", np.arange(n_persons))}), how="cross")
     p, q = np.tile(np.arange(n_persons), n_items), np.repeat(np.arange(n_items), n_persons)
     swapped = rng.random(len(cells)) < 0.5
     found = []
@@ -225,7 +223,7 @@ def pool(
         positions = people.positions(who)[drawn] + tastes
         chance = by_content(people, who, positions[p], asked[q], swapped=swapped)
         rows = cells.assign(rater_id=name, swapped=swapped, repeat=0)
-        found.append(_judged(rows, chance, _status(rng, len(cells), who), rng))
+        found.append(_judged(rows, chance, statuses(rng, len(cells), who), rng))
     return pd.concat(found, ignore_index=True), items
 
 
@@ -263,62 +261,3 @@ def pool_truth(
         agreed = expected.agreement(by_rater[3], most, swapped=swapped)
         found |= {(statistic, "held_out_rater"): agreed[statistic] for statistic in ("raw_agreement", "kappa_content")}
     return found
-
-
-# The benchmark and its summaries
-
-
-def _pass_chances(
-    people: Population, who: Model, critic: Model, mode: str, persons: np.ndarray, items: np.ndarray, judged: np.ndarray
-) -> np.ndarray:
-    """Chance that the critic, in the place of `judged`, passes an answer written for `persons` in a mode."""
-    world = people.world
-    read = people.positions(who) - world.shared
-    aim = world.shared + (who.attention[MODES[mode]] if MODES[mode] else 0.0) * read[persons]
-    position = people.positions(critic)[judged]
-    answer = people.first[items] + 0.5 * aim / np.linalg.norm(aim, axis=1, keepdims=True)
-    best = 0.8 * np.linalg.norm(position, axis=1)
-    spec = world.parameters["critic"]
-    quality = np.einsum("nd,nd->n", position, answer) / best
-    chance = logistic((quality - spec["threshold"]) / spec["noise"])
-    return critic.critic_error + (1 - 2 * critic.critic_error) * chance
-
-
-def benchmark(
-    people: Population,
-    models: Sequence[Model],
-    critic: Model,
-    rng: np.random.Generator,
-    *,
-    n_persons: int,
-    n_items: int,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Tables `attempts` (four modes, and output_only examined for another person) and `dropped`."""
-    drawn, asked = rng.choice(people.n_persons, n_persons), rng.choice(len(people.first), max(n_items // 3, 2))
-    p, q = np.arange(n_items) % n_persons, rng.permutation(np.arange(n_items) % len(asked))
-    other = (p + rng.integers(1, n_persons, n_items)) % n_persons
-    names = attributes()["attribute"].to_numpy()
-    found, dropped = [], []
-    for who in models:
-        for mode, judged in [(mode, p) for mode in MODES] + [("output_only", other)]:
-            chance = _pass_chances(people, who, critic, mode, drawn[p], asked[q], drawn[judged])
-            status = _status(rng, n_items, critic)
-            rows = {"item_id": _ids("x", np.arange(n_items)), "persona_id": _ids("p", p), "prompt_id": _ids("q", q)}
-            rows |= {"model": who.name, "mode": mode, "critic_persona_id": _ids("p", judged), "attempt": 0}
-            passed = pd.array(rng.random(n_items) < chance, dtype="boolean")
-            found.append(pd.DataFrame({**rows, "passed": passed, "status": status}))
-        for person in np.unique(p):
-            out = rng.random(len(names)) < [drop_chance(name, who) for name in names]
-            told = out ^ (rng.random(len(names)) < critic.extractor_error)
-            rows = {"persona_id": f"p{person:04d}", "model": who.name, "attribute": names, "is_dropped": told}
-            dropped.append(pd.DataFrame({**rows, "is_dropped_by_rule": out, "status": "ok"}))
-    return pd.concat(found, ignore_index=True), pd.concat(dropped, ignore_index=True)
-
-
-def benchmark_truth(people: Population, models: Sequence[Model], critic: Model, rng: np.random.Generator) -> Truth:
-    """pass_rate, differences between modes, calibration, and what summaries drop, as the extractor sees it."""
-    p, q, other = (rng.integers(n, size=N_INTEGRATED) for n in (people.n_persons, len(people.first), people.n_persons))
-    own = {(who.name, mode): _pass_chances(people, who, critic, mode, p, q, p) for who in models for mode in MODES}
-    strange = {who.name: _pass_chances(people, who, critic, "output_only", p, q, other) for who in models}
-    chances = {who.name: {name: drop_chance(name, who) for name in attributes()["attribute"]} for who in models}
-    return expected.examined(own, strange) | expected.dropped(chances, extractor_error=critic.extractor_error)

@@ -71,7 +71,7 @@ def truth(declared: Mapping[str, pd.DataFrame], tables: Mapping[str, pd.DataFram
     rows = [(*key, values.mean(), values.std(ddof=1) / np.sqrt(values.count())) for key, values in integrated.items()]
     rows += [(*key, value, 0.0) for key, value in _exact(run).items()]
     found = pd.DataFrame(rows, columns=["statistic", "group", "truth", "standard_error"])
-    return found.dropna(subset="truth").reset_index(drop=True)
+    return found.dropna().reset_index(drop=True)  # a group of which one batch at most holds a person has no row
 
 
 def spoken(requests: pd.DataFrame) -> pd.DataFrame:
