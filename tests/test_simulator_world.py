@@ -186,7 +186,7 @@ def test_effects_of_two_values_by_hand():
     """
     world = World(load().parameters, {"sex": {"female": 0.64, "male": 0.16, "unknown": 0.2}})
     one, other = world.effect("sex", " Female"), world.effect("sex", "male")
-    assert np.allclose(0.8 * one + 0.2 * other, 0, atol=1e-12) and np.allclose(other, -4 * one)
+    assert np.allclose(0.8 * one + 0.2 * other, 0, atol=1e-8) and np.allclose(other, -4 * one, atol=1e-8)
     assert np.mean(0.64 * one**2 + 0.16 * other**2) == pytest.approx(1)
     assert not world.effect("sex", "Unknown").any()
     assert not np.allclose(one, world.effect("sex", "female", "sim-small"))
@@ -226,6 +226,18 @@ def test_declared_shares_hold_for_the_persons_of_the_census(adults, seed):
     for name in (name for name, weight in weights.items() if weight > 0.1):
         declared = (1 - share) * weights[name] ** 2 / total
         assert np.mean(parts[name] ** 2) == pytest.approx(declared, rel=0.12), name
+
+
+@pytest.mark.parametrize("name", ["sim-large", "sim-small", "sim-people"])
+def test_a_model_reads_with_its_skill_and_makes_mistakes_of_its_own(adults, name):
+    """Oracle: the declared skill is the slope of what is read on what is true, the misreading the spread around it."""
+    who, columns = load().models[name], {column: adults[column].tolist() for column in adults}
+    true, read_as = (load().positions(columns, model) - load().shared for model in (None, who))
+    slope = np.sum(true * read_as) / np.sum(true**2)
+    mistakes = read_as - slope * true
+    assert slope == pytest.approx(who.skill, abs=0.05)  # true and mistaken effects are alike by chance
+    assert np.sqrt(np.mean(mistakes**2) / np.mean(true**2)) == pytest.approx(who.misreading, rel=0.05, abs=1e-9)
+    assert np.abs(mistakes.mean(axis=0)).max() < 0.04
 
 
 def test_a_million_choices_a_second():

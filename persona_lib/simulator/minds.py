@@ -95,6 +95,6 @@ def wishes(description: str, answer: str, who: Model) -> list[Wish]:
     position = stand(description, who)
     vector, _ = load_bank().vector(answer)
     worth = np.round(position * vector, 9)  # where two poles cancel, nothing is lost
-    urgent = np.where(worth < 0, np.max(np.abs(position)) * 2 - worth, np.abs(position) - worth)
-    named = np.argsort(-urgent, kind="stable")[: load().parameters["writing"]["named"]]
+    at_stake = np.where(worth < 0, -worth, np.abs(position) - worth)
+    named = np.lexsort((-at_stake, worth >= 0))[: load().parameters["writing"]["named"]]
     return [Wish(int(d), math.copysign(1.0, position[d]), bool(worth[d] < 0)) for d in named]

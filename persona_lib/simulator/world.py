@@ -91,16 +91,14 @@ class World:
         Zero for an unknown attribute and for a value that says nothing. With a reader: the model's own mistaken
         effect of that value, independent of the true one.
         """
-        return self._effect(attribute, _plain(value), reader)
+        return self._effect(attribute, " ".join(str(value).split()).casefold(), reader)
 
     def _effect_uncached(self, attribute: str, value: str, reader: str) -> np.ndarray:
         if attribute not in self.weights or value in self.silent:
             return np.zeros(len(self.dimensions))
-        raw = self._slopes(attribute, value, reader)
-        if raw is None:
-            raw = self._draw("effect", reader, attribute, value)
-            if value not in self.shares.get(attribute, ()):
-                return raw
+        raw, has_score = self._raw(attribute, value, reader)
+        if not has_score and value not in self.shares.get(attribute, ()):
+            return raw
         mean, spread = self._standard(attribute, reader)
         return (raw - mean) / spread
 
@@ -110,25 +108,23 @@ class World:
         said = {value: share for value, share in shares.items() if value not in self.silent}
         if not said:
             return np.zeros(len(self.dimensions)), 1.0
-        slopes = {value: self._slopes(attribute, value, reader) for value in said}
-        drawn = (self._draw("effect", reader, attribute, v) if slope is None else slope for v, slope in slopes.items())
-        raw, share = np.array(list(drawn)), np.array(list(said.values()))
-        mean = share @ raw / share.sum()
+        raw = np.array([self._raw(attribute, value, reader)[0] for value in said])
+        share = np.array(list(said.values()))
+        # Rounded, since the last bit of a sum differs between processors.
+        mean = np.round(share @ raw / share.sum(), 9)
         # Who says nothing stands at the mean, and counts in the spread: the others must bear all of the weight.
-        spread = math.sqrt(np.mean(share @ (raw - mean) ** 2) / sum(shares.values()))
+        spread = round(math.sqrt(np.mean(share @ (raw - mean) ** 2) / sum(shares.values())), 9)
         return mean, spread or 1.0
 
-    def _slopes(self, attribute: str, value: str, reader: str) -> np.ndarray | None:
-        """Pseudo-random directions times the scores of a value; None where it has no score."""
+    def _raw(self, attribute: str, value: str, reader: str) -> tuple[np.ndarray, bool]:
+        """The effect of a value before it is standardised, and whether it is a slope times a score."""
         if attribute == "big_five" and (levels := big_five_levels(value)):
             scores = self.parameters["big_five_scores"]
-            return np.sum(
-                [scores[level] * self._draw("slope", reader, trait) for trait, level in levels.items()], axis=0
-            )
+            return sum(scores[level] * self._draw("slope", reader, trait) for trait, level in levels.items()), True
         order, limit = self.parameters["ordered"].get(attribute), self.parameters["score_limit"]
         if order is not None and (score := ordered_score(value, **order)) is not None:
-            return min(limit, max(-limit, score)) * self._draw("slope", reader, attribute)
-        return None
+            return min(limit, max(-limit, score)) * self._draw("slope", reader, attribute), True
+        return self._draw("effect", reader, attribute, value), False
 
     def effects(self, attribute: str, values: Sequence[str], reader: str = "") -> np.ndarray:
         """`effect` of many values, one row each; every distinct value is looked up once."""
@@ -292,11 +288,6 @@ def _models(declared: Mapping) -> dict[str, Model]:
             raise ValueError(f"world: model {name}: key {', '.join(sorted(wrong))} is missing or unknown")
         models[name] = Model(name=name, **merged)
     return models
-
-
-def _plain(value: str) -> str:
-    """A value in lower case, with single spaces."""
-    return " ".join(str(value).split()).casefold()
 
 
 def declared(name: str) -> dict:

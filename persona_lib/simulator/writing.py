@@ -16,7 +16,6 @@ from persona_lib.simulator.world import Model, load, uniform
 from persona_lib.streams import generator
 
 SHORTER, NOTHING, REJECTS = "Say it in fewer words.", "nothing in it.", "What does not:"
-_ASKED = re.compile(r"\b((?:much |a little )?more) ([\w-]+)")
 _QUOTED = re.compile(r"“([^”]*)”")
 
 
@@ -165,7 +164,7 @@ def revise(prompt: str, text: str, criticism: str, who: Model, digest: bytes) ->
     aim = np.zeros(len(load().dimensions))
     adjectives = {pole(d, sign)[0]: (d, sign) for d in range(len(aim)) for sign in (-1.0, 1.0)}
     asked = criticism.rpartition("SUGGESTIONS:")[2]
-    for degree, adjective in _ASKED.findall(asked):
+    for degree, adjective in re.findall(rf"\b({'|'.join(writing['degrees'])}) ([\w-]+)", asked):
         if adjective in adjectives:
             d, sign = adjectives[adjective]
             aim[d] = sign * writing["degrees"][degree]["pull"]
