@@ -659,32 +659,34 @@ rule figures:
 rule truth:
     """What the simulated world would answer on average: read only where a section says recovery."""
     input:
-        personas=rules.personas.output.personas,
+        census=rules.census.output.census,
+        chain="data/reference/chain_coefficients.csv",
+        norms="data/reference/big_five_norms.csv",
+        quirks="data/reference/traits_quirks.csv",
+        mannerisms="data/reference/traits_mannerisms.csv",
+        lifestyles="data/reference/traits_lifestyle.csv",
+        core_values="data/reference/traits_core_values.csv",
+        personal_time="data/reference/traits_personal_time.csv",
         prompts=rules.prompts.output.prompts,
-        pairs=rules.feedback.output.pairs,
-        answers=rules.feedback.output.answers,
-        judgements=rules.validation.output.judgements,
         pool_items=rules.agreement.output.pool_items,
         pool_answers=rules.agreement.output.pool_answers,
-        pool_judgements=rules.agreement.output.pool_judgements,
-        ablation_judgements=rules.ablation.output.ablation_judgements,
-        attempts=rules.benchmark.output.attempts,
-        dropped=rules.benchmark.output.dropped,
         library=library_files("persona_lib/simulator/truth.py"),
+        steps=library_files("persona_lib/declared.py"),
     output:
         truth=f"{RUN}/truth.parquet",
     log:
         f"{RUN}/logs/truth.log",
     params:
-        settings=stage_settings(config, []),
+        settings=stage_settings(
+            config, ["population", "personas", "feedback", "pool", "ablation", "benchmark", "pass_at_k"]
+        ),
     message:
         "truth of the simulated world"
     shell:
-        "persona truth --settings {params.settings:q} --read personas={input.personas} prompts={input.prompts}"
-        " pairs={input.pairs} answers={input.answers} judgements={input.judgements} pool_items={input.pool_items}"
-        " pool_answers={input.pool_answers} pool_judgements={input.pool_judgements}"
-        " ablation_judgements={input.ablation_judgements} attempts={input.attempts} dropped={input.dropped}"
-        " --out {output.truth} > {log}"
+        "persona truth --settings {params.settings:q} --read census={input.census} chain={input.chain}"
+        " norms={input.norms} quirks={input.quirks} mannerisms={input.mannerisms} lifestyles={input.lifestyles}"
+        " core_values={input.core_values} personal_time={input.personal_time} prompts={input.prompts}"
+        " pool_items={input.pool_items} pool_answers={input.pool_answers} --out {output.truth} > {log}"
 
 
 rule claims:

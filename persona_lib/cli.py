@@ -267,7 +267,9 @@ def _plan(chosen: argparse.Namespace) -> None:
 
 def _truth(chosen: argparse.Namespace) -> None:
     settings, tables = read_settings(chosen.settings), read_tables(chosen.read)
-    truth = found("persona_lib.simulator.truth:truth")(tables, settings)
+    world = import_module("persona_lib.simulator.truth")
+    declared = found("persona_lib.declared:declared")(tables, settings, told=world.spoken)
+    truth = world.truth(declared, tables, settings)
     schema.write(truth, chosen.out, "truth")
 
 

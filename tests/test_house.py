@@ -75,7 +75,7 @@ LAYERS = {
     },
     "measuring": {"resample", "coefficients", "agreement", "validation", "ablation", "benchmark", "pluralism"},
     "showing": {"figures", "diagrams", "drawing", "distributions", "matrices", "claims", "cards", "export"},
-    "cli": {"cli", "inputs", "fetching"},
+    "cli": {"cli", "inputs", "fetching", "declared"},
 }
 MAY_IMPORT = {
     "words": {"words"},

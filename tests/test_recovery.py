@@ -6,27 +6,25 @@ is measured by benchmarks/recovery.py.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from benchmarks.recovery import biases
 from persona_lib import ablation, agreement, benchmark, validation
 from persona_lib.schema import check
-from persona_lib.simulator import studies
+from persona_lib.simulator import expected, studies, trials
+from persona_lib.simulator.populations import Population, population
 from persona_lib.simulator.world import World, load
 
 NAMES = ["lifestyle", "big_five", "hearing_difficulty", studies.PLACEBO]
 
 
-@pytest.fixture(autouse=True)
-def coarse(monkeypatch):
-    """Truths averaged over 20,000 cells: their error is a tenth of the intervals' here."""
-    monkeypatch.setattr(studies, "N_INTEGRATED", 20_000)
-
-
 @pytest.fixture(scope="module")
-def people() -> studies.Population:
-    return studies.population(World({**load().parameters, "seed": 11}), np.random.default_rng(11))
+def people() -> Population:
+    return population(World({**load().parameters, "seed": 11}), np.random.default_rng(11))
 
 
 def missed(found: pd.DataFrame, truth: dict, *, widths: float) -> list[str]:
@@ -66,21 +64,40 @@ def test_agreement_comes_out(people):
     rng = np.random.default_rng(3)
     judged, items = studies.pool(people, models, people.world.models[raters], rng, n_persons=40, n_items=60, n_raters=4)
     check(judged, "pool_judgements")
-    truth = studies.pool_truth(people, models, people.world.models[raters], rng)
+    by_name = {who.name: who for who in models}
+    truth = studies.pool_truth(people, by_name, people.world.models[raters], rng, n_raters=4)
     found = agreement.agreement_statistics(judged, items, min_shared=8, n_bootstrap=60, seed=1)
     assert not missed(found, truth, widths=2)
     assert truth["kappa_content", "sim-medium"] > truth["kappa_content", "sim-small"]
 
 
+def test_raters_with_strong_tastes_of_their_own_agree_no_more_than_chance(people):
+    raters, rng = people.world.models["sim-people"], np.random.default_rng(7)
+    found = [studies.pool_truth(people, {}, replace(raters, taste=taste), rng, n_raters=4) for taste in (0.0, 9.0)]
+    same, other = (truth["kappa_content", "rater_rater"] for truth in found)
+    assert same > 0.4 and abs(other) < 0.1
+
+
 def test_pass_rates_and_error_rates_come_out(people):
     models, critic = [people.world.models["sim-small"]], people.world.models["sim-judge"]
     rng = np.random.default_rng(4)
-    attempts, dropped = studies.benchmark(people, models, critic, rng, n_persons=120, n_items=240)
-    dropped = dropped[dropped["attribute"].isin(["age_years", "race"])]
-    truth = studies.benchmark_truth(people, models, critic, rng)
+    attempts, dropped = trials.benchmark(people, models, critic, rng, n_persons=120, n_items=240)
+    truth = trials.benchmark_truth(people, models, critic, rng)
     truth = {key: value for key, value in truth.items() if key[0] != "drop_rate" or key[1] in ("age_years", "race")}
     assert not missed(benchmark.benchmark_statistics(attempts, dropped), truth, widths=2)
     assert truth["drop_rate", "age_years"] == pytest.approx(0.65 * 0.98 + 0.35 * 0.02)
+
+
+def test_repeated_attempts_come_out(people):
+    models, critic = (
+        [people.world.models[f"sim-{name}"] for name in ("medium", "small")],
+        people.world.models["sim-judge"],
+    )
+    rng = np.random.default_rng(8)
+    attempts = trials.repeated(people, models, critic, rng, n_items=300, n_attempts=4)
+    truth = trials.repeated_truth(people, models, critic, rng, n_attempts=4)
+    assert not missed(benchmark.pass_at_k_statistics(attempts, n_attempts=4, n_bootstrap=100, seed=1), truth, widths=2)
+    assert truth["gain", "sim-medium|output_only|4"] > 0.05
 
 
 def test_kappa_of_chances_is_kappa_of_choices():
@@ -89,4 +106,16 @@ def test_kappa_of_chances_is_kappa_of_choices():
     x, y = rng.random((2, 1000))
     a, b = (rng.random((1000, 1000)) < chances for chances in (x, y))
     agree, chance = np.mean(a == b), a.mean() * b.mean() + (1 - a.mean()) * (1 - b.mean())
-    assert studies._kappa(x, y) == pytest.approx((agree - chance) / (1 - chance), abs=0.005)
+    assert expected.kappa(x, y) == pytest.approx((agree - chance) / (1 - chance), abs=0.005)
+
+
+def test_biases_come_out_of_choices_with_known_utilities(people):
+    """Oracle: the model's own parameters, by a logistic regression that knows nothing of the simulator."""
+    who, rng = (
+        replace(people.world.models["sim-small"], self_preference=0.5, verbosity_bias=-0.4),
+        np.random.default_rng(6),
+    )
+    found = biases(studies.choices(people, who, rng, n=40_000)).set_index("statistic")
+    for name in ("noise", "position_bias", "verbosity_bias", "self_preference"):
+        low, estimate, high = found.loc[name, ["low", "estimate", "high"]]
+        assert abs(estimate - getattr(who, name)) < high - low < 0.5, name

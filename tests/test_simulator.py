@@ -1,4 +1,4 @@
-"""The simulated models by role, the truth of a run, and the same answer everywhere.
+"""The simulated models by role, and the same answer everywhere.
 
 Oracles: closed forms, identities, hand counts, declared rates.
 """
@@ -6,7 +6,6 @@ Oracles: closed forms, identities, hand counts, declared rates.
 from __future__ import annotations
 
 import importlib.util
-import itertools
 import json
 import os
 import re
@@ -16,7 +15,6 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from persona_lib import simulator
@@ -25,7 +23,6 @@ from persona_lib.simulator import minds, portraits, roles, writing
 from persona_lib.simulator.forms import TEMPLATES, Forms, parse_description
 from persona_lib.simulator.sentences import load_bank, split
 from persona_lib.simulator.topics import classify
-from persona_lib.simulator.truth import truth
 from persona_lib.simulator.world import load
 from persona_lib.templates import load as load_templates
 from persona_lib.templates import render
@@ -37,7 +34,6 @@ SUBJECTS = (
     "guns,school uniforms,a four-day week,zoos,the death penalty,tipping,nuclear power,homework,rent control,dams"
 )
 PROMPTS = [f"What do you think about {s}{tail}?" for s in SUBJECTS.split(",") for tail in ("", " in cities", " today")]
-PANEL = ("people.1", "people.2", "people.3")
 ASKED = {
     "persona": "Age: 43\nReligion: none",
     "prompt": "Should zoos be closed?",
@@ -242,94 +238,7 @@ def test_hostile_text_changes_no_persona():
     assert json.loads(spotless("sim-large", "judge", prompt=long, persona=long))["choice"] in "AB"
 
 
-# Truth, determinism, version
-
-
-def test_truth_is_the_mean_of_the_answers_that_the_simulator_gives(pairs):
-    """Oracle: Monte Carlo over 300 repeats of each request through the roles; failed answers change nothing."""
-    few = pairs[:4]
-    personas = pd.DataFrame({"persona_id": [f"p{i}" for i in range(4)], "description": [p[0] for p in few]})
-    table = pd.DataFrame({"pair_id": [f"p{i}.q" for i in range(4)], "persona_id": personas.persona_id})
-    table = table.assign(chosen_answer_id=[f"r{i}" for i in range(4)], rejected_answer_id=[f"b{i}" for i in range(4)])
-    answers = pd.DataFrame(
-        {
-            "answer_id": [f"{k}{i}" for k in "br" for i in range(4)],
-            "text": [p[j] for j in (2, 3) for p in few],
-            "status": "ok",
-        }
-    )
-    shown = [[f"p{i}", f"p{(i + 1) % 4}", ""] for i in range(4)]
-    rows = [(f"p{i}.q", "medium", s, swapped, "ok") for i in range(4) for s in shown[i] for swapped in (False, True)]
-    judgements = pd.DataFrame(rows, columns=["item_id", "rater_id", "persona_shown_id", "swapped", "status"])
-    names = [*attributes().attribute[:3], "placebo"]
-    arms = [(a, "p0", "i", arm, "lifestyle|ideology", True) for a in names for arm in ("without", "with", "repeat")]
-    tables = {
-        "personas": personas, "pairs": table, "answers": answers, "judgements": judgements,
-        "pool_items": pd.DataFrame({"item_id": ["i"], "answer_a_id": ["b1"], "answer_b_id": ["b2"]}),
-        "pool_answers": answers,
-        "ablation_judgements": pd.DataFrame(
-            arms, columns=["attribute", "persona_id", "item_id", "arm", "shown_attributes", "swapped"]
-        ),
-        "pool_judgements": pd.DataFrame(
-            [("i", rater, f"p{i}", i % 2 == 1, 0) for rater in ("medium", *PANEL) for i in range(4)],
-            columns=["item_id", "rater_id", "persona_shown_id", "swapped", "repeat"],
-        ),
-        "attempts": pd.DataFrame(
-            [(f"p{i}.q", f"p{i}", "medium", mode, f"p{(i + shift) % 4}", 0, few[i][2])
-             for i in range(4) for mode, shift in (("baseline", 0), ("output_only", 0), ("output_only", 1))],
-            columns=["item_id", "persona_id", "model", "mode", "critic_persona_id", "attempt", "answer"],
-        ),
-        "dropped": pd.DataFrame({"model": ["medium"] * 2, "attribute": ["age_years", "race"]}),
-    }  # fmt: skip
-    settings = {
-        "endpoints": {alias: {"model": f"sim-{alias}"} for alias in ("medium", "people", "judge")},
-        "roles": {"judge": "medium", "examiner": "judge"},
-    }
-    found = truth(tables, settings).set_index(["statistic", "group"]).truth
-    texts, held = answers.set_index("answer_id").text, {"own": [], "swapped": [], "none": []}
-    for item, _, who, swapped, _ in rows:
-        i = item[1]
-        a, b = (texts[f"r{i}"], texts[f"b{i}"]) if swapped else (texts[f"b{i}"], texts[f"r{i}"])
-        group = "none" if who == "" else "own" if who == f"p{i}" else "swapped"
-        slots = {"persona": few[int(who[1])][0]} if who else {}
-        name = "judge" if who else "judge_no_persona"
-        for sample in range(300):
-            text = said("sim-medium", name, sample, prompt=few[int(i)][1], answer_a=a, answer_b=b, **slots).text
-            if text in ('{"choice": "A"}', '{"choice": "B"}'):
-                held[group].append(("A" in text) == swapped)
-    for group, values in held.items():
-        assert abs(np.mean(values) - found["holds", group]) < 4 * 0.5 / np.sqrt(len(values)), group
-    assert found["excess_flip", "placebo"] == pytest.approx(0, abs=1e-12)
-    assert found["flip_rate", "age_years"] == pytest.approx(
-        found["retest_flip_rate", "age_years"] + found["excess_flip", "age_years"]
-    )
-    _check_pool_and_benchmark(found, few, answers)
-    refused = {**tables, "judgements": judgements.assign(status="refused")}
-    assert truth(refused, settings).truth.equals(truth(tables, settings).truth)
-
-
-def _check_pool_and_benchmark(found: pd.Series, few: list[tuple], answers: pd.DataFrame) -> None:
-    """Oracle: chances one by one, all sixteen outcomes of a model and three raters, the textbook kappa."""
-    a, b = answers.set_index("answer_id").text.loc[["b1", "b2"]]
-    cells, joint = [], np.zeros((2, 2))
-    for i, (person, *_) in enumerate(few):
-        chances = []
-        for rater in ("medium", *PANEL):
-            alias, _, number = rater.partition(".")
-            who, sample = load().models[f"sim-{alias}"], int(number or 1) - 1
-            swapped = i % 2 == 1
-            first = minds.prefer_first(person, *((b, a) if swapped else (a, b)), who, sample=sample)
-            chances.append(first if swapped else 1 - first)
-        cells.append(chances[0])
-        for outcome in itertools.product((0, 1), repeat=4):
-            weight = np.prod([c if o else 1 - c for c, o in zip(chances, outcome, strict=True)])
-            joint[outcome[0], int(sum(outcome[1:]) >= 2)] += weight / 4
-    chance = joint.sum(axis=0) @ joint.sum(axis=1)
-    assert found["kappa_content", "medium"] == pytest.approx((np.trace(joint) - chance) / (1 - chance))
-    assert found["prevalence", "medium"] == pytest.approx(np.mean(cells))
-    passes = [minds.accept(person, base, load().models["sim-judge"]) for person, _, base, _ in few]
-    assert found["pass_rate", "medium|baseline"] == found["calibration", "own"] == pytest.approx(np.mean(passes))
-    assert found["drop_rate", "age_years"] == pytest.approx(0.5 * 0.98 + 0.5 * 0.02)
+# Determinism, version
 
 
 def test_same_request_same_answer_in_any_process_and_order(tmp_path):

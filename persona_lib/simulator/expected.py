@@ -1,0 +1,303 @@
+"""From chances to truths: what the statistics of a study are on average where every choice has a known chance.
+
+The chances are of cells drawn from a population (a person, a question, an order); a mean over cells integrates over
+the population. No choice is drawn (but by `central`), so the noise of the choices is integrated exactly. A truth is
+keyed by (statistic, group) as the statistics tables are. Kappa and its relatives are those of the expected counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+
+import numpy as np
+from scipy.stats import binom
+
+from persona_lib.simulator.world import Model
+
+Truth = dict[tuple[str, str], float]
+SHOWN = ("own", "swapped", "none")
+N_DRAWS = 50  # of the choices that say who is near the majority
+
+
+def statuses(who: Model) -> Truth:
+    """refused, unparsed and scored of calls to one model whose answers must have a form."""
+    refused, unparsed = who.refusal_rate, (1 - who.refusal_rate) * who.malformed_rate
+    return {("refused", "all"): refused, ("unparsed", "all"): unparsed, ("scored", "all"): 1 - refused - unparsed}
+
+
+def held(ab: Mapping[str, np.ndarray], ba: Mapping[str, np.ndarray]) -> Truth:
+    """holds, order_consistency, first_position and persona_effect of pairs that are judged in both orders.
+
+    Parameters
+    ----------
+    ab, ba : chance that the revision is preferred, shown second (ab) and first (ba); one array of pairs for each
+        persona shown: own, swapped, none
+
+    Examples
+    --------
+    The judge always takes what stands first, whoever is shown.
+
+    >>> second, first = ({shown: np.array([chance]) for shown in SHOWN} for chance in (0.0, 1.0))
+    >>> found = held(second, first)
+    >>> [float(found[key]) for key in (("holds", "own"), ("first_position", "all"), ("order_consistency", "own"))]
+    [0.5, 1.0, 0.0]
+    """
+    holds = {shown: (ab[shown].mean() + ba[shown].mean()) / 2 for shown in SHOWN}
+    first = {shown: (1 - ab[shown].mean() + ba[shown].mean()) / 2 for shown in SHOWN}
+    found = {("holds", shown): value for shown, value in holds.items()}
+    found |= {("holds", "own_ab"): ab["own"].mean(), ("holds", "own_ba"): ba["own"].mean()}
+    found |= {("persona_effect", f"own-{other}"): holds["own"] - holds[other] for other in SHOWN[1:]}
+    found |= {("order_consistency", shown): same(ab[shown], ba[shown]) for shown in SHOWN}
+    found |= {("first_position", shown): value for shown, value in first.items()}
+    return found | {("first_position", "all"): np.mean(list(first.values()))}
+
+
+def same(x: np.ndarray, y: np.ndarray) -> float:
+    """Chance that two independent choices with these chances agree, averaged over cells."""
+    return float(np.mean(x * y + (1 - x) * (1 - y)))
+
+
+def flips(name: str, without: np.ndarray, with_it: np.ndarray) -> Truth:
+    """flip_rate, retest_flip_rate, excess_flip, kappa and kappa_retest of one attribute.
+
+    Parameters
+    ----------
+    without, with_it : chance of answer b in the two arms, cell by cell; the arm repeat has the chances of `without`
+
+    Examples
+    --------
+    A coin in one arm and certainty in the other: half the choices differ, and half would between two coins too.
+
+    >>> flips("sex", np.array([0.5]), np.array([1.0]))["excess_flip", "sex"]
+    0.0
+    """
+    flip, retest = 1 - same(without, with_it), 1 - same(without, without)
+    found = {("flip_rate", name): flip, ("retest_flip_rate", name): retest, ("excess_flip", name): flip - retest}
+    return found | {("kappa", name): kappa(without, with_it), ("kappa_retest", name): kappa(without, without)}
+
+
+def kappa(x: np.ndarray, y: np.ndarray) -> float:
+    """Cohen's kappa of two who choose b independently with these chances, cell by cell.
+
+    Examples
+    --------
+    >>> kappa(np.array([1.0, 0.0]), np.array([1.0, 0.0]))
+    1.0
+    """
+    return _beyond(same(x, y), x.mean() * y.mean() + (1 - x.mean()) * (1 - y.mean()))
+
+
+def _beyond(agree: float, by_chance: float) -> float:
+    return float((agree - by_chance) / (1 - by_chance))
+
+
+def majority(chances: Sequence[np.ndarray]) -> np.ndarray:
+    """Chance that most of three independent raters choose answer b."""
+    x, y, z = chances
+    return x * y + x * z + y * z - 2 * x * y * z
+
+
+def agreement(x: np.ndarray, y: np.ndarray, *, swapped: np.ndarray) -> dict[str, float]:
+    """raw_agreement, kappa_content, kappa_position, ac1 and alpha of two sides.
+
+    Parameters
+    ----------
+    x, y : chance of answer b, cell by cell
+    swapped : where answer b is shown first, to both sides
+    """
+    agree, share = same(x, y), (x.mean() + y.mean()) / 2
+    return {
+        "raw_agreement": agree,
+        "kappa_content": kappa(x, y),
+        "kappa_position": kappa(np.where(swapped, 1 - x, x), np.where(swapped, 1 - y, y)),
+        "ac1": _beyond(agree, 2 * share * (1 - share)),
+        "alpha": _beyond(agree, share**2 + (1 - share) ** 2),
+    }
+
+
+def with_majority(chances: np.ndarray, *, n_others: int) -> tuple[np.ndarray, np.ndarray]:
+    """Chance that a choice is that of most of the others, and that it is not; both 0 where the others are split.
+
+    Parameters
+    ----------
+    chances : of answer b, persons x items; the persons stand for all that the others may be
+    n_others : how many others there are
+
+    Examples
+    --------
+    One other, who chooses b with chance 0.75 whoever he is: a person sure of b meets b in three cases of four.
+
+    >>> fits, departs = with_majority(np.array([[1.0], [0.5]]), n_others=1)
+    >>> fits.tolist(), departs.tolist()
+    ([[0.75], [0.5]], [[0.25], [0.5]])
+    """
+    share = chances.mean(axis=0)
+    most_b, most_a = binom.sf(n_others // 2, n_others, share), binom.cdf((n_others - 1) // 2, n_others, share)
+    return chances * most_b + (1 - chances) * most_a, chances * most_a + (1 - chances) * most_b
+
+
+def item_majorities(chances: np.ndarray, item_ids: Sequence[str], *, n_others: int) -> Truth:
+    """majority_share and minority_share of single items.
+
+    Parameters
+    ----------
+    chances : of answer b, persons x items
+    """
+    fits, departs = (part.sum(axis=0) for part in with_majority(chances, n_others=n_others))
+    found: Truth = {}
+    for item_id, share, fit in zip(item_ids, chances.mean(axis=0), fits / (fits + departs), strict=True):
+        found |= {("majority_share", item_id): fit, ("minority_share", item_id): min(share, 1 - share)}
+    return found
+
+
+def majorities(chances: np.ndarray, *, n_others: int, groups: Mapping[str, np.ndarray]) -> Truth:
+    """majority_share and representative of a pool, fits_majority and group_difference of groups of persons.
+
+    Parameters
+    ----------
+    chances : of answer b, persons x items
+    groups : which persons are of each group
+    """
+    fits, departs = (part.sum(axis=1) for part in with_majority(chances, n_others=n_others))
+
+    def share(chosen: np.ndarray) -> float:
+        known = (fits + departs)[chosen].sum()
+        return float(fits[chosen].sum() / known) if known > 0 else float("nan")
+
+    found = {("majority_share", "all"): share(fits >= 0), ("representative", "all"): 1 - chances.mean()}
+    for name, inside in groups.items():
+        found["fits_majority", name] = share(inside)
+        found["group_difference", name] = share(inside) - share(~inside)
+    return found
+
+
+def central(chances: np.ndarray, passed: Mapping[str, np.ndarray], rng: np.random.Generator) -> Truth:
+    """likeness, and pass_rate, central_claim and central_slope of answers that were written for nobody.
+
+    Who counts as near the majority depends on choices that were really made, on few items. So here alone choices are
+    drawn, fifty times, and the chances to pass are averaged on both sides of the median. Nothing where all are alike.
+
+    Parameters
+    ----------
+    chances : of answer b of the pool's items, persons x items
+    passed : by model the chance that the examiner, in each person's place, passes an answer
+    """
+    together = {"all": np.mean(list(passed.values()), axis=0), **passed}
+    draws = []
+    for _ in range(N_DRAWS):
+        chose_b = rng.random(chances.shape) < chances
+        likeness = (chose_b == (chose_b.mean(axis=0) > 0.5)).mean(axis=1)
+        near = likeness >= np.median(likeness)
+        if near.all():
+            continue
+        apart = {("central_claim", name): part[near].mean() - part[~near].mean() for name, part in together.items()}
+        sides = {("pass_rate", side): together["all"][at].mean() for side, at in (("near", near), ("far", ~near))}
+        tenths = 10 * (likeness - likeness.mean())
+        slope = tenths @ together["all"] / (tenths @ tenths)
+        draws.append(apart | sides | {("likeness", "all"): likeness.mean(), ("central_slope", "all"): slope})
+    return {key: float(np.mean([drawn[key] for drawn in draws])) for key in (draws[0] if draws else ())}
+
+
+def examined(own: Mapping[tuple[str, str], np.ndarray], other: Mapping[str, np.ndarray]) -> Truth:
+    """pass_rate, difference and calibration of the benchmark, by model and of `all` models together.
+
+    Parameters
+    ----------
+    own : chance to pass by (model, mode), in the order of the modes, for the persons that the answers are for
+    other : chance to pass by model of the output_only answers, examined for other persons
+    """
+    models, modes = (list(dict.fromkeys(key[i] for key in own)) for i in (0, 1))
+    rates = {key: chances.mean() for key, chances in own.items()}
+    rates |= {("all", mode): np.mean([rates[name, mode] for name in models]) for mode in modes}
+    found = {("pass_rate", f"{name}|{mode}"): rate for (name, mode), rate in rates.items()}
+    for name in [*models, "all"]:
+        for reference, mode in combinations(modes, 2):
+            found["difference", f"{name}|{mode}-{reference}"] = rates[name, mode] - rates[name, reference]
+    kinds = {"own": rates["all", "output_only"], "other": np.mean([chances.mean() for chances in other.values()])}
+    kinds["generic"] = rates["all", "baseline"]
+    found |= {("calibration", kind): rate for kind, rate in kinds.items()}
+    return found | {("calibration", f"own-{kind}"): kinds["own"] - kinds[kind] for kind in ("other", "generic")}
+
+
+def at_k(chances: np.ndarray, k: int) -> float:
+    """Chance that at least one of k attempts at an item passes, averaged over items.
+
+    Parameters
+    ----------
+    chances : items x n independent attempts, n >= k: the chance to pass of answers drawn anew for each. The mean over
+        all choices of k of them estimates the chance without bias.
+
+    Examples
+    --------
+    Of two answers one would pass for sure, the other never: any one passes in half the cases, two always.
+
+    >>> at_k(np.array([[1.0, 0.0]]), 1), at_k(np.array([[1.0, 0.0]]), 2)
+    (0.5, 1.0)
+    """
+    fails = np.zeros((k + 1, len(chances)))  # row j: mean product of j of the chances to fail seen so far
+    fails[0] = 1
+    for n_seen, miss in enumerate((1 - chances).T, start=1):
+        for j in range(min(k, n_seen), 0, -1):
+            fails[j] = (fails[j] * (n_seen - j) + fails[j - 1] * miss * j) / n_seen
+    return float(1 - fails[k].mean())
+
+
+def repeated(chances: Mapping[tuple[str, str], np.ndarray]) -> Truth:
+    """pass_at_k, gain, persona_gain and model_difference at powers of two and at all attempts.
+
+    Parameters
+    ----------
+    chances : items x attempts by (model, mode), the modes output_only and baseline
+    """
+    n = next(iter(chances.values())).shape[1]
+    ks = sorted({2**power for power in range(n.bit_length())} | {n})
+    rates = {(*key, k): at_k(values, k) for key, values in chances.items() for k in ks}
+    found: Truth = {}
+    for (name, mode, k), rate in rates.items():
+        found["pass_at_k", f"{name}|{mode}|{k}"] = rate
+        if k > 1:
+            found["gain", f"{name}|{mode}|{k}"] = rate - rates[name, mode, 1]
+        if mode == "output_only":
+            found["persona_gain", f"{name}|{k}"] = rate - rates[name, "baseline", k]
+        for other in {known for known, *_ in chances if known > name}:
+            found["model_difference", f"{name}-{other}|{mode}|{k}"] = rate - rates[other, mode, k]
+    return found
+
+
+def dropped(chances: Mapping[str, Mapping[str, float]], *, extractor_error: float) -> Truth:
+    """drop_rate of all, of attributes and by model; n_dropped and equivalent of summaries, as the extractor sees them.
+
+    Parameters
+    ----------
+    chances : by model and attribute, that a summary leaves the attribute out
+    extractor_error : chance that the extractor says the contrary of what is so
+    """
+    e = extractor_error
+    seen = {m: {a: c * (1 - e) + (1 - c) * e for a, c in own.items()} for m, own in chances.items()}
+    found = {("drop_rate", f"{m}|{a}"): chance for m, own in seen.items() for a, chance in own.items()}
+    for attribute in next(iter(seen.values())):
+        found["drop_rate", attribute] = np.mean([own[attribute] for own in seen.values()])
+    for name, own in seen.items():
+        found["n_dropped", name] = sum(own.values())
+        found["equivalent", name] = np.prod([1 - chance for chance in own.values()])
+    for statistic in ("n_dropped", "equivalent"):
+        found[statistic, "all"] = np.mean([found[statistic, name] for name in seen])
+    return found | {("drop_rate", "all"): np.mean([chance for own in seen.values() for chance in own.values()])}
+
+
+def influences(parts: Mapping[str, np.ndarray]) -> Truth:
+    """influence of every attribute: its share of the variance of what is a person's own.
+
+    Parameters
+    ----------
+    parts : what each attribute adds to each person's position, persons x dimensions
+
+    Examples
+    --------
+    >>> influences({"sex": np.array([[1.0], [-1.0]]), "race": np.array([[3.0], [-3.0]])})["influence", "race"]
+    0.9
+    """
+    variance = {name: float(part.var(axis=0).sum()) for name, part in parts.items()}
+    total = sum(variance.values())
+    return {("influence", name): value / total for name, value in variance.items()}
