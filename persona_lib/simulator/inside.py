@@ -6,11 +6,12 @@ import os
 from importlib import import_module
 
 from persona_lib.simulator.app import make_app
+from persona_lib.simulator.faults import Plan
 from persona_lib.simulator.forms import TEMPLATES
 
 
-def transport(templates: str | os.PathLike = TEMPLATES) -> object:
-    """What the openai client takes as transport: every request goes straight to `make_app(templates)`.
+def transport(templates: str | os.PathLike = TEMPLATES, *, faults: Plan | None = None) -> object:
+    """What the openai client takes as transport: every request goes straight to `make_app`.
 
     Raises
     ------
@@ -21,4 +22,4 @@ def transport(templates: str | os.PathLike = TEMPLATES) -> object:
 
     # The client's own HTTP library, which has changed its name between releases of openai.
     library = import_module(type(openai.DEFAULT_CONNECTION_LIMITS).__module__.partition(".")[0])
-    return library.ASGITransport(app=make_app(templates))
+    return library.ASGITransport(app=make_app(templates, faults=faults))
