@@ -1,11 +1,10 @@
 """JSON schema response formats: which of them strict mode takes, and the smallest value that fits one.
 
-Strict mode takes a part of JSON Schema only, and what a keyword costs differs between models and years. So what is
-not on OpenAI's list for every model [1]_ is refused here, in the words in which OpenAI refuses it: a request that
-this simulator takes is not refused by the real endpoint.
+Strict mode takes a part of JSON Schema only, and which part has changed from model to model. What not every model
+takes is refused here, in the words of the real endpoint [1]_; its limits of size are not kept.
 
-.. [1] OpenAI, Structured Outputs guide, "Supported schemas": objects close themselves with additionalProperties false
-   and require all their properties, the root is an object, and only the keywords of `_STRICT` are known.
+.. [1] OpenAI, Structured Outputs guide, "Supported schemas": the root is an object, every object is closed by
+   additionalProperties false and requires all its properties. The words are those that users of the endpoint report.
 """
 
 from __future__ import annotations
@@ -115,7 +114,7 @@ def smallest(schema: Mapping) -> object:
     try:
         found = _made(schema, schema, ())
         jsonschema.Draft202012Validator(schema).validate(found)
-    except (jsonschema.ValidationError, LookupError, ArithmeticError, RecursionError) as error:
+    except (jsonschema.ValidationError, LookupError, ValueError, ArithmeticError, RecursionError) as error:
         raise Misfit("no value that fits the schema was found") from error
     return found
 
@@ -126,7 +125,7 @@ def _made(schema: Any, root: Mapping, within: tuple[str, ...]) -> object:
     if "const" in schema:
         return schema["const"]
     if "enum" in schema:
-        return min(schema["enum"], key=_size)
+        return min(schema["enum"], key=_size, default=None)
     if (place := schema.get("$ref")) is not None:
         if place in within:
             raise LookupError("the smallest value holds none of its own kind")

@@ -152,9 +152,8 @@ def _max_tokens(body: dict) -> int | None:
     given = {name: body[name] for name in ("max_tokens", "max_completion_tokens") if body.get(name) is not None}
     for name, value in given.items():
         if not _is_number(value, int):
-            raise ProtocolError(
-                400, f"Invalid type for '{name}': it must be an integer", code="invalid_type", param=name
-            )
+            said = f"Invalid type for '{name}': it must be an integer."
+            raise ProtocolError(400, said, code="invalid_type", param=name)
         if value < 1:
             said = f"Invalid '{name}': integer below minimum value. Expected a value >= 1, but got {value} instead."
             raise ProtocolError(400, said, code="integer_below_min_value", param=name)
