@@ -243,9 +243,8 @@ def _words(text: str) -> set[str]:
     return {word.removesuffix("s") if len(word) > 3 else word for word in words} - EMPTY_WORDS
 
 
-def mine(plan: pd.DataFrame, *, shard: int, of: int) -> pd.DataFrame:
-    """The rows of one shard: by persona, whose summary they share; without a persona, by prompt."""
-    key = plan["persona_id"].where(plan["mode"] != "baseline", plan["prompt_id"])
+def _mine(plan: pd.DataFrame, key: pd.Series, *, shard: int, of: int) -> pd.DataFrame:
+    """The rows of one shard: what asks for the same must have the same key."""
     return plan[[shard_of(value, of) == shard for value in key]]
 
 
@@ -259,7 +258,8 @@ def collect_benchmark(tables: dict, settings: dict, *, shard: int, of: int, ask:
         contestants=ask.roles["contestants"],
         seed=settings["seed"],
     )
-    attempts = run(mine(plan, shard=shard, of=of), personas, prompts, ask=ask)
+    key = plan["persona_id"].where(plan["mode"] != "baseline", plan["prompt_id"])  # a persona's rows share its summary
+    attempts = run(_mine(plan, key, shard=shard, of=of), personas, prompts, ask=ask)
     find_dropped(attempts, personas, ask=ask)
 
 
@@ -273,4 +273,4 @@ def collect_pass_at_k(tables: dict, settings: dict, *, shard: int, of: int, ask:
         contestants=ask.roles["contestants"],
         seed=settings["seed"],
     )
-    run(mine(plan, shard=shard, of=of), personas, prompts, ask=ask)
+    run(_mine(plan, plan["prompt_id"], shard=shard, of=of), personas, prompts, ask=ask)

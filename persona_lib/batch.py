@@ -26,6 +26,7 @@ from persona_lib.batch_files import PATH, NoAnswer, asking, doubtful, outcome, r
 from persona_lib.flights import Flight, Flights
 from persona_lib.ledger import Ledger
 from persona_lib.line import FILTERED, Again, AskError, Line, body, not_taken
+from persona_lib.pressure import LONGEST_WAIT_S
 from persona_lib.request import SIMULATOR, Reply, Request
 from persona_lib.spending import Meter
 
@@ -147,7 +148,7 @@ class Batches:
         """Write the first requests that fit in one batch and under the cap; which, the money held, why no more."""
         part, n_bytes, usd, reason = [], 0, 0.0, ""
         for request in ready[: self._most]:
-            block = asking(request, body(request))
+            block = asking(request, body(request, seed=self._endpoint.seed))
             if n_bytes + len(block) > MOST_BYTES:
                 reason = f"a request of {len(block)} bytes is too large for a batch"
                 break
@@ -215,7 +216,14 @@ class Batches:
             if file is not None:
                 with tempfile.TemporaryFile() as copy:
                     fetch = partial(self._download, file, copy, n_rows)
-                    await self._patiently("give a file", fetch, limit_s=_FILE_S)
+                    try:
+                        await self._patiently("give a file", fetch, limit_s=_FILE_S)
+                    except _Gone:
+                        self._land(flight, "its answers are gone")
+                        raise AskError(
+                            f"endpoint {self._endpoint.alias} no longer has file {file} of batch {batch.id}, so its "
+                            "answers are lost; the same command asks for them again, and they are paid for again"
+                        ) from None
                     reasons |= await self._take(copy, flight)
         if self._stop.done():
             return
@@ -315,6 +323,9 @@ class Batches:
                 return await self._tried(call, limit_s or self._endpoint.timeout_s)
             except Again as error:
                 detail = error
+            if (detail.wait_s or 0) > LONGEST_WAIT_S:
+                detail = f"{detail}; asks to wait {detail.wait_s:.0f} s"
+                break
             if attempt < self._endpoint.retries:
                 pause_s = min(0.5 * 2**attempt, 30) if detail.wait_s is None else detail.wait_s
                 await asyncio.wait([self._stop], timeout=pause_s)
@@ -325,17 +336,22 @@ class Batches:
         import httpx2
         import openai
 
+        # Errors of our own are raised outside: chained to them, the client's would show what the endpoint echoed.
+        lost: Exception | None = None
         try:
             async with asyncio.timeout(limit_s):
                 return await call()
         except TimeoutError:
-            raise Again(f"no answer within {limit_s:g} s") from None
+            lost = Again(f"no answer within {limit_s:g} s")
         except (openai.APIConnectionError, httpx2.HTTPError) as error:
-            raise Again(f"connection lost: {type(error).__name__}") from None
+            lost = Again(f"connection lost: {type(error).__name__}")
         except openai.NotFoundError as error:
-            raise _Gone(self._line.clean(" ".join(str(error).split()))[:200]) from None
+            lost = _Gone(self._line.clean(" ".join(str(error).split()))[:200])
         except openai.APIStatusError as error:
-            self._line.refusal_or_raise(error)
-            raise Again(self._line.clean(str(error))) from None
+            refused = error
         except (openai.APIResponseValidationError, AttributeError, TypeError, ValueError) as error:
-            raise Again(f"not understood: {' '.join(self._line.clean(str(error)).split())[:80]}") from None
+            lost = Again(f"not understood: {' '.join(self._line.clean(str(error)).split())[:80]}")
+        if lost is not None:
+            raise lost
+        self._line.refusal_or_raise(refused)
+        raise Again(self._line.clean(str(refused)))

@@ -73,9 +73,9 @@ def outcome(
     body, status = response.get("body"), response.get("status_code")
     if status == 200:
         try:
-            return words.read(request, clean(json.dumps(body)))
+            return words.cleaned(words.read(request, json.dumps(body)), clean)
         except words.ReplyError as problem:
-            return NoAnswer(str(problem))
+            return NoAnswer(clean(str(problem)))
     told = body.get("error") or {} if isinstance(body, dict) else {}
     code, message = error.get("code") or told.get("code"), error.get("message") or told.get("message")
     said = clean(f"{status or code}: {message}")[:300]

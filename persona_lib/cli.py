@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import argparse
 import logging
+import math
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -166,7 +168,7 @@ def _collect(chosen: argparse.Namespace) -> None:
         raise UsageError("--faults: no simulated endpoint is asked here, and only these misbehave on demand")
     collect, tables = found(STAGES[chosen.stage]), read_tables(chosen.read)
     collect = partial(collect, tables, settings, shard=chosen.shard, of=chosen.of)
-    with ExitStack() as stack:
+    with _like_ctrl_c(), ExitStack() as stack:
         ledger = stack.enter_context(ledgers.Ledger(chosen.ledger, chosen.stage, shard=chosen.shard, of=chosen.of))
         if ledger.n_cut_bytes:
             _log.warning("%s: cut %d bytes of an answer that a crash tore", ledger.path, ledger.n_cut_bytes)
@@ -175,7 +177,7 @@ def _collect(chosen: argparse.Namespace) -> None:
             rehearsal = Rehearsal(endpoints, settings["roles"], templates, ledger, lengths=read_lengths(chosen.lengths))
             collect(ask=rehearsal)
             meter = stack.enter_context(_metered(chosen, settings, endpoints, rehearsal, ledger))
-            n_expected = len(rehearsal.asked)
+            n_expected = rehearsal.n_asked
         address = inside = None
         if simulated and mode != "replay":
             if chosen.server:
@@ -201,10 +203,32 @@ def _collect(chosen: argparse.Namespace) -> None:
         collect(ask=ask)
         count = ledger.seal(chosen.sealed, facts=ask.facts)
     _log.info("sealed %s: %s", chosen.sealed, count)
+    where, n = f"{chosen.stage} {chosen.shard} of {chosen.of}", sum(count[status] for status in words.STATUSES)
+    if count["cut_off"]:
+        said = f"{where}: {count['cut_off']} of {n} replies were cut off at their endpoint's limit of tokens"
+        print(f"persona: {said}; to have them whole, raise max_tokens in its parameters", file=sys.stderr)
     if count["failed"]:
-        said = f"{chosen.stage} {chosen.shard} of {chosen.of}: {count['failed']} of {sum(count.values())} calls failed"
+        said = f"{where}: {count['failed']} of {n} calls failed"
         again = f"python -m workflow.paper --run RUN -- --forcerun collect_{chosen.stage}"
         print(f"persona: {said}; to ask these again: this command once more, or {again}", file=sys.stderr)
+
+
+@contextmanager
+def _like_ctrl_c() -> Iterator[None]:
+    """The end of a session or of a job's time (SIGHUP, SIGTERM) lets the calls under way come home, as Ctrl-C does."""
+
+    def interrupt(*_: object) -> None:
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+            raise KeyboardInterrupt
+        signal.raise_signal(signal.SIGINT)
+
+    both = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, interrupt) for number in both}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _metered(
@@ -227,9 +251,12 @@ def _metered(
 def _cap(text: str) -> float | None:
     if text.lower() in ("none", "null"):
         return None
-    value = float(text)
-    if not 0 < value < float("inf"):
-        raise ValueError(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a sum of USD above 0 nor none")
     return value
 
 

@@ -16,8 +16,10 @@ from persona_lib.line import Again, AskError, Line
 from persona_lib.progress import Meter
 from persona_lib.quota import Quota
 from persona_lib.request import Reply, Request
+from persona_lib.sharing import Share
 
 _TOKENS_OUT = 256  # of a reply, before one has come
+_SHARE_S = 1.0  # between two looks at who else asks
 
 
 class Desk:
@@ -27,15 +29,17 @@ class Desk:
     ----------
     line : the line to the endpoint
     meter : what counts the money, if anything does
-    quota_path : file of the budget a minute that this machine's shards share
+    ledger : file of this shard's ledger; beside it the shards of this machine share what the endpoint bears
     """
 
-    def __init__(self, line: Line, meter: Meter | None, *, quota_path: Path) -> None:
+    def __init__(self, line: Line, meter: Meter | None, *, ledger: Path) -> None:
         self.line, self.n_retries = line, 0
         endpoint = line.endpoint
         self._meter, self._pressure = meter, pressure.Pressure(endpoint.concurrency)
+        self._share = Share(ledger.parent, endpoint.alias, ledger.stem, total=endpoint.concurrency)
+        self._share_until = 0.0
         self._quota = Quota(
-            quota_path,
+            ledger.with_name(f"{endpoint.alias}.rate"),
             requests_per_minute=endpoint.requests_per_minute,
             tokens_per_minute=endpoint.tokens_per_minute,
         )
@@ -45,16 +49,24 @@ class Desk:
         self._order, self._chance = itertools.count(), random.Random()
         self._bell: asyncio.Future | None = None
 
+    async def close(self) -> None:
+        """Leave the endpoint to others."""
+        self._share.release()
+        await self.line.close()
+
     async def work(self, waiting: deque[Request], answers: asyncio.Queue, stop: asyncio.Future) -> None:
         """Ask what is waiting until nothing is left or the run must stop; what is under way then is waited for."""
+        if not waiting:
+            return
         under_way: set[asyncio.Task] = set()
         try:
+            self._share.take()
             await self._send_out(waiting, under_way, answers, stop)
         except Exception as error:  # of the bookkeeping: what is under way is paid for all the same
             halt(stop, error)
         if under_way:
             await asyncio.wait(under_way)
-        if said := self._pressure.why_give_up():
+        if said := self._pressure.why_give_up() or self._pressure.why_unfinished():
             halt(stop, AskError(self._given_up(said)))
 
     async def _send_out(
@@ -70,11 +82,14 @@ class Desk:
             if said := self._pressure.why_give_up():
                 halt(stop, AskError(self._given_up(said)))
                 break
+            if (now := time.monotonic()) >= self._share_until:
+                self._share_until = now + _SHARE_S
+                self._pressure.share(self._share.size())
             until_due = self._again[0][0] - time.monotonic() if self._again else None
             is_due = until_due is not None and until_due <= 0
             pause = self._pressure.wait_s(len(under_way)) if waiting or is_due else until_due
             if pause != 0:
-                await self._sleep(pause)
+                await self._sleep(_SHARE_S if pause is None and not under_way else pause)
                 continue
             request, number = heapq.heappop(self._again)[2:] if is_due else (waiting.popleft(), 1)
             if number == 1 and self._meter is not None and (said := self._meter.stop_reason(self.line.endpoint.alias)):
@@ -136,7 +151,7 @@ class Desk:
         is_too_long = (error.wait_s or 0) > pressure.LONGEST_WAIT_S
         self._pressure.turned_away(request.hash, load=error.load, asked_s=None if is_too_long else error.wait_s)
         if number > self.line.endpoint.retries or is_too_long:
-            self._pressure.lost()
+            self._pressure.lost(down=error.down)
             return Reply("failed", detail=f"{error}; tries: {number}")
         self.n_retries += 1
         pause = 0.0 if error.wait_s is not None else min(2.0 ** (number - 2), 30) * self._chance.uniform(0.75, 1)

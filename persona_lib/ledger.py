@@ -24,8 +24,9 @@ from __future__ import annotations
 import json
 import os
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from itertools import repeat
 from pathlib import Path
 from types import TracebackType
 
@@ -132,9 +133,9 @@ class Ledger:
 
     def append(
         self,
-        answers: Sequence[tuple[Request, Reply]],
+        answers: Iterable[tuple[Request, Reply]],
         *,
-        usd: Sequence[float | None] | None = None,
+        usd: Iterable[float | None] | None = None,
     ) -> None:
         """Write answers and return when the disk has them: from then on they count.
 
@@ -147,8 +148,8 @@ class Ledger:
             The ledger is closed for writing.
         """
         parts, written, at = [], [], os.fstat(self._file).st_size
-        costs = [{}] * len(answers) if usd is None else [{"usd": one} for one in usd]
-        for (request, reply), paid in zip(answers, costs, strict=True):
+        costs = repeat({}) if usd is None else ({"usd": one} for one in usd)
+        for (request, reply), paid in zip(answers, costs, strict=usd is not None):
             record = {"hash": request.hash, "request": request.to_dict(), **paid, "reply": reply.to_dict()}
             parts.append(_line(record))
             written.append((request.hash, at))
@@ -158,8 +159,13 @@ class Ledger:
             self._places.add(digest, file=0, byte=start)
 
     def seal(self, path: str | Path, *, facts: Mapping) -> dict[str, int]:
-        """Write the sealed copy of all that was used; return how many have each status."""
-        count = dict.fromkeys(STATUSES, 0)
+        """Write the sealed copy of all that was used.
+
+        Returns
+        -------
+        How many replies have each status, and `cut_off`: how many of all ended at the endpoint's limit of tokens.
+        """
+        count = dict.fromkeys((*STATUSES, "cut_off"), 0)
         sealed.write(self._used(count), path, facts=facts)
         return count
 
@@ -167,6 +173,7 @@ class Ledger:
         for place in self._places.marked():
             record = self._record(place)
             count[record["reply"]["status"]] += 1
+            count["cut_off"] += record["reply"]["finish_reason"] == "length"
             yield sealed.row(Request.from_dict(record["request"]), Reply(**record["reply"]))
 
     def _record(self, place: tuple[int, int]) -> dict:

@@ -7,10 +7,12 @@ through all open connections at every request and costs twice the processor time
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import logging
 import os
 import re
+import socket
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -33,16 +35,24 @@ class AskError(RuntimeError):
 
 
 class Again(Exception):
-    """A try that may be repeated; `load` if too many calls may be why, `wait_s` the wait that the endpoint asks for."""
+    """A try that may be repeated; `load` if too many calls may be why, `wait_s` the wait that the endpoint asks for.
 
-    def __init__(self, detail: str, *, load: bool = False, wait_s: float | None = None) -> None:
+    `down` if it says something of the endpoint and nothing of the request.
+    """
+
+    def __init__(self, detail: str, *, load: bool = False, down: bool = False, wait_s: float | None = None) -> None:
         super().__init__(detail)
-        self.load, self.wait_s = load, wait_s
+        self.load, self.down, self.wait_s = load, down, wait_s
 
 
-def body(request: Request) -> dict:
-    """The chat completion that a request becomes: exactly what is sent, over either transport."""
-    found = {**request.parameters, "model": request.model, "messages": request.messages, "seed": request.sample}
+def body(request: Request, *, seed: bool = True) -> dict:
+    """The chat completion that a request becomes: exactly what is sent, over either transport.
+
+    The seed is the sample index; without `seed` none is sent, for endpoints that do not know it.
+    """
+    found = {**request.parameters, "model": request.model, "messages": request.messages}
+    if seed:
+        found["seed"] = request.sample
     if request.response_schema is not None and not request.schema_in_prompt:
         form = {"name": "reply", "strict": True, "schema": structured.sent(request.response_schema)}
         found["response_format"] = {"type": "json_schema", "json_schema": form}
@@ -51,9 +61,9 @@ def body(request: Request) -> dict:
 
 def not_taken(request: Request, said: str) -> str:
     """Which request an endpoint will never take, and what to do; its text goes to the log, where it is found."""
-    name = request.hash[:12]
+    name, alias = request.hash[:12], request.endpoint
     _log.warning("request %s was not taken; its messages: %s", name, json.dumps(request.messages))
-    todo = f"shorten or remove the text that it holds, or change endpoints.{request.endpoint}.parameters"
+    todo = f"shorten or remove the text that it holds, or change parameters, seed or json_schema of endpoints.{alias}"
     return f"did not take request {name} ({said}); {todo}; its text is in the log, the answers so far are kept"
 
 
@@ -87,6 +97,10 @@ class Line:
             if not self._key:
                 raise AskError(f"endpoint {endpoint.alias}: its key is not set; export {endpoint.key_variable}=...")
 
+        # The key as JSON within JSON may write it: each sign after backslashes, or as \\u and four digits.
+        signs = [rf"\\*(?:{re.escape(sign)}|u{ord(sign):04x})" for sign in self._key]
+        self._escaped = re.compile("".join(signs), re.IGNORECASE)
+
     @property
     def client(self):
         """The official asynchronous client, made when it is first needed."""
@@ -117,11 +131,14 @@ class Line:
         started, endpoint, said, lost = time.monotonic(), self.endpoint, None, None
         try:
             async with asyncio.timeout(endpoint.timeout_s):
-                said = await self.client.post("/chat/completions", body=body(request), cast_to=httpx2.Response)
+                said = await self.client.post(
+                    "/chat/completions", body=body(request, seed=endpoint.seed), cast_to=httpx2.Response
+                )
         except TimeoutError:
             lost = Again(f"no answer within {endpoint.timeout_s:g} s", load=True)
         except openai.APIConnectionError as error:
-            lost = Again(f"connection lost: {type(_root(error)).__name__}")
+            root = _root(error)
+            lost = Again(f"connection lost: {type(root).__name__}", down=_is_nobody_there(root))
         except openai.APIStatusError as error:
             refused = error
         if lost is not None:
@@ -129,17 +146,23 @@ class Line:
         if said is None:
             return self.refusal_or_raise(refused, request), refused.response.headers
         latency_s = round(time.monotonic() - started, 3)
+        text = said.content.decode("utf-8-sig", "replace")  # JSON is UTF-8, whatever a header says
         try:
-            reply = words.read(request, self.clean(said.text))
+            reply = words.cleaned(words.read(request, text), self.clean)
         except words.ReplyError as error:
-            raise Again(str(error)) from None
-        if not self._heard.is_new(said.text, request):
-            raise Again("the answer to another request came back")
-        return replace(reply, latency_s=latency_s), said.headers
+            detail = self.clean(str(error))
+        else:
+            if self._heard.is_new(text, request):
+                return replace(reply, latency_s=latency_s), said.headers
+            detail = "the answer to another request came back"
+        raise Again(detail)
 
     def clean(self, text: str) -> str:
         """The text without the key, should the endpoint repeat it; short stand-ins such as EMPTY are no secrets."""
-        return text.replace(self._key, "[key]") if len(self._key) >= 12 else text
+        if len(self._key) < 12:
+            return text
+        text = text.replace(self._key, "[key]")
+        return self._escaped.sub("[key]", text) if "\\" in text else text
 
     def _connect(self):
         import httpx2
@@ -166,7 +189,8 @@ class Line:
         if error.code == "insufficient_quota":
             raise AskError(f"endpoint {name}: no credit left ({said}); the answers so far are kept, run again later")
         if code in (408, 409, 429) or code >= 500:
-            raise Again(said, load=code in (408, 429, 503, 529), wait_s=asked_wait(error.response.headers))
+            down, wait_s = code in (429, 502, 503, 504, 529), asked_wait(error.response.headers)
+            raise Again(said, load=code in (408, 429, 503, 529), down=down, wait_s=wait_s)
         if code == 401 and variable:
             raise AskError(f"endpoint {name}: the key in {variable} was not accepted ({said})")
         if code == 401:
@@ -199,6 +223,12 @@ class _Heard:
         if len(self._seen) > self._most:
             del self._seen[next(iter(self._seen))]
         return first == request.hash
+
+
+def _is_nobody_there(error: BaseException) -> bool:
+    """Whether no connection could be made at all."""
+    unreachable = (errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH)
+    return isinstance(error, socket.gaierror) or (isinstance(error, OSError) and error.errno in unreachable)
 
 
 def _root(error: BaseException) -> BaseException:

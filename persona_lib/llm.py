@@ -86,7 +86,7 @@ class Asker:
         for alias, endpoint in words.used(endpoints, self.roles).items():
             if mode != "replay":
                 line = Line(endpoint, simulator=simulator, transport=transport)
-                self._desks[alias] = Desk(line, meter, quota_path=ledger.path.with_name(f"{alias}.rate"))
+                self._desks[alias] = Desk(line, meter, ledger=ledger.path)
         self._progress = Progress(ledger.path.stem, n_expected=n_expected, meter=meter, quiet=quiet)
         self._runner = asyncio.Runner()
 
@@ -102,7 +102,7 @@ class Asker:
 
     async def _close(self) -> None:
         for desk in self._desks.values():
-            await desk.line.close()
+            await desk.close()
 
     @property
     def facts(self) -> dict:

@@ -58,9 +58,10 @@ def take(path: Path, *, shared: bool = False) -> int:
 
 def is_held(path: Path) -> bool:
     """Whether some process holds a lock, as far as this machine can see."""
-    if not path.exists():
+    try:
+        number = os.open(path, os.O_RDWR)
+    except FileNotFoundError:
         return False
-    number = os.open(path, os.O_RDWR)
     try:
         fcntl.flock(number, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError:

@@ -9,11 +9,11 @@ import email.utils
 import re
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 LONGEST_WAIT_S = 120.0
-SILENCE_S = 120.0
 _LOST_IN_ROW = 10
-_CALLS_IN_SILENCE = 5
+_SILENCES = ((5, 120.0), (2, 600.0))  # calls that were tried, seconds in which none was answered
 _GROWTH, _CUT, _NICK = 0.1, 0.5, 0.1
 
 
@@ -41,14 +41,18 @@ class Pressure:
     def __init__(self, ceiling: int, *, now: Callable[[], float] | None = None) -> None:
         self._ceiling, self._now = ceiling, now or time.monotonic
         self._limit, self._open_at = float(ceiling), self._now()
-        self._n_lost_in_row = 0
+        self._n_lost_in_row, self._is_down = 0, False
         self._silent_calls: set[str] = set()
         self._silent_since = 0.0
 
+    def share(self, ceiling: int) -> None:
+        """From now on so many calls at once at most; 0: none, until there is a share again."""
+        self._ceiling = ceiling
+
     @property
     def places(self) -> int:
-        """Calls that may be under way at once now, from 1 to the ceiling."""
-        return max(int(self._limit), 1)
+        """Calls that may be under way at once now, from 1, or 0 without a share, to the ceiling."""
+        return min(max(int(self._limit), 1), self._ceiling)
 
     def wait_s(self, n_under_way: int) -> float | None:
         """Seconds until another call may start; 0 at once, None not before one of those under way has ended."""
@@ -62,8 +66,8 @@ class Pressure:
 
     def answered(self) -> None:
         """A call has been answered."""
-        self._limit = min(self._limit + max(_GROWTH, self._limit**-2), self._ceiling)
-        self._n_lost_in_row = 0
+        self._limit = min(self._limit + max(_GROWTH, self._limit**-2), max(self._ceiling, 1))
+        self._n_lost_in_row, self._is_down = 0, False
         self._silent_calls.clear()
 
     def turned_away(self, call: str, *, load: bool, asked_s: float | None = None) -> None:
@@ -77,22 +81,27 @@ class Pressure:
             self.hold(asked_s)
             self._silent_since += max(self._open_at - before, 0)  # a wait that is asked for is no silence
 
-    def lost(self) -> None:
-        """All tries of a call have failed."""
+    def lost(self, *, down: bool) -> None:
+        """All tries of a call have failed; `down` if that says something of the endpoint and nothing of the call."""
+        self._is_down = down and (self._is_down or self._n_lost_in_row == 0)
         self._n_lost_in_row += 1
 
     def why_give_up(self) -> str | None:
         """Why nothing more should be sent for now, None if it may.
 
-        Ten calls in a row were lost with all their tries; or for two minutes, not counting the waits that
-        were asked for, no call was answered, though at least five were tried.
+        Ten calls in a row were lost with all their tries; or no call was answered for two minutes, not counting
+        the waits that were asked for, though five were tried, or for ten minutes, though two were.
         """
         if self._n_lost_in_row >= _LOST_IN_ROW:
             return f"{self._n_lost_in_row} calls in a row failed"
-        silent_s = self._now() - self._silent_since
-        if len(self._silent_calls) >= _CALLS_IN_SILENCE and silent_s >= SILENCE_S:
+        silent_s, n_calls = self._now() - self._silent_since, len(self._silent_calls)
+        if any(n_calls >= least_calls and silent_s >= least_s for least_calls, least_s in _SILENCES):
             return f"no call was answered for {silent_s:.0f} s"
         return None
+
+    def why_unfinished(self) -> str | None:
+        """Why the calls that were lost last are not to count as failed, None if they are: the endpoint was down."""
+        return f"calls could not be made, the last {self._n_lost_in_row}" if self._is_down else None
 
 
 def asked_wait(headers: Mapping[str, str]) -> float | None:
@@ -111,7 +120,8 @@ def asked_wait(headers: Mapping[str, str]) -> float | None:
             return float(value) / unit
     date = email.utils.parsedate_tz(headers.get("retry-after"))
     if date is not None:
-        return max(email.utils.mktime_tz(date) - time.time(), 0.0)
+        with suppress(ValueError, OverflowError):  # a year that no clock knows
+            return max(email.utils.mktime_tz(date) - time.time(), 0.0)
     return exhausted_s(headers) or None
 
 

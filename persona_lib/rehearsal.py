@@ -14,6 +14,7 @@ import pandas as pd
 
 from persona_lib import request as words
 from persona_lib.ledger import Ledger
+from persona_lib.places import Places
 from persona_lib.plan import CHARACTERS_PER_TOKEN, ENDS, reply_limit
 from persona_lib.request import Endpoint, Reply, Request
 from persona_lib.spending import price_of
@@ -25,8 +26,8 @@ _PARTS = "EVALUATION\nSUGGESTIONS\nANSWER:\n"  # what later steps look for in a 
 class Rehearsal:
     """`ask(requests) -> replies` without a network.
 
-    Attributes: `roles`, `asked` (hashes of all requests), `missing` (what would have been sent: endpoint,
-    template and characters, schema included, by hash).
+    Attributes: `roles`, `n_asked` (distinct requests), `missing` (of what would have been sent, the calls and their
+    characters, schemas included, by endpoint and template). Its memory does not grow with the calls.
 
     Parameters
     ----------
@@ -44,10 +45,15 @@ class Rehearsal:
         *,
         lengths: pd.DataFrame,
     ) -> None:
-        self.roles, self.asked = dict(roles), set()
+        self.roles, self._asked = dict(roles), Places()
         self._endpoints, self._templates, self._ledger = endpoints, templates, ledger
         self._lengths = lengths.loc["reply"].to_dict()  # by end, then by template
-        self.missing: dict[str, tuple[str, str, int]] = {}
+        self.missing: dict[tuple[str, str], tuple[int, int]] = {}
+
+    @property
+    def n_asked(self) -> int:
+        """Distinct requests so far."""
+        return len(self._asked)
 
     def __call__(self, requests: pd.DataFrame) -> pd.DataFrame:
         """Replies on the requests' index; see `request.table`."""
@@ -56,7 +62,7 @@ class Rehearsal:
         return words.table(built, replies, index=requests.index)
 
     def _reply(self, request: Request, template: str) -> Reply:
-        self.asked.add(request.hash)
+        is_new = self._asked.add(request.hash, file=0, byte=0)
         known = self._ledger.find(request) if self._ledger is not None else None
         if known is not None:
             repair = words.repair(request, known)
@@ -64,7 +70,9 @@ class Rehearsal:
         length = sum(len(message["content"]) for message in request.messages)
         if request.response_schema is not None:
             length += len(words.canonical(request.response_schema))
-        self.missing[request.hash] = (request.endpoint, template, length)
+        if is_new:
+            n, characters = self.missing.get((request.endpoint, template), (0, 0))
+            self.missing[request.endpoint, template] = n + 1, characters + length
         if request.response_schema is not None:
             return Reply("ok", text=json.dumps(stand_in(request.response_schema)))
         size = int(self._lengths["expected"][template] * CHARACTERS_PER_TOKEN["expected"])
@@ -75,11 +83,11 @@ class Rehearsal:
         found, price_by_alias = {}, {alias: price_of(one, prices) for alias, one in self._endpoints.items()}
         for end in ENDS:
             tokens_in, tokens_out, cost = 0.0, 0.0, 0.0
-            for alias, template, length in self.missing.values():
+            for (alias, template), (n, characters) in self.missing.items():
                 most = min(self._lengths[end][template], reply_limit(self._endpoints[alias]))
-                one, price = (length / CHARACTERS_PER_TOKEN[end], most), price_by_alias[alias]
-                tokens_in, tokens_out = tokens_in + one[0], tokens_out + one[1]
-                cost = None if cost is None or price is None else cost + price.of(*one)
+                tokens, price = (characters / CHARACTERS_PER_TOKEN[end], n * most), price_by_alias[alias]
+                tokens_in, tokens_out = tokens_in + tokens[0], tokens_out + tokens[1]
+                cost = None if cost is None or price is None else cost + price.of(*tokens)
             found[end] = tokens_in, tokens_out, cost
         return found
 
@@ -89,7 +97,8 @@ class Rehearsal:
         money = "price unknown" if None in usd else "USD " + " / ".join(f"{cost:,.2f}" for cost in usd)
         sides = [" / ".join(f"{n:,.0f}" for n in side) for side in (tokens_in, tokens_out)]
         told = f"low / expected / high; tokens in {sides[0]}; tokens out {sides[1]}"
-        return f"{len(self.missing):,} calls to make, {money} ({told})"
+        n_calls = sum(n for n, _ in self.missing.values())
+        return f"{n_calls:,} calls to make, {money} ({told})"
 
 
 def stand_in(schema: Mapping) -> object:

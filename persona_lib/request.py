@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -22,6 +21,8 @@ from persona_lib.templates import Template, TemplateError, correction, instructi
 STATUSES = ("ok", "refused", "unparsed", "failed")
 COLUMNS = ("endpoint", "template", "slots")
 SIMULATOR = "simulator"  # the base_url of our own
+_MANY = 1 << 53  # tokens: no count
+_SAID = ("text", "detail", "model", "finish_reason")
 _NO_KEYS = {"api_key", "apikey", "x_api_key", "access_token", "authorization", "password"}
 _NO_KEYS |= {"headers", "extra_headers", "extra_query", "extra_body"}
 
@@ -51,6 +52,7 @@ class Endpoint:
     requests_per_minute: float | None = None
     tokens_per_minute: float | None = None
     price: str | None = None
+    seed: bool = True
 
     @property
     def max_tokens(self) -> int | None:
@@ -60,7 +62,7 @@ class Endpoint:
     def recorded(self) -> dict:
         """What a sealed ledger says of an endpoint: what can change an answer, and nothing of keys and speed."""
         found = {"base_url": self.base_url, "model": self.model, "parameters": dict(self.parameters)}
-        return found if self.json_schema else found | {"json_schema": False}
+        return found | {name: False for name in ("json_schema", "seed") if not getattr(self, name)}
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,12 @@ class Reply:
     """What became of a request: `text` is '' unless `status` is ok; `detail` says why it is not.
 
     `latency_s` is the time from sending the try that was answered to its last byte; None where not measured.
+    Half characters (lone surrogates), which no file can hold, become U+FFFD.
+
+    Examples
+    --------
+    >>> Reply("refused", detail="no " + chr(0xD83D)).detail == "no " + chr(0xFFFD)
+    True
     """
 
     status: str
@@ -131,9 +139,18 @@ class Reply:
     tokens_out: int | None = None
     latency_s: float | None = None
 
+    def __post_init__(self) -> None:
+        for name in _SAID:
+            object.__setattr__(self, name, structured.whole(getattr(self, name)))
+
     def to_dict(self) -> dict:
         """The reply as plain values."""
         return dict(self.__dict__)
+
+
+def cleaned(reply: Reply, clean: Callable[[str], str]) -> Reply:
+    """The reply with whatever `clean` takes out of a text."""
+    return replace(reply, **{name: clean(getattr(reply, name)) for name in _SAID})
 
 
 def canonical(value: Any) -> str:
@@ -160,6 +177,10 @@ def endpoints(settings: Mapping[str, Mapping]) -> dict[str, Endpoint]:
             raise RequestError(f"endpoints.{alias}.parameters: {', '.join(own)} is set by the engine; remove it")
         if keys := sorted(name for name in _names(endpoint.parameters) if name.lower().replace("-", "_") in _NO_KEYS):
             raise RequestError(f"endpoints.{alias}.parameters: no {', '.join(keys)} in it; name a key_variable")
+        if endpoint.base_url not in ("", SIMULATOR) and not endpoint.base_url.startswith(("http://", "https://")):
+            raise RequestError(
+                f"endpoints.{alias}.base_url: {endpoint.base_url!r} does not begin with http:// or https://"
+            )
         if any(sign in endpoint.base_url for sign in "@?"):
             raise RequestError(f"endpoints.{alias}.base_url: no user, password or query in it; name a key_variable")
     return found
@@ -288,7 +309,7 @@ def read(request: Request, body: str) -> Reply:
     """The reply in the body of a chat completion.
 
     A refusal or a content filter gives `refused`; no text, or one that is not the JSON asked for,
-    `unparsed`, with the text in `detail`. Half characters (lone surrogates) become U+FFFD.
+    `unparsed`, with the text in `detail`.
 
     Raises
     ------
@@ -310,10 +331,11 @@ def read(request: Request, body: str) -> Reply:
         facts = {
             "model": str(found.get("model") or ""),
             "finish_reason": str(finish),
-            "tokens_in": counted[0] if isinstance(counted[0], int) else None,
-            "tokens_out": counted[1] if isinstance(counted[1], int) else None,
+            "tokens_in": counted[0] if type(counted[0]) is int and 0 <= counted[0] < _MANY else None,
+            "tokens_out": counted[1] if type(counted[1]) is int and 0 <= counted[1] < _MANY else None,
         }
-        text, refusal = re.sub("[\ud800-\udfff]", "\ufffd", text), re.sub("[\ud800-\udfff]", "\ufffd", refusal)
+        if not isinstance(text, str) or not isinstance(refusal, str):
+            raise TypeError("no text")
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise ReplyError(f"no chat completion came back, but {body[:80]!r}") from error
     if refusal or finish == "content_filter":
@@ -327,7 +349,7 @@ def read(request: Request, body: str) -> Reply:
 
 def _data(request: Request, text: str) -> Any:
     """The JSON of a text that is known to hold it."""
-    return _parsed(request, text)[0] if request.schema_in_prompt else json.loads(text)
+    return _parsed(request, text)[0] if request.schema_in_prompt else structured.loaded(text)
 
 
 def _parsed(request: Request, text: str) -> tuple[Any, str]:

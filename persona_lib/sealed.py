@@ -10,9 +10,11 @@ from __future__ import annotations
 import heapq
 import itertools
 import json
+import logging
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from operator import itemgetter
 from pathlib import Path
 
 import pandas as pd
@@ -37,6 +39,7 @@ _LATER = {"schema_in_prompt": False, "repairs": None}  # columns that the first 
 _REPETITIVE = ["endpoint", "model", "parameters", "response_schema", "status", "reply_model", "finish_reason"]
 _ROWS = 20_000
 _PAGE_BYTES = 1 << 30
+_log = logging.getLogger(__name__)
 
 
 class LedgerError(ValueError):
@@ -173,14 +176,14 @@ def check(path: str | Path) -> dict[str, int]:
 def gather(shards: Sequence[str | Path], out: str | Path) -> int:
     """Merge the sealed shards of one stage into one file; return its number of rows.
 
-    The shards stream: memory does not grow with their size. The same request in two shards
-    counts once if both hold the same answer.
+    The shards stream: memory does not grow with their size. A request that two shards asked at the same
+    time counts once: an answer before a failure, else the first shard's, and a warning where their answers
+    differ. `persona check-ledger` names both.
 
     Raises
     ------
     LedgerError
-        No shard; shards of different stages, roles, endpoints or templates; different answers to
-        one request. Names the files and the request.
+        No shard; shards of different stages, roles, endpoints or templates. Names the files.
     """
     if not shards:
         raise LedgerError(f"{out}: no sealed shard to gather")
@@ -193,21 +196,17 @@ def gather(shards: Sequence[str | Path], out: str | Path) -> int:
         for name, template in other["templates"].items():
             if common["templates"].setdefault(name, template) != template:
                 raise LedgerError(f"{path}: template {name} is not the one that another shard was asked with")
-    streams = [((r["request_hash"], str(path), r) for r in rows(path)) for path in shards]
-    merged = heapq.merge(*streams, key=lambda found: found[0])
+    merged = heapq.merge(*map(rows, shards), key=itemgetter("request_hash"))
     return write(_distinct(merged), out, facts=common)
 
 
-def _distinct(merged: Iterable[tuple[str, str, dict]]) -> Iterator[dict]:
-    before = ("", "", {})
-    for found in merged:
-        (digest, path, row), (earlier, first, kept) = found, before
-        if digest != earlier:
-            yield row
-        elif row != kept:
-            column = next(name for name in kept if kept[name] != row[name])
-            raise LedgerError(f"{first} and {path}: two answers to request {digest}; they differ in {column}")
-        before = found
+def _distinct(merged: Iterable[dict]) -> Iterator[dict]:
+    for digest, same in itertools.groupby(merged, key=itemgetter("request_hash")):
+        asked = list(same)
+        kept, *others = [row for row in asked if row["status"] != "failed"] or asked[:1]
+        if any(row != kept for row in others):
+            _log.warning("request %s has different answers in two shards; the first one's counts", digest)
+        yield kept
 
 
 class Replay:

@@ -215,13 +215,13 @@ class Meter:
         return reason
 
     def bound(self, request: Request, endpoint: Endpoint) -> float:
-        """USD that a call costs at most: two characters a token in, the longest reply out; 0 where not known.
+        """USD that a call is taken to cost at most: two bytes a token in, the longest reply out; 0 where not known.
 
         Where the endpoint's parameters set no max_tokens, a reply is taken to have 1,024 at most.
         """
         price = self._price(endpoint)
-        n_characters = sum(len(message["content"]) for message in request.messages)
-        return 0.0 if price is None else price.of(n_characters / 2, endpoint.max_tokens or _TOKENS_OUT)
+        n_bytes = sum(len(message["content"].encode("utf-8", "replace")) for message in request.messages)
+        return 0.0 if price is None else price.of(n_bytes / 2, endpoint.max_tokens or _TOKENS_OUT)
 
     def hold(self, usd: float, *, already_sent: bool = False) -> str | None:
         """Set money aside for calls sent together, as a batch; why it cannot be, None if it is.

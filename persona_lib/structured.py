@@ -8,6 +8,7 @@ one JSON object in it is meant; if none is, the model is asked once more and tol
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
@@ -17,6 +18,7 @@ import jsonschema
 # OpenAI's strict mode takes these; others, such as minLength, it refuses, and other servers do not know them all.
 _SENT = {"type", "properties", "required", "additionalProperties", "enum", "const", "items", "anyOf", "$defs", "$ref"}
 _SENT |= {"title", "description"}
+_HALVES = re.compile("[\ud800-\udfff]")
 _STARTS = 50  # places where an object may begin; a text with more is no reply to us
 
 
@@ -52,7 +54,7 @@ def parsed(text: str, schema: str, *, lenient: bool = False) -> tuple[Any, str]:
     'two different JSON objects'
     """
     try:
-        data = json.loads(text, parse_constant=_no_constant)
+        data = loaded(text)
     except (ValueError, RecursionError) as error:
         if not lenient:
             return None, f"not JSON ({error})"
@@ -66,6 +68,36 @@ def parsed(text: str, schema: str, *, lenient: bool = False) -> tuple[Any, str]:
     return data, _fault(data, schema)
 
 
+def whole(text: str) -> str:
+    """The text with each half character (lone surrogate) as U+FFFD."""
+    return text if text.isascii() else _HALVES.sub("\ufffd", text)
+
+
+def loaded(text: str) -> Any:
+    """The JSON of a text, its strings whole.
+
+    Raises
+    ------
+    ValueError, RecursionError
+        It is not JSON.
+
+    Examples
+    --------
+    >>> loaded('{"why": "' + chr(92) + 'ud83d?"}') == {"why": chr(0xFFFD) + "?"}
+    True
+    """
+    data = json.loads(text, parse_constant=_no_constant)
+    return _whole_data(data) if "\\u" in text else data
+
+
+def _whole_data(data: Any) -> Any:
+    if isinstance(data, str):
+        return whole(data)
+    if isinstance(data, list):
+        return [_whole_data(part) for part in data]
+    return {whole(name): _whole_data(part) for name, part in data.items()} if isinstance(data, dict) else data
+
+
 def _objects(text: str) -> list[dict]:
     """The JSON objects that stand in a text one after the other, from left to right."""
     decoder, found, at = json.JSONDecoder(parse_constant=_no_constant), [], 0
@@ -75,7 +107,7 @@ def _objects(text: str) -> list[dict]:
             break
         try:
             data, at = decoder.raw_decode(text, at)
-            found.append(data)
+            found.append(_whole_data(data))
         except (ValueError, RecursionError):
             at += 1
     return found

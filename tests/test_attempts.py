@@ -66,6 +66,13 @@ class Fake:
         return sum(row.template == template for row in self.rows)
 
 
+class Parrot(Fake):
+    """Answers whatever it is asked in the same words."""
+
+    def reply(self, row) -> tuple[str, dict | None]:
+        return super().reply(row) if row.template == "examine" else ("the same", None)
+
+
 def benched(ask: Fake, n_items: int = 4) -> pd.DataFrame:
     plan = attempts.plan_benchmark(personas(5), prompts(6), n_items=n_items, contestants=["m1", "m2"], seed=1)
     return check(attempts.run(plan, personas(5), prompts(6), ask=ask), "attempts")
@@ -131,10 +138,6 @@ def test_pass_at_k_counts_by_hand():
 
 
 def test_equal_answers_are_examined_once_and_get_one_verdict():
-    class Parrot(Fake):
-        def reply(self, row):
-            return super().reply(row) if row.template == "examine" else ("the same", None)
-
     ask = Parrot()
     plan = attempts.plan_pass_at_k(personas(5), prompts(6), n_items=3, n_attempts=4, contestants=["m1"], seed=1)
     attempts.run(plan, personas(5), prompts(6), ask=ask)
@@ -211,12 +214,12 @@ def test_the_rule_on_sentences_checked_by_eye(line, summary, dropped):
 
 @pytest.mark.parametrize("of", [3, 12])
 @pytest.mark.parametrize("n_items", [4, 17])
-@pytest.mark.parametrize("stage", ["benchmark", "pass_at_k"])
-def test_shards_ask_what_one_process_asks_and_nothing_twice(stage, n_items, of):
+@pytest.mark.parametrize(("stage", "kind"), [("benchmark", Fake), ("pass_at_k", Fake), ("pass_at_k", Parrot)])
+def test_shards_ask_what_one_process_asks_and_nothing_twice(stage, kind, n_items, of):
     tables = {"personas": personas(5), "prompts": prompts(6)}
     sizes = {"benchmark": {"n_items": n_items}, "pass_at_k": {"n_items": n_items, "n_attempts": 3}}
     collect = {"benchmark": attempts.collect_benchmark, "pass_at_k": attempts.collect_pass_at_k}[stage]
-    whole, parts = Fake(), [Fake() for _ in range(of)]
+    whole, parts = kind(), [kind() for _ in range(of)]
     collect(tables, {"seed": 1, **sizes}, shard=0, of=1, ask=whole)
     for shard, ask in enumerate(parts):
         collect(tables, {"seed": 1, **sizes}, shard=shard, of=of, ask=ask)

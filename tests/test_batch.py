@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import json
 import shutil
+import traceback
 
+import httpx2
 import openai
 import pandas as pd
 import pytest
@@ -209,6 +211,38 @@ class TestTheWayThere:
         with Serving() as server, pytest.raises(AskError, match="does not show a batch .not understood") as error:
             ask(server, key_variable="TEST_KEY", retries=0)
         assert "sk-" not in str(error.value)
+
+    def test_no_key_is_chained_to_an_error(self, ask, monkeypatch):
+        key = "sk-secret-0123456789abcdef"
+
+        async def show(self, name):
+            sent = httpx2.Request("GET", "http://x/v1/batches", headers={"Authorization": f"Bearer {key}"})
+            said = httpx2.Response(401, request=sent, json={"error": {"message": f"bad key {key}"}})
+            raise openai.AuthenticationError(f"bad key {key}", response=said, body=said.json())
+
+        monkeypatch.setenv("TEST_KEY", key)
+        monkeypatch.setattr(batch.Batches, "_show", show)
+        with Serving() as server, pytest.raises(AskError, match="TEST_KEY was not accepted") as error:
+            ask(server, key_variable="TEST_KEY", retries=0)
+        told = "".join(traceback.TracebackException.from_exception(error.value, capture_locals=False).format())
+        assert key not in told + repr(error.value.__context__)
+
+    def test_a_long_wait_that_is_asked_for_stops_the_run_at_once(self, ask):
+        plan = Plan(rules=(Rule("limited", on="/v1/files", retry_after_s=3600),))
+        said = r"does not take a file \(429: .*asks to wait 3600 s\).*run again later"
+        with Serving(plan) as server, pytest.raises(AskError, match=said):
+            ask(server)
+
+    def test_a_batch_whose_answers_are_gone_is_said_and_asked_again_by_the_next_run(self, ask, true, monkeypatch):
+        async def gone(self, *_):
+            raise batch._Gone("no such file")
+
+        with Serving() as server:
+            with monkeypatch.context() as patched:
+                patched.setattr(batch.Batches, "_download", gone)
+                with pytest.raises(AskError, match=r"no longer has file \S+ of batch \S+, so .* are paid for again"):
+                    ask(server)
+            assert ask(server)["text"].to_dict() == true and len(made(server)) == 2
 
     def test_an_endpoint_without_batches(self, ask):
         with Serving() as server, pytest.raises(AskError, match="if it has no batches, set its transport to chat"):

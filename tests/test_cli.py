@@ -17,6 +17,7 @@ import pandas as pd
 import pytest
 
 from persona_lib import cli, inputs, ledger, schema, sealed, templates
+from persona_lib.streams import shard_of
 
 ROOT = Path(__file__).parents[1]
 KEY = "sk-secret-0123456789abcdef"
@@ -49,15 +50,20 @@ class Echo(BaseHTTPRequestHandler):
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         text = body["messages"][-1]["content"]
+        with self.server.guard:
+            self.server.under_way += 1
+            self.server.seen.append((time.monotonic(), text, self.server.under_way))
         time.sleep(self.server.delay_s)
         if self.server.failing and text.startswith(self.server.failing):
+            self.server.under_way -= 1
             self.send_error(500, "no", "")
             return
         with self.server.guard:
             self.server.calls[text, body["seed"]] += 1
+            self.server.under_way -= 1
         message = {"role": "assistant", "content": text}
         usage = {"prompt_tokens": len(text), "completion_tokens": len(text)}
-        found = {"model": "m@1", "choices": [{"message": message, "finish_reason": "stop"}], "usage": usage}
+        found = {"model": "m@1", "choices": [{"message": message, "finish_reason": self.server.finish}], "usage": usage}
         block = json.dumps(found).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
@@ -79,6 +85,7 @@ class Quiet(ThreadingHTTPServer):
 def server():
     with Quiet(("127.0.0.1", 0), Echo) as found:
         found.calls, found.delay_s, found.failing, found.guard = Counter(), 0.0, "", threading.Lock()
+        found.under_way, found.seen, found.finish = 0, [], "stop"
         threading.Thread(target=found.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         yield found
         found.shutdown()
@@ -231,6 +238,37 @@ class TestCollect:
         assert cli.main(house()) == 0
         assert {key: server.calls[key] for key in safe} == before
         assert set(server.calls.values()) == {1}, "what was under way was waited for, and is not paid for again"
+
+    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+    def test_the_end_of_a_job_or_session_is_like_ctrl_c(self, house, server, number):
+        """The oracle is the server's own count: what was under way has been waited for."""
+        server.delay_s = 0.2
+        with started(house()) as run:
+            while sum(server.calls.values()) < 20:
+                time.sleep(0.05)
+            run.send_signal(number)
+            assert "interrupted; what was answered is kept" in run.communicate(timeout=20)[1]
+        assert run.returncode == 130
+        server.delay_s = 0
+        assert cli.main(house()) == 0 and set(server.calls.values()) == {1}
+
+    def test_processes_share_what_the_endpoint_bears_at_once(self, house, server):
+        """The oracle is the server's own count of the calls under way, but for a moment after another has come."""
+        server.delay_s = 0.1
+        runs = [started(house(shard=shard, of=4, concurrency=6)) for shard in range(4)]
+        for run in runs:
+            run.communicate(timeout=60)
+        assert [run.returncode for run in runs] == [0] * 4 and len(server.calls) == 2 * N
+        came: dict[int, float] = {}
+        for at, text, _ in server.seen:
+            came.setdefault(shard_of(f"q{text.split()[1]}", 4), at)
+        settled = [n for at, _, n in server.seen if not any(0 <= at - first < 1.5 for first in came.values())]
+        assert len(came) == 4 and len(settled) > 50 and 4 <= max(settled) <= 6
+
+    def test_replies_that_were_cut_off_are_counted(self, house, server, capsys):
+        server.finish = "length"
+        assert cli.main(house()) == 0
+        assert "toy 0 of 1: 400 of 400 replies were cut off at their endpoint's limit" in capsys.readouterr().err
 
     def test_a_cap_stops_the_run_before_it_is_passed_and_raising_it_goes_on(self, house, server, capsys, tmp_path):
         """The oracle of the cost: the server's own counts at gpt-4's USD 30 and 60 per million tokens."""

@@ -53,6 +53,7 @@ LAYERS = {
         "ledger",
         "pressure",
         "quota",
+        "sharing",
         "progress",
         "line",
         "desk",

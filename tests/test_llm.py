@@ -17,6 +17,7 @@ import pandas as pd
 import pytest
 
 from persona_lib import request as words
+from persona_lib import sealed
 from persona_lib.ledger import Ledger, LedgerError, ReplayMiss, lines, replay
 from persona_lib.llm import Asker, AskError
 from persona_lib.quota import Quota
@@ -101,8 +102,8 @@ class Handler(BaseHTTPRequestHandler):
     def html(self):
         self.send(200, b"<html>Request rejected</html>", kind="text/html")
 
-    def error(self, status, headers=(), code=None):
-        said = {"message": f"you sent {self.headers['Authorization']}", "code": code}
+    def error(self, status, headers=(), code=None, message=""):
+        said = {"message": message or f"you sent {self.headers['Authorization']}", "code": code}
         self.send(status, json.dumps({"error": said}).encode(), headers)
 
     def busy_until(self, seconds):
@@ -183,6 +184,10 @@ class TestWhatIsSent:
         }
         assert headers["authorization"] == f"Bearer {KEY}"
 
+    def test_no_seed_for_an_endpoint_that_refuses_one(self, run, server):
+        assert run(["Why?", "Why?"], samples=[0, 1], seed=False)["status"].tolist() == ["ok", "ok"]
+        assert [sorted(body) for _, body in server.bodies] == [["messages", "model", "temperature"]] * 2
+
     def test_a_template_with_a_schema_asks_for_json_of_it(self, run, server):
         server.plan = {"Why?": [("say", '{"choice": "B"}')]}
         assert run(["Why?"], template="judge")["data"].tolist() == [{"choice": "B"}]
@@ -245,9 +250,35 @@ class TestStatuses:
         tokens = run(["a", "b"])[["tokens_in", "tokens_out"]]
         assert tokens.iloc[0].tolist() == [7, 2] and tokens.iloc[1].isna().all()
 
-    def test_half_characters_become_replacement_characters(self, run, server):
-        server.plan = {"a": [("body", b'{"choices": [{"message": {"content": "x\\ud83d"}}]}')]}
-        assert run(["a"])["text"].tolist() == ["x\ufffd"]
+    def test_half_characters_become_replacement_characters_wherever_they_stand(self, run, server, tmp_path):
+        half = "x\ud83d"
+        why = {"type": "object", "properties": {"why": {"type": "string"}}}
+        server.plan = {
+            "text": [("body", completion(half))],
+            "refusal": [("body", completion(None, refusal=half))],
+            "filter": [("error", 400, (), "content_filter", half)],
+            "model": [("body", completion("x", model=half))],
+            "failed": [("error", 500, (), None, half)],
+        }
+        replies = run(list(server.plan), retries=0, seal="toy.parquet")
+        assert replies["text"][0] == "x\ufffd" and replies["detail"][1] == "x\ufffd"
+        assert replies["status"].tolist() == ["ok", "refused", "refused", "ok", "failed"]
+        assert sealed.check(tmp_path / "toy.parquet")["refused"] == 2
+        asked = Request("large", "m", (), {}, 0, why)
+        found = words.table([asked], [read(asked, json.dumps(completion('{"why": "x\\ud83d"}')))], index=[0])
+        assert found["data"][0] == {"why": "x\ufffd"}
+
+    @pytest.mark.parametrize("n", [True, -1, 2**70, 1.5, "7"])
+    def test_a_count_of_tokens_that_is_none_is_missing(self, run, server, tmp_path, n):
+        server.plan = {"a": [("body", completion("x", usage={"prompt_tokens": n, "completion_tokens": 1}))]}
+        reply = run(["a"], seal="toy.parquet").iloc[0]
+        assert pd.isna(reply["tokens_in"]) and reply["tokens_out"] == 1
+
+    @pytest.mark.parametrize("charset", ["latin-1", "utf-16", "nonsense"])
+    def test_a_body_is_utf_8_whatever_its_header_says(self, run, server, charset):
+        block = json.dumps(completion("日本 é"), ensure_ascii=False).encode()
+        server.plan = {"a": [("send", 200, block, (), f"application/json; charset={charset}")]}
+        assert run(["a"])["text"].tolist() == ["日本 é"]
 
     @pytest.mark.parametrize("body", ["", "[]", "{}", '{"choices": []}', '{"choices": [{"message": {"content": 5}}]}'])
     def test_what_is_no_chat_completion(self, body):
@@ -305,7 +336,27 @@ class TestTriesAgain:
 
     def test_a_wait_beyond_two_minutes_is_not_waited_for(self, run, server):
         server.plan = {"a": [("error", 429, [("Retry-After", "3600")])]}
-        assert run(["a"])["status"].tolist() == ["failed"] and server.calls["a"] == 1
+        with pytest.raises(AskError, match=r"calls could not be made, the last 1 \(429: .*kept, run again later"):
+            run(["a"])
+        assert server.calls["a"] == 1
+        assert run(["a", "b"])["status"].tolist() == ["failed", "ok"], "one that was turned away among others"
+
+    @pytest.mark.parametrize("status", [None, 502, 503, 504])
+    def test_an_endpoint_that_is_down_at_the_end_does_not_finish_a_stage(self, run, server, tmp_path, status):
+        """Too few calls are left for ten in a row; None: nobody listens there."""
+        run(["a"])
+        server.plan = dict.fromkeys("bcd", [("error", status)])
+        nobody = {} if status else {"base_url": "http://127.0.0.1:9/v1"}
+        with pytest.raises(AskError, match="calls could not be made, the last 3 .*kept, run again later"):
+            run("abcd", retries=0, **nobody)
+        assert not (tmp_path / "toy.parquet").exists()
+        server.plan = {}
+        assert run("abcd")["status"].tolist() == ["ok"] * 4 and server.calls["a"] == 1
+
+    @pytest.mark.parametrize("step", [("error", 500), ("drop",), ("torn",), ("html",)])
+    def test_calls_that_fail_by_themselves_end_as_failed(self, run, server, step):
+        server.plan = dict.fromkeys("bc", [step])
+        assert run("abc", retries=0)["status"].tolist() == ["ok", "failed", "failed"]
 
     def test_under_a_storm_the_result_is_the_same(self, run, server, tmp_path):
         texts = [f"{k}" for k in range(120)]
@@ -344,7 +395,7 @@ class TestStops:
     def test_a_request_that_is_never_taken_is_named_and_found_in_the_log(self, run, server, tmp_path, caplog):
         """The oracle is the hash under which the ledger keeps the same text once the endpoint takes it."""
         server.plan = {"too long": [("error", 422), ("say", "fixed")]}
-        with pytest.raises(AskError, match="shorten or remove the text.*endpoints.large.parameters") as error:
+        with pytest.raises(AskError, match="shorten or remove the text.* seed or json_schema of endpoints") as error:
             run(["too long"])
         assert "the answers so far are kept" in str(error.value)
         name = run(["too long"])["request_hash"].iloc[0][:12]
@@ -556,7 +607,7 @@ class TestPressure:
         assert max(times[0] for times in server.times.values()) - start > 0.5, "five waits of 100 ms"
 
     def test_an_endpoint_that_stays_silent_stops_the_run(self, run, server, monkeypatch):
-        monkeypatch.setattr("persona_lib.pressure.SILENCE_S", 0.5)
+        monkeypatch.setattr("persona_lib.pressure._SILENCES", ((5, 0.5), (2, 600.0)))
         server.plan = {f"{k}": [("error", 503)] for k in range(8)}
         with pytest.raises(AskError, match=r"no call was answered for 1 s \(503: .*kept, run again later"):
             run(list(server.plan), retries=1000)
@@ -668,9 +719,12 @@ def test_the_key_is_in_no_file_no_log_and_no_reply(run, server, tmp_path, caplog
         "headed": [("said", "yes", [("x-echo", KEY), ("set-cookie", f"key={KEY}")])],
         "busy": [("error", 429, [("Retry-After", KEY)]), ("say", "yes")],
         "judged": [("say", f"I am {KEY}")],
+        "escaped": [("body", json.dumps(completion(KEY)).replace("sk-", r"\u0073k\u002d").encode())],
+        "twice": [("say", json.dumps({"why": KEY}).replace("sk-secret", r"s\u006B\u002dsecret"))],
     }
     replies = run(list(server.plan), retries=1, seal="toy.parquet")
     assert replies["text"][0] == "you said Bearer [key]" and replies["status"][2] == "failed"
+    assert replies["text"].tolist()[-2:] == ["[key]", '{"why": "[key]"}']
     errors = []
     for step in [
         ("error", 401),

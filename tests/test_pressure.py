@@ -91,6 +91,7 @@ class TestWaits:
             ({}, None),
             ({"retry-after": "soon"}, None),
             ({"retry-after": "-1"}, None),
+            ({"retry-after": "Fri, 31 Dec 99999 23:59:59 GMT"}, None),
             ({"retry-after": "Thu, 01 Jan 1970 00:00:00 GMT"}, 0),
             ({"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "9s"}, 9),
         ],
@@ -123,9 +124,9 @@ class TestGivingUp:
     def test_ten_calls_lost_in_a_row(self, clock):
         press = Pressure(4, now=clock)
         for _ in range(9):
-            press.lost()
+            press.lost(down=False)
         assert press.why_give_up() is None
-        press.lost()
+        press.lost(down=False)
         assert press.why_give_up() == "10 calls in a row failed"
         press.answered()
         assert press.why_give_up() is None
@@ -136,6 +137,33 @@ class TestGivingUp:
             press.turned_away(call, load=True)
             clock.seconds += 13
         assert press.why_give_up() == "no call was answered for 130 s"
+
+    def test_ten_minutes_of_silence_though_but_two_calls_were_tried(self, clock):
+        """One at a time, each with six tries of two minutes: the second call stops it, the first alone never does."""
+        press = Pressure(1, now=clock)
+        for call in "aaaaaab":
+            assert press.why_give_up() is None
+            clock.seconds += 120
+            press.turned_away(call, load=True)
+        assert press.why_give_up() == "no call was answered for 720 s"
+
+    def test_the_calls_lost_last_say_that_it_is_down_only_if_all_of_them_do(self, clock):
+        press = Pressure(4, now=clock)
+        assert press.why_unfinished() is None
+        for downs, told in (([True, True], "the last 2"), ([True, False], None), ([False, True], None)):
+            for down in downs:
+                press.lost(down=down)
+            said = press.why_unfinished()
+            assert said is None if told is None else told in said
+            press.answered()
+            assert press.why_unfinished() is None
+
+    def test_a_share_of_the_ceiling_may_be_none(self, clock):
+        press = Pressure(8, now=clock)
+        for share in (3, 0, 8):
+            press.share(share)
+            assert press.places == share and press.wait_s(share) is None
+        assert press.wait_s(7) == 0
 
     def test_one_answer_breaks_the_silence(self, clock):
         press = Pressure(4, now=clock)
