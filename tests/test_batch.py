@@ -228,7 +228,7 @@ class TestTheWayThere:
         assert key not in told + repr(error.value.__context__)
 
     def test_a_long_wait_that_is_asked_for_stops_the_run_at_once(self, ask):
-        plan = Plan(rules=(Rule("limited", on="/v1/files", retry_after_s=3600),))
+        plan = Plan(rules=(Rule("limited", path="/v1/files", retry_after_s=3600),))
         said = r"does not take a file \(429: .*asks to wait 3600 s\).*run again later"
         with Serving(plan) as server, pytest.raises(AskError, match=said):
             ask(server)

@@ -226,7 +226,7 @@ class TestOfThisMachine:
             assert ask(server, retries=1)["text"].to_dict() == true
 
 
-TOY = """
+STAGE = """
 import pandas as pd
 
 def collect(tables, settings, *, shard, of, ask):
@@ -245,10 +245,10 @@ class TestCollect:
 
     @pytest.fixture
     def collect(self, tmp_path, monkeypatch):
-        (tmp_path / "toy.py").write_text(TOY)
+        (tmp_path / "stormy.py").write_text(STAGE)
         pd.DataFrame({"text": TEXTS}).to_csv(tmp_path / "texts.csv", index=False)
         monkeypatch.syspath_prepend(tmp_path)
-        monkeypatch.setitem(cli.STAGES, "toy", "toy:collect")
+        monkeypatch.setitem(cli.STAGES, "stormy", "stormy:collect")
         one = {"base_url": "simulator", "model": MODEL, "key_variable": None, "concurrency": 4, "timeout_s": 20}
         one |= {"retries": 2, "parameters": {}}
 
@@ -264,14 +264,14 @@ class TestCollect:
             (folder / "faults.yaml").write_text(faults)
             status = cli.main(
                 [
-                    *("collect", "toy", "--quiet", "--settings", json.dumps(settings), "--ledger", str(folder)),
+                    *("collect", "stormy", "--quiet", "--settings", json.dumps(settings), "--ledger", str(folder)),
                     *("--read", f"texts={tmp_path / 'texts.csv'}", "--templates", str(TEMPLATES)),
-                    *("--sealed", str(folder / "toy.parquet"), "--log", str(folder / "log")),
+                    *("--sealed", str(folder / "sealed.parquet"), "--log", str(folder / "log")),
                     *(("--faults", str(folder / "faults.yaml")) if faults else ()),
                     *more,
                 ]
             )
-            sealed = folder / "toy.parquet"
+            sealed = folder / "sealed.parquet"
             return status, sealed.read_bytes() if sealed.exists() else None
 
         return run
@@ -299,7 +299,7 @@ class TestCollect:
         endpoints = {"large": one | {"timeout_s": 20, "retries": 2, "parameters": {}}}
         assert collect("full", faults, endpoints=endpoints) == (1, None)
         assert re.search("No space left on device; the answers before are safe", capsys.readouterr().err)
-        ledger = tmp_path / "full" / "toy-0-of-1.jsonl"
+        ledger = tmp_path / "full" / "stormy-0-of-1.jsonl"
         assert ledger.read_bytes().endswith(b"\n") and len(list(ledgers.lines(ledger))) == 5
         assert collect("full", endpoints=endpoints) == collect("calm", endpoints=endpoints)
         assert ledgers.check([ledger])["records"] == len(TEXTS)
