@@ -21,7 +21,7 @@ from typing import Any
 import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -69,7 +69,7 @@ def _route(path: str, method: str, act: Callable[[Request], Any]) -> Route:
         try:
             found = act(request)
             found = await found if asyncio.iscoroutine(found) else found
-        except (ProtocolError, HTTPException):
+        except (ProtocolError, HTTPException, ClientDisconnect):
             raise
         except Exception as error:
             _log.exception("a fault of the simulator")
