@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -76,14 +77,24 @@ def accept(description: str, answer: str, who: Model) -> float:
     return who.critic_error + (1 - 2 * who.critic_error) * chance
 
 
-def losses(description: str, answer: str, who: Model) -> list[tuple[int, float]]:
-    """(dimension, direction) in which an answer loses utility, the greatest loss first.
+class Wish(NamedTuple):
+    """A dimension, the direction (-1 or 1) in which the person stands, and whether the answer loses utility there."""
 
-    The loss on a dimension is |position| - position x vector: what the answer lacks there of the utility that the
-    far end of the dimension would give. The direction, -1 or 1, is where the person stands.
+    dimension: int
+    direction: float
+    is_loss: bool
+
+
+def wishes(description: str, answer: str, who: Model) -> list[Wish]:
+    """What a critic would change in an answer, the most urgent first.
+
+    First the dimensions on which the answer stands on the other side than the person: there it loses the utility
+    -position x vector, the greatest loss first. Then, where these are fewer than the declared `named`, the dimensions
+    on which most is left to gain, |position| - position x vector.
     """
     position = stand(description, who)
     vector, _ = load_bank().vector(answer)
-    loss = np.abs(position) - position * vector
-    order = np.argsort(-loss, kind="stable")[: load().parameters["writing"]["named"]]
-    return [(int(d), math.copysign(1.0, position[d])) for d in order]
+    worth = np.round(position * vector, 9)  # where two poles cancel, nothing is lost
+    at_stake = np.where(worth < 0, -worth, np.abs(position) - worth)
+    named = np.lexsort((-at_stake, worth >= 0))[: load().parameters["writing"]["named"]]
+    return [Wish(int(d), math.copysign(1.0, position[d]), bool(worth[d] < 0)) for d in named]

@@ -134,8 +134,8 @@ def examine(call: Call) -> str:
     persona, text = call.slots["persona"], call.slots["answer"]
     if call.uniform("verdict") < minds.accept(persona, text, call.who):
         return json.dumps({"needs_revision": False, "reason": phrase("examined", "suits", call.digest)})
-    d, direction = minds.losses(persona, text, call.who)[0]
-    adjective, what = writing.pole(d, direction)
+    wish = minds.wishes(persona, text, call.who)[0]
+    adjective, what = writing.pole(wish.dimension, wish.direction)
     reason = phrase("examined", "lacks", call.digest, adjective=adjective, what=what)
     return json.dumps({"needs_revision": True, "reason": reason})
 

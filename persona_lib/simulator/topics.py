@@ -29,6 +29,7 @@ _BELIEF = re.compile(
 )
 _IT_IS = re.compile(r"^(?:is|was|would|how\b.*)\b.*?\bit\b.*?\b(not\s+)?to\s+([a-z]+)\b(.*)", re.I)
 _TO_DO = re.compile(r"\b(?:allowed|able|free|need|right|duty)\s+to\s+([a-z]+)\b(.*)", re.I)
+_EITHER = re.compile(r"^(?:what|which|who)\b[^,:]*[,:]\s*(.+?),?\s+or\s+(.+)", re.I)
 _WHAT_IS = re.compile(r"^(?:what|who)(?:\s+(?:is|are|was|were)|['’]s)\s+(.+)", re.I)
 _YOURS = re.compile(
     r"^(?!what\s+can\b).*?\b(?:do|should|could|would|can|will|must)\s+(?:i|you|we|one)\s+(?:ever\s+)?([a-z]+)\b(.*)",
@@ -45,6 +46,7 @@ _PLACED = frozenset(
     {"in", "of", "on", "at", "for", "with", "from", "by", "to", "as", "during", "about", "against", "between", "within"}
 )
 _DETERMINERS = frozenset({"a", "an", "the"})
+_OWNED = frozenset({"my", "your", "our", "his", "her", "their"})
 _RELATIVE = frozenset({"who", "that", "which", "whose"})
 _POINTS_BACK = frozenset({"they", "them", "their", "he", "him", "his", "she", "her"})
 _AUXILIARIES = frozenset(
@@ -83,6 +85,8 @@ def topic_phrase(prompt: str) -> str:
 
 def _readings(asked: str) -> Iterator[str]:
     """What each pattern makes of a question, '' where it does not fit."""
+    if found := _EITHER.match(asked):
+        yield _choice(found[1], found[2])
     if found := _ABOUT.search(asked):
         yield _noun_phrase(found[1])
     if found := _BELIEF.match(asked):
@@ -150,12 +154,22 @@ def _noun_phrase(text: str) -> str:
     words = _clause(text, _listed("next_clause") - ({"and"} if is_pair else set()))[:9]
     while words and words[-1].lower() in _listed("dangling"):
         words.pop()
-    if not words or words[0].lower() in {*_POINTS_BACK, "it", "that", "this", "to", "i", "you", "we", "how", "what"}:
+    if all(word.lower() in _listed("stop") for word in words):
+        return ""
+    if words[0].lower() in {*_POINTS_BACK, "it", "that", "this", "to", "i", "you", "we", "how", "what"}:
         return ""
     head = next((i for i, word in enumerate(words) if i and word.lower() in _PLACED | {"these", "today"}), len(words))
     ends = words[head - 1].lower()
     is_many = words[0].lower() in {"both", "many", "my"} or ends in _MANY or re.search(r"(?<![siu])(?<!ic)s$", ends)
     return " ".join(["the", "matter", "of"] * bool(is_many) + _seen_by_another(words))
+
+
+def _choice(one: str, other: str) -> str:
+    """`the choice between cats and dogs` from `cats` and `dogs`; nothing for what is long or says too little."""
+    sides = [_clause(one), _clause(other)]
+    if any(not 0 < len(words) <= 5 or words[0].lower() in _listed("stop") - _DETERMINERS - _OWNED for words in sides):
+        return ""
+    return " ".join(["the choice between", *_seen_by_another(sides[0]), "and", *_seen_by_another(sides[1])])
 
 
 def _doing(verb: str, rest: str, *, known: bool, vague: bool = False) -> str:

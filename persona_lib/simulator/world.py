@@ -1,7 +1,7 @@
 """The random-utility world: who stands where, and how likely a choice is. Numbers only, no texts.
 
-Every parameter stands in `world.yaml`. Nothing here keeps state: the same parameters and the same arguments give
-the same numbers in every process and on every machine.
+Every parameter stands in `world.yaml`, and how common the values of attributes are in `shares.yaml`. Nothing here keeps
+state: the same parameters and the same arguments give the same numbers in every process and on every machine.
 """
 
 from __future__ import annotations
@@ -20,10 +20,9 @@ import yaml
 from persona_lib.streams import generator
 
 BIG_FIVE = ("openness", "conscientiousness", "extraversion", "agreeableness", "neuroticism")
-_TRAIT = re.compile(r"(low|average|high)\s+(openness|conscientiousness|extraversion|agreeableness|neuroticism)")
-_TRAIT_FIRST = re.compile(
-    r"(openness|conscientiousness|extraversion|agreeableness|neuroticism)\s*(?:is|[:=(-])?\s*(low|average|high)"
-)
+_LEVELS, _TRAITS = "((?:extremely )?(?:low|high)|average)", "(" + "|".join(BIG_FIVE) + ")"
+_TRAIT = re.compile(rf"{_LEVELS}\s+{_TRAITS}")
+_TRAIT_FIRST = re.compile(rf"{_TRAITS}\s*(?:is|[:=(-])?\s*{_LEVELS}")
 
 
 @dataclass(frozen=True)
@@ -56,6 +55,7 @@ class World:
     Parameters
     ----------
     parameters : what `world.yaml` holds; another world is another mapping of the same form
+    shares : share of each value, in lower case, of each attribute; those of `shares.yaml` unless given
 
     Raises
     ------
@@ -63,8 +63,9 @@ class World:
         A model has an unknown or a missing key.
     """
 
-    def __init__(self, parameters: Mapping) -> None:
+    def __init__(self, parameters: Mapping, shares: Mapping[str, Mapping[str, float]] | None = None) -> None:
         self.parameters = parameters
+        self.shares = load_shares() if shares is None else shares
         self.seed = int(parameters["seed"])
         self.dimensions = tuple(parameters["dimensions"])
         self.length_cost = float(parameters["length_cost"])
@@ -76,14 +77,17 @@ class World:
         self.silent = frozenset(parameters["silent"])
         self.models = _models(parameters["models"])
         self._effect = lru_cache(maxsize=200_000)(self._effect_uncached)
+        self._standard = cache(self._standard_uncached)
         self.habit = {name: self._draw("style", name) * model.style for name, model in self.models.items()}
 
     def _draw(self, *names: str) -> np.ndarray:
         return generator(self.seed, "simulator", *names).standard_normal(len(self.dimensions))
 
     def effect(self, attribute: str, value: str, reader: str = "") -> np.ndarray:
-        """What one value of one attribute does to a position, before its weight; unit variance over values.
+        """What one value of one attribute does to a position, before its weight.
 
+        Over the declared shares of the values the mean is 0 on every dimension and the mean square, over values and
+        dimensions, 1. A value of no declared share is one more pseudo-random draw of that mean and mean square.
         Zero for an unknown attribute and for a value that says nothing. With a reader: the model's own mistaken
         effect of that value, independent of the true one.
         """
@@ -92,14 +96,35 @@ class World:
     def _effect_uncached(self, attribute: str, value: str, reader: str) -> np.ndarray:
         if attribute not in self.weights or value in self.silent:
             return np.zeros(len(self.dimensions))
+        raw, has_score = self._raw(attribute, value, reader)
+        if not has_score and value not in self.shares.get(attribute, ()):
+            return raw
+        mean, spread = self._standard(attribute, reader)
+        return (raw - mean) / spread
+
+    def _standard_uncached(self, attribute: str, reader: str) -> tuple[np.ndarray, float]:
+        """Mean and root mean square by which the effects of an attribute are standardised."""
+        shares = self.shares.get(attribute, {})
+        said = {value: share for value, share in shares.items() if value not in self.silent}
+        if not said:
+            return np.zeros(len(self.dimensions)), 1.0
+        raw = np.array([self._raw(attribute, value, reader)[0] for value in said])
+        share = np.array(list(said.values()))
+        # Rounded, since the last bit of a sum differs between processors.
+        mean = np.round(share @ raw / share.sum(), 9)
+        # Who says nothing stands at the mean, and counts in the spread: the others must bear all of the weight.
+        spread = round(math.sqrt(np.mean(share @ (raw - mean) ** 2) / sum(shares.values())), 9)
+        return mean, spread or 1.0
+
+    def _raw(self, attribute: str, value: str, reader: str) -> tuple[np.ndarray, bool]:
+        """The effect of a value before it is standardised, and whether it is a slope times a score."""
         if attribute == "big_five" and (levels := big_five_levels(value)):
             scores = self.parameters["big_five_scores"]
-            parts = [scores[level] * self._draw("slope", reader, trait) for trait, level in levels.items()]
-            return np.sum(parts, axis=0) / math.sqrt(len(BIG_FIVE))
+            return sum(scores[level] * self._draw("slope", reader, trait) for trait, level in levels.items()), True
         order, limit = self.parameters["ordered"].get(attribute), self.parameters["score_limit"]
         if order is not None and (score := ordered_score(value, **order)) is not None:
-            return min(limit, max(-limit, score)) * self._draw("slope", reader, attribute)
-        return self._draw("effect", reader, attribute, value)
+            return min(limit, max(-limit, score)) * self._draw("slope", reader, attribute), True
+        return self._draw("effect", reader, attribute, value), False
 
     def effects(self, attribute: str, values: Sequence[str], reader: str = "") -> np.ndarray:
         """`effect` of many values, one row each; every distinct value is looked up once."""
@@ -197,19 +222,6 @@ class World:
         difference = difference + (who.verbosity_bias - self.length_cost) / 100 * np.asarray(more_words)
         return logistic(difference / who.noise + who.position_bias)
 
-    def choose(
-        self,
-        positions: np.ndarray,
-        vectors_a: np.ndarray,
-        vectors_b: np.ndarray,
-        who: Model,
-        *,
-        uniform: np.ndarray | float,
-        more_words: np.ndarray | float = 0.0,
-    ) -> np.ndarray:
-        """True where answer a, shown first, is chosen: `uniform` in [0, 1) falls below `chance_first`."""
-        return np.asarray(uniform) < self.chance_first(positions, vectors_a, vectors_b, who, more_words=more_words)
-
 
 def logistic(x: np.ndarray | float) -> np.ndarray:
     """1 / (1 + exp(-x)), without overflow."""
@@ -282,6 +294,12 @@ def declared(name: str) -> dict:
     """What a YAML file of this package holds."""
     text = Path(__file__).with_name(name).read_text("utf-8")
     return yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+
+
+@cache
+def load_shares() -> dict[str, dict[str, float]]:
+    """The shares of `shares.yaml`, read once."""
+    return declared("shares.yaml")
 
 
 @cache

@@ -9,13 +9,13 @@ from functools import lru_cache
 import numpy as np
 
 from persona_lib.simulator.forms import labels, parse_description
-from persona_lib.simulator.minds import losses, own_part, stand
+from persona_lib.simulator.minds import Wish, own_part, stand, wishes
 from persona_lib.simulator.sentences import TOPIC, load_bank, phrase, split
 from persona_lib.simulator.topics import subject_of, topic_phrase
 from persona_lib.simulator.world import Model, load, uniform
 from persona_lib.streams import generator
 
-SHORTER, REJECTS = "Say it in fewer words.", "What does not:"
+SHORTER, NOTHING, REJECTS = "Say it in fewer words.", "nothing in it.", "What does not:"
 _QUOTED = re.compile(r"“([^”]*)”")
 
 
@@ -106,15 +106,18 @@ def steps(aim: np.ndarray, prompt: str, digest: bytes) -> str:
 def critique(description: str, text: str, who: Model, digest: bytes, *, prefers_short: bool) -> str:
     """A critique from the person's point of view: steps, quotes, then EVALUATION: and SUGGESTIONS:.
 
-    Names the dimensions on which the answer loses most utility, the greatest loss first; quotes the sentences with
-    the highest and the lowest utility for the person, and the line of the description that weighs most.
+    Names the dimensions on which the answer loses utility, the greatest loss first, then those on which most is left
+    to gain, in other words. Quotes the sentences that are worth something to the person, the best first, and those that
+    cost utility, the worst first and at least one, and the line of the description that weighs most.
     """
     bank, position = load_bank(), stand(description, who)
-    wants = [pole(d, direction) for d, direction in losses(description, text, who)]
+    wished = wishes(description, text, who)
+    wants = [pole(wish.dimension, wish.direction) for wish in wished]
     sentences = split(text)
-    utilities = [float(position @ bank.vector(s)[0]) for s in sentences]
-    ranked = [sentences[i] for i in np.argsort(utilities, kind="stable")]
-    half = (len(ranked) + 1) // 2
+    worth = np.array([position @ bank.vector(s)[0] for s in sentences])
+    ranked = np.argsort(worth, kind="stable")
+    costly = ranked[: max(1, int(np.sum(worth < 0)))]
+    liked = [i for i in ranked[::-1] if worth[i] > 0 and i not in costly]
     weighty = weightiest(description, who.name)
     slots = {"line": weighty, "what": wants[0][1], "also": wants[1][1], "adjective": wants[0][0], "other": wants[1][0]}
     names = ("weighs", "hopes", "goes") if weighty else ("hopes", "goes")
@@ -122,18 +125,22 @@ def critique(description: str, text: str, who: Model, digest: bytes, *, prefers_
     said = [
         *(f"{i}. {thought}" for i, thought in enumerate(thoughts, start=1)),
         "",
-        "What speaks to me: " + " ".join(f"“{s}”" for s in reversed(ranked[half:])),
-        f"{REJECTS} " + " ".join(f"“{s}”" for s in ranked[:half]),
+        "What speaks to me: " + (" ".join(f"“{sentences[i]}”" for i in liked) or NOTHING),
+        f"{REJECTS} " + " ".join(f"“{sentences[i]}”" for i in costly),
         "",
         "EVALUATION:",
         phrase("critique", "verdict", digest, **slots),
         "SUGGESTIONS:",
-        *(
-            phrase("critique", "suggests", digest + adjective.encode(), adjective=adjective, what=what)
-            for adjective, what in wants
-        ),
+        *(_suggestion(wish, float(abs(position[wish.dimension])), digest) for wish in wished),
     ]
     return "\n".join([*said, SHORTER] if prefers_short else said)
+
+
+def _suggestion(wish: Wish, how_far: float, digest: bytes) -> str:
+    adjective, what = pole(wish.dimension, wish.direction)
+    more = next(say for say, degree in load().parameters["writing"]["degrees"].items() if how_far >= degree["from"])
+    name = "suggests" if wish.is_loss else "adds"
+    return phrase("critique", name, digest + adjective.encode(), more=more, adjective=adjective, what=what)
 
 
 @lru_cache(maxsize=20_000)
@@ -157,9 +164,10 @@ def revise(prompt: str, text: str, criticism: str, who: Model, digest: bytes) ->
     aim = np.zeros(len(load().dimensions))
     adjectives = {pole(d, sign)[0]: (d, sign) for d in range(len(aim)) for sign in (-1.0, 1.0)}
     asked = criticism.rpartition("SUGGESTIONS:")[2]
-    found = [adjectives[a] for a in re.findall(r"\bmore ([\w-]+)", asked) if a in adjectives]
-    for (d, sign), weight in zip(found, writing["follows"], strict=False):
-        aim[d] = sign * weight * writing["pull"]
+    for degree, adjective in re.findall(rf"\b({'|'.join(writing['degrees'])}) ([\w-]+)", asked):
+        if adjective in adjectives:
+            d, sign = adjectives[adjective]
+            aim[d] = sign * writing["degrees"][degree]["pull"]
     sentences = split(text)
     disliked = set(_QUOTED.findall(criticism.partition(REJECTS)[2]))
     scores = bank.vectors @ (aim + load().habit[who.name]) + _fit(prompt) + _wander(who, digest)
