@@ -95,6 +95,9 @@ def _parser() -> argparse.ArgumentParser:
     collect.add_argument(
         "--server", action="store_true", help="ask simulated models over a socket, not in this process"
     )
+    collect.add_argument(
+        "--faults", metavar="FILE", help="simulated models and this machine misbehave as this file says"
+    )
     collect.add_argument("--quiet", action="store_true", help="no progress bar")
     collect.set_defaults(run=_collect)
 
@@ -160,6 +163,9 @@ def _collect(chosen: argparse.Namespace) -> None:
     if simulated:
         version = _world(settings)
         endpoints |= {e.alias: replace(e, model=f"{e.model}@{version}") for e in simulated}
+    faults = _faults(chosen.faults)
+    if faults and (mode == "replay" or not simulated):
+        raise UsageError("--faults: no simulated endpoint is asked here, and only these misbehave on demand")
     collect, tables = found(STAGES[chosen.stage]), read_tables(chosen.read)
     collect = partial(collect, tables, settings, shard=chosen.shard, of=chosen.of)
     with _like_ctrl_c(), ExitStack() as stack:
@@ -175,9 +181,11 @@ def _collect(chosen: argparse.Namespace) -> None:
         address = inside = None
         if simulated and mode != "replay":
             if chosen.server:
-                address = stack.enter_context(_serving(chosen.templates))
+                address = stack.enter_context(_serving(chosen.templates, chosen.faults))
             else:
-                inside = found("persona_lib.simulator.inside:transport")(chosen.templates)
+                inside = found("persona_lib.simulator.inside:transport")(chosen.templates, faults=faults)
+            if faults:
+                stack.enter_context(found("persona_lib.simulator.machine:disturbed")(faults.machine, ledger))
         ask = stack.enter_context(
             llm.Asker(
                 endpoints,
@@ -279,11 +287,15 @@ def _seal(chosen: argparse.Namespace) -> None:
 
 
 def _simulate(chosen: argparse.Namespace) -> None:
+    serve = found("persona_lib.simulator.app:serve")
+    serve(chosen.port, templates=chosen.templates, faults=_faults(chosen.faults))
+
+
+def _faults(path: str | None) -> object | None:
     try:
-        faults = found("persona_lib.simulator.faults:read")(chosen.faults) if chosen.faults else None
+        return found("persona_lib.simulator.faults:read")(path) if path else None
     except ValueError as error:
         raise UsageError(str(error)) from error
-    found("persona_lib.simulator.app:serve")(chosen.port, templates=chosen.templates, faults=faults)
 
 
 def _check(chosen: argparse.Namespace) -> None:
@@ -307,9 +319,10 @@ def _world(settings: dict) -> str:
 
 
 @contextmanager
-def _serving(templates: str) -> Iterator[str]:
+def _serving(templates: str, faults: str | None = None) -> Iterator[str]:
     """A simulator of our own on a free loopback port, by its address; it ends when this process does, however."""
     command = [sys.executable, "-m", "persona_lib.cli", "simulate", "--port", "0", "--templates", templates]
+    command += ["--faults", faults] if faults else []
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, start_new_session=True) as server:
         try:

@@ -27,7 +27,7 @@ class Pressure:
     Parameters
     ----------
     ceiling : calls at once at most, 1 or more
-    now : seconds of a clock that never goes back
+    now : seconds of a clock that never goes back; `time.monotonic` if None
 
     Examples
     --------
@@ -38,9 +38,9 @@ class Pressure:
     (2, 0.0, None)
     """
 
-    def __init__(self, ceiling: int, *, now: Callable[[], float] = time.monotonic) -> None:
-        self._ceiling, self._now = ceiling, now
-        self._limit, self._open_at = float(ceiling), now()
+    def __init__(self, ceiling: int, *, now: Callable[[], float] | None = None) -> None:
+        self._ceiling, self._now = ceiling, now or time.monotonic
+        self._limit, self._open_at = float(ceiling), self._now()
         self._n_lost_in_row, self._is_down = 0, False
         self._silent_calls: set[str] = set()
         self._silent_since = 0.0

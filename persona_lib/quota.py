@@ -24,7 +24,7 @@ class Quota:
     ----------
     path : the shared file; made if it is not there, started anew if it is damaged
     requests_per_minute, tokens_per_minute : None for no limit
-    now : seconds of a clock that all processes of the machine share
+    now : seconds of a clock that all processes of the machine share; `time.time` if None
 
     Examples
     --------
@@ -40,9 +40,9 @@ class Quota:
         *,
         requests_per_minute: float | None,
         tokens_per_minute: float | None,
-        now: Callable[[], float] = time.time,
+        now: Callable[[], float] | None = None,
     ) -> None:
-        self._path, self._now = Path(path), now
+        self._path, self._now = Path(path), now or time.time
         self._seconds = [60 / limit if limit else 0.0 for limit in (requests_per_minute, tokens_per_minute)]
         self.is_limited = any(self._seconds)
         self._most_tokens = 0.0

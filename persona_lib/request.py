@@ -16,7 +16,7 @@ from typing import Any
 import pandas as pd
 
 from persona_lib import structured
-from persona_lib.templates import Template, TemplateError, render
+from persona_lib.templates import Template, TemplateError, correction, instruction, render
 
 STATUSES = ("ok", "refused", "unparsed", "failed")
 COLUMNS = ("endpoint", "template", "slots")
@@ -244,7 +244,7 @@ def build(rows: pd.DataFrame, *, endpoints: Mapping[str, Endpoint], templates: M
         endpoint, schema = endpoints[alias], templates[name].response_schema
         in_prompt = schema is not None and not endpoint.json_schema
         if in_prompt:
-            messages = _longer(messages, structured.instruction(canonical(schema)))
+            messages = _longer(messages, instruction(canonical(schema)))
         built.append(Request(alias, endpoint.model, messages, endpoint.parameters, int(sample), schema, in_prompt))
     return built
 
@@ -268,7 +268,7 @@ def repair(request: Request, reply: Reply | None) -> Request | None:
     """
     if not request.schema_in_prompt or request.repairs is not None or reply is None or reply.status != "unparsed":
         return None
-    messages = _longer(request.messages, structured.correction(reply.detail))
+    messages = _longer(request.messages, correction(reply.detail))
     return replace(request, messages=messages, repairs=request.hash)
 
 

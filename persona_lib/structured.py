@@ -1,8 +1,8 @@
-"""JSON replies: what is asked for, what came, and the words for endpoints that take no JSON schema.
+"""JSON replies: what was asked for, and what came.
 
 Where an endpoint takes JSON schema response formats the whole text must be the JSON asked for. Where
-not, the schema is put in the prompt and the text may say more, as long as one JSON object in it is
-meant; if none is, the model is asked once more and told what was wrong.
+not, the schema is put in the prompt (`templates.instruction`) and the text may say more, as long as
+one JSON object in it is meant; if none is, the model is asked once more and told what was wrong.
 """
 
 from __future__ import annotations
@@ -38,19 +38,6 @@ def sent(schema: Mapping) -> dict:
     if "anyOf" in found:
         found["anyOf"] = [sent(part) for part in found["anyOf"]]
     return found
-
-
-def instruction(schema: str) -> str:
-    """What is added to the prompt in the place of a response format; `schema` is canonical JSON."""
-    return f"\n\nReply with one JSON object and nothing else, valid against this JSON schema:\n{schema}"
-
-
-def correction(detail: str) -> str:
-    """What is added to the prompt when it is asked for the second and last time."""
-    return (
-        "\n\nA reply to this was given before and could not be used. What was wrong with it, and the reply:\n"
-        f"{detail}\n\nGive the reply again, as one JSON object and nothing else."
-    )
 
 
 def parsed(text: str, schema: str, *, lenient: bool = False) -> tuple[Any, str]:

@@ -1,7 +1,8 @@
 """The exact words that models are sent: one file per template, slots filled in one pass.
 
 A slot stands in the user text as `{{prompt}}`. What fills it is never read as template, so
-a text may hold braces, quotes, markup or the name of another slot.
+a text may hold braces, quotes, markup or the name of another slot. Where an endpoint takes no
+JSON schema, `instruction` and `correction` are added to the user text; `without_additions` undoes it.
 """
 
 from __future__ import annotations
@@ -18,6 +19,10 @@ import yaml
 SLOTS = ("persona", "prompt", "topics", "answer", "answer_a", "answer_b", "critique", "summary")
 _KEYS = ("version", "source", "system", "user")
 _SLOT = re.compile(r"\{\{(\w+)\}\}")
+_INSTRUCTION = "\n\nReply with one JSON object and nothing else, valid against this JSON schema:\n"
+_WRONG = "\n\nA reply to this was given before and could not be used. What was wrong with it, and the reply:\n"
+_AGAIN = "\n\nGive the reply again, as one JSON object and nothing else."
+_ADDED = re.compile(f"(?P<text>.*){re.escape(_INSTRUCTION)}[^\n]*({re.escape(_WRONG)}.*{re.escape(_AGAIN)})?", re.S)
 
 
 class TemplateError(ValueError):
@@ -143,6 +148,28 @@ def invert(template: Template, text: str) -> dict[str, str] | None:
     """
     found = _inverse(template.user).fullmatch(text)
     return None if found is None else found.groupdict()
+
+
+def instruction(schema: str) -> str:
+    """What is added to the user text in the place of a response format; `schema` is canonical JSON, one line."""
+    return f"{_INSTRUCTION}{schema}"
+
+
+def correction(detail: str) -> str:
+    """What is added to the user text when it is asked for the second and last time."""
+    return f"{_WRONG}{detail}{_AGAIN}"
+
+
+def without_additions(text: str) -> str:
+    """A user text without the instruction, and the correction after it, that were added at its end, if any.
+
+    Examples
+    --------
+    >>> without_additions("A or B?" + instruction("{}") + correction("not JSON: A.")), without_additions("A or B?")
+    ('A or B?', 'A or B?')
+    """
+    found = _ADDED.fullmatch(text)
+    return text if found is None else found["text"]
 
 
 @cache

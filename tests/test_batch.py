@@ -182,12 +182,12 @@ class TestTheWayThere:
     @pytest.mark.parametrize("place", ["/v1/files", "/v1/batches"])
     def test_a_fault_of_one_try_makes_no_second_batch(self, ask, true, place, fault):
         """Torn and truncated answers leave a batch that was made and a client that does not know it."""
-        with Serving(Plan(rules=(Rule(fault, on=place, status=503, retry_after_s=0.01),))) as server:
+        with Serving(Plan(rules=(Rule(fault, path=place, status=503, retry_after_s=0.01),))) as server:
             assert ask(server)["text"].to_dict() == true
             assert len(made(server)) == 1 and n_answered(server) == 12
 
     def test_an_endpoint_that_stays_down_stops_the_run_resumably(self, ask, true, tmp_path):
-        with Serving(Plan(rules=(Rule("broken", on="/v1/batches", times=2, status=502),))) as server:
+        with Serving(Plan(rules=(Rule("broken", path="/v1/batches", times=2, status=502),))) as server:
             with pytest.raises(AskError, match="endpoint large does not make a batch .502: .*run again later"):
                 ask(server, retries=0)
             with pytest.raises(AskError, match="does not list batches"):
@@ -228,7 +228,7 @@ class TestTheWayThere:
         assert key not in told + repr(error.value.__context__)
 
     def test_a_long_wait_that_is_asked_for_stops_the_run_at_once(self, ask):
-        plan = Plan(rules=(Rule("limited", on="/v1/files", retry_after_s=3600),))
+        plan = Plan(rules=(Rule("limited", path="/v1/files", retry_after_s=3600),))
         said = r"does not take a file \(429: .*asks to wait 3600 s\).*run again later"
         with Serving(plan) as server, pytest.raises(AskError, match=said):
             ask(server)

@@ -6,7 +6,10 @@ Oracle of every answer: what the same server says to the same request without a 
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
+import os
+import re
 import resource
 import signal
 import time
@@ -17,12 +20,17 @@ import pandas as pd
 import pytest
 from serving import FORMS, MODEL, TEXTS, Serving
 
+from persona_lib import cli
 from persona_lib import ledger as ledgers
 from persona_lib.ledger import Ledger, LedgerError
 from persona_lib.llm import Asker, AskError
+from persona_lib.pressure import Pressure
+from persona_lib.quota import Quota
 from persona_lib.request import Endpoint
 from persona_lib.simulator.app import make_app
-from persona_lib.simulator.faults import Plan, Rule
+from persona_lib.simulator.faults import MachineFault, Plan, Rule
+from persona_lib.simulator.forms import TEMPLATES
+from persona_lib.simulator.machine import disturbed
 
 
 @pytest.fixture
@@ -163,7 +171,7 @@ class TestHeader:
             with pytest.raises(openai.RateLimitError) as limited:
                 said("limited times=9 retry_after_s=2")
             assert limited.value.response.headers["retry-after"] == "2"
-            with pytest.raises(openai.BadRequestError, match="fault is 'rude'"):
+            with pytest.raises(openai.BadRequestError, match="fault: 'rude' is not one of"):
                 said("rude")
 
     def test_inside_one_process_a_dropped_connection_is_a_failed_call(self):
@@ -216,3 +224,121 @@ class TestOfThisMachine:
             with pytest.raises(AskError, match=r"calls in a row failed \(503: .*run again later"):
                 ask(server, retries=0, concurrency=1)
             assert ask(server, retries=1)["text"].to_dict() == true
+
+
+STAGE = """
+import pandas as pd
+
+def collect(tables, settings, *, shard, of, ask):
+    slots = [{"prompt": text} for text in tables["texts"]["text"]]
+    ask(pd.DataFrame({"endpoint": "large", "template": "answer", "slots": slots}))
+"""
+STORM = "rules:\n" + "".join(
+    f"  - {{fault: {rule.fault}, share: 0.09, status: {rule.status}, retry_after_s: 0.01}}\n"
+    for rule in PASSING.values()
+)
+STORM += "  - {fault: foreign, share: 0.05}\n  - {fault: slow, share: 0.05, seconds: 0.1}\n"
+
+
+class TestCollect:
+    """`persona collect --faults`. Oracle: the sealed bytes of a run that nothing befell."""
+
+    @pytest.fixture
+    def collect(self, tmp_path, monkeypatch):
+        (tmp_path / "stormy.py").write_text(STAGE)
+        pd.DataFrame({"text": TEXTS}).to_csv(tmp_path / "texts.csv", index=False)
+        monkeypatch.syspath_prepend(tmp_path)
+        monkeypatch.setitem(cli.STAGES, "stormy", "stormy:collect")
+        one = {"base_url": "simulator", "model": MODEL, "key_variable": None, "concurrency": 4, "timeout_s": 20}
+        one |= {"retries": 2, "parameters": {}}
+
+        def run(name: str, faults: str = "", *more: str, **changes) -> tuple[int, bytes | None]:
+            folder = tmp_path / name
+            folder.mkdir(exist_ok=True)
+            settings = {
+                "seed": 1,
+                "mode": "simulate",
+                "roles": {"answerer": "large"},
+                "endpoints": {"large": one},
+            } | changes
+            (folder / "faults.yaml").write_text(faults)
+            status = cli.main(
+                [
+                    *("collect", "stormy", "--quiet", "--settings", json.dumps(settings), "--ledger", str(folder)),
+                    *("--read", f"texts={tmp_path / 'texts.csv'}", "--templates", str(TEMPLATES)),
+                    *("--sealed", str(folder / "sealed.parquet"), "--log", str(folder / "log")),
+                    *(("--faults", str(folder / "faults.yaml")) if faults else ()),
+                    *more,
+                ]
+            )
+            sealed = folder / "sealed.parquet"
+            return status, sealed.read_bytes() if sealed.exists() else None
+
+        return run
+
+    @staticmethod
+    def n_repeated(tmp_path, name: str) -> int:
+        return int(re.findall(r"tries repeated so far: {'large': (\d+)}", (tmp_path / name / "log").read_text())[-1])
+
+    @pytest.mark.parametrize("more", [(), ("--server",)], ids=["inside", "server"])
+    def test_a_storm_from_a_file_changes_no_byte(self, collect, tmp_path, more):
+        calm = collect("calm", "", *more)
+        assert calm[0] == 0 and self.n_repeated(tmp_path, "calm") == 0
+        assert collect("storm", STORM, *more) == calm and self.n_repeated(tmp_path, "storm") > 3
+
+    @pytest.mark.parametrize("seconds", [100_000, -100_000])
+    def test_a_clock_that_jumps_changes_no_byte(self, collect, tmp_path, seconds):
+        faults = f"machine: [{{fault: clock_jump, seconds: {seconds}, answer: 5}}]"
+        started = time.time(), time.monotonic()
+        assert collect("jump", faults) == collect("calm")
+        assert time.time() - started[0] < 100 and time.monotonic() - started[1] < 100, "the clock is right again"
+
+    def test_a_full_disk_stops_the_run_and_keeps_what_was_safe(self, collect, tmp_path, capsys):
+        faults = "machine: [{fault: disk_full, answer: 6}]"
+        one = {"base_url": "simulator", "model": MODEL, "key_variable": None, "concurrency": 1}
+        endpoints = {"large": one | {"timeout_s": 20, "retries": 2, "parameters": {}}}
+        assert collect("full", faults, endpoints=endpoints) == (1, None)
+        assert re.search("No space left on device; the answers before are safe", capsys.readouterr().err)
+        ledger = tmp_path / "full" / "stormy-0-of-1.jsonl"
+        assert ledger.read_bytes().endswith(b"\n") and len(list(ledgers.lines(ledger))) == 5
+        assert collect("full", endpoints=endpoints) == collect("calm", endpoints=endpoints)
+        assert ledgers.check([ledger])["records"] == len(TEXTS)
+
+    def test_faults_that_nobody_can_meet_are_refused(self, collect, capsys):
+        assert collect("bad", "machine: [{fault: fire}]") == (1, None)
+        assert "machine[0].fault: 'fire' is not one of" in capsys.readouterr().err
+        assert collect("replayed", "seed: 1", mode="replay") == (1, None)
+        assert "--faults: no simulated endpoint is asked here" in capsys.readouterr().err
+
+
+def test_the_engines_clocks_are_shifted_and_a_disk_fills_for_files_alone(tmp_path):
+    """Oracle: hand-made answers, the third jumps an hour back and the fifth finds 100 bytes of room."""
+
+    class Keeper:
+        def append(self, answers):
+            rest = b"x" * 60 * len(answers)
+            while rest:
+                rest = rest[os.write(file, rest) :]
+
+    keeper, real = Keeper(), (time.time, time.monotonic, os.write)
+    faults = (MachineFault("clock_jump", 3, -3600.0), MachineFault("clock_jump", 4, 60.0), MachineFault("disk_full", 5))
+    file = os.open(tmp_path / "file", os.O_WRONLY | os.O_CREAT)
+    with disturbed(faults, keeper):
+        quota = Quota(tmp_path / "rate", requests_per_minute=1, tokens_per_minute=None)
+        press = Pressure(1)
+        press.hold(50)
+        keeper.append([1, 2])
+        assert abs(time.time() - real[0]()) < 1 and press.wait_s(0) > 49 and quota.take(0) == 0
+        keeper.append([3])
+        assert abs(time.time() - real[0]() + 3600) < 1 and press.wait_s(0) > 49
+        keeper.append([4])
+        assert abs(time.time() - real[0]() + 3540) < 1 and press.wait_s(0) == 0
+        with pytest.raises(OSError, match="No space left") as error:
+            keeper.append([5])
+            keeper.append([6])
+        assert error.value.errno == errno.ENOSPC and os.fstat(file).st_size == 240 + 100
+        ends = os.pipe()
+        assert os.write(ends[1], b"y" * 500) == 500, "a pipe is no file"
+    assert (time.time, time.monotonic, os.write) == real
+    for number in (file, *ends):
+        os.close(number)

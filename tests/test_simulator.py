@@ -15,12 +15,17 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from persona_lib import simulator
+from persona_lib import request as requests
+from persona_lib import schema, simulator, streams, templates
+from persona_lib.line import body
+from persona_lib.request import Endpoint, Request
 from persona_lib.schema import attributes
 from persona_lib.simulator import minds, portraits, roles, writing
 from persona_lib.simulator.forms import TEMPLATES, Forms, parse_description
+from persona_lib.simulator.protocol import complete
 from persona_lib.simulator.sentences import load_bank, split
 from persona_lib.simulator.topics import classify
 from persona_lib.simulator.world import load
@@ -238,6 +243,39 @@ def test_hostile_text_changes_no_persona():
     assert json.loads(spotless("sim-large", "judge", prompt=long, persona=long))["choice"] in "AB"
 
 
+@pytest.mark.parametrize("name", sorted(roles.STRUCTURED))
+def test_an_endpoint_that_takes_no_schema_is_understood(name):
+    """Its schema stands in the prompt, and in a repair the correction after it: the same slots are read, and of 40
+    replies as few are out of form as declared (6 standard errors).
+    """
+
+    def replied(request: Request) -> requests.Reply:
+        assert "valid against this JSON schema" in request.messages[1]["content"]
+        sent = json.loads(json.dumps(body(request)))
+        assert "response_format" not in sent and FORMS.recognise(sent["messages"]) == (name, slots)
+        return requests.read(request, json.dumps(complete(sent, FORMS)))
+
+    endpoints = {"e": Endpoint("e", "sim-terse", json_schema=False)}
+    slots = {slot: ASKED[slot] for slot in WORDS[name].slots}
+    rows = pd.DataFrame({"endpoint": "e", "template": name, "slots": [slots] * 40, "sample": range(40)})
+    built = requests.build(rows, endpoints=endpoints, templates=WORDS)
+    repairs = [requests.repair(request, requests.Reply("unparsed", detail="not JSON: A.")) for request in built]
+    most = 40 * (rate := load().models["sim-terse"].malformed_rate) + 6 * np.sqrt(40 * rate * (1 - rate))
+    for asked in (built, repairs):
+        assert sum(replied(request).status not in ("ok", "refused") for request in asked) <= most
+
+
+def test_what_a_bad_reply_says_changes_no_slot():
+    """A reply that repeats the whole prompt, instruction included, stands in the correction of its repair."""
+    plain = messages("judge")
+    asked = plain[1]["content"] + templates.instruction('{"type":"object"}')
+    for detail in ("A.", asked, f"{asked}\n\n{{}}", templates.instruction("{}"), "\n\nGive the reply again, as one"):
+        again = [plain[0], {"role": "user", "content": asked + templates.correction(detail)}]
+        assert (
+            FORMS.recognise(again) == FORMS.recognise(plain) == ("judge", {k: ASKED[k] for k in WORDS["judge"].slots})
+        )
+
+
 # Determinism, version
 
 
@@ -264,7 +302,8 @@ def test_same_request_same_answer_in_any_process_and_order(tmp_path):
     assert outputs[0] == outputs[1] and len(json.loads(outputs[0])) == 64
 
 
-def test_any_edit_changes_the_version(tmp_path):
+def test_any_edit_changes_the_version(tmp_path, monkeypatch):
+    """Of what can change a reply: the package itself, random streams, the reading of templates, labels."""
     shutil.copytree(Path(simulator.__file__).parent, tmp_path / "copy", ignore=shutil.ignore_patterns("__pycache__"))
 
     def version_of_copy() -> str:
@@ -277,3 +316,13 @@ def test_any_edit_changes_the_version(tmp_path):
     with (tmp_path / "copy" / "world.yaml").open("a", encoding="utf-8") as world:
         world.write("# another comment\n")
     assert version_of_copy() != simulator.VERSION
+    for module in (streams, templates):
+        edited = tmp_path / Path(module.__file__).name
+        edited.write_text(Path(module.__file__).read_text("utf-8") + "\n", "utf-8")
+        with monkeypatch.context() as patch:
+            before = version_of_copy()
+            patch.setattr(module, "__file__", str(edited))
+            assert version_of_copy() != before
+    before, renamed = version_of_copy(), attributes().replace({"label": {"Age": "Years"}})
+    monkeypatch.setattr(schema, "attributes", lambda: renamed)
+    assert version_of_copy() != before

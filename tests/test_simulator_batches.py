@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
+import textwrap
 import time
 from pathlib import Path
 
 import openai
 import pytest
+from starlette.requests import Request
 
 from persona_lib.simulator import batches, faults
 
@@ -21,8 +24,6 @@ batches:
   - {ends: failed, code: token_limit_exceeded}
   - {errors: 0.3, doubled: 0.3, strangers: 2}
   - {seconds: 30}
-  - {}
-  - {}
 """
 
 
@@ -138,15 +139,107 @@ def test_what_is_not_there(client):
 
 
 @pytest.mark.parametrize(
+    "asked",
+    [
+        b'{"input_file_id": ["a"], "endpoint": "/v1/chat/completions", "completion_window": "24h"}',
+        b'{"input_file_id": "a", "endpoint": {}, "completion_window": "24h"}',
+        b'["input_file_id"]',
+        b'"input_file_id"',
+        b"{",
+        b"[" * 100_000,
+        b'{"input_file_id": "a", "endpoint": "/v1/chat/completions", "completion_window": "24h", "metadata": [1]}',
+    ],
+)
+def test_a_batch_that_cannot_be_made_is_an_error_of_the_protocol(client, asked):
+    headers = {"content-type": "application/json"}
+    with pytest.raises(openai.BadRequestError) as error:
+        client.post("/batches", content=asked, cast_to=object, options={"headers": headers})
+    assert error.value.type == "invalid_request_error"
+
+
+@pytest.mark.parametrize("limit", ["\N{SUPERSCRIPT TWO}", "0", "-1", "1" * 5000, "ten"])
+def test_a_limit_that_is_none(client, limit):
+    with pytest.raises(openai.BadRequestError, match="'limit' must be a whole number"):
+        client.batches.list(limit=limit)
+
+
+@pytest.mark.parametrize(
+    ("odd", "status"),
+    [
+        ({"messages": [1]}, 400),
+        ({"response_format": {"type": "json_schema", "json_schema": [1]}}, 400),
+        ({"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": []}}}}, 400),
+        ({"seed": 10**30}, 400),
+    ],
+)
+def test_a_malformed_line_is_refused_alone_and_the_batch_ends(client, odd, status):
+    found = ended(client, made(client, [line("good"), line("bad", body=body("Why?") | odd)]))
+    assert found.status == "completed"
+    (good,), (bad,) = rows(client, found.output_file_id), rows(client, found.error_file_id)
+    assert (good["custom_id"], bad["custom_id"]) == ("good", "bad")
+    assert bad["response"]["status_code"] == status
+    assert bad["response"]["body"]["error"]["type"] == "invalid_request_error"
+
+
+@pytest.mark.parametrize("key", ["\ud800", 3, None, ["a"]])
+def test_a_custom_id_that_is_none_fails_the_batch(client, key):
+    found = ended(client, made(client, [line(key)]))
+    assert (found.status, found.errors.data[0].code, found.errors.data[0].line) == ("failed", "invalid_json_line", 1)
+
+
+def test_a_fault_of_the_simulators_own_ends_a_batch_as_failed():
+    """Without it a batch would be in progress for ever; the oracle is an answering function that raises."""
+
+    async def life() -> dict:
+        def answer(asked):
+            raise LookupError("no such thing")
+
+        desk = batches.Desk({"/v1/chat/completions": answer})
+        file = desk._keep(json.dumps(line("a")).encode(), "a.jsonl", "batch")
+        asked = {"input_file_id": file["id"], "endpoint": "/v1/chat/completions", "completion_window": "24h"}
+
+        async def receive():
+            return {"type": "http.request", "body": json.dumps(asked).encode()}
+
+        batch = await desk._create(Request({"type": "http", "method": "POST", "headers": []}, receive))
+        await asyncio.wait(desk._tasks, timeout=5)
+        return batch
+
+    batch = asyncio.run(life())
+    assert batch["status"] == "failed" and batch["errors"]["data"][0]["code"] == "server_error"
+
+
+def test_the_file_of_faults_that_the_documentation_shows_is_read(tmp_path):
+    """Oracle: the counts and a few values, read off the text by eye."""
+    shown = faults.__doc__.partition("seed: 1")[2].partition("`share` is")[0]
+    path = tmp_path / "faults.yaml"
+    path.write_text(textwrap.dedent("    seed: 1" + shown))
+    plan = faults.read(path)
+    assert (plan.seed, len(plan.rules), len(plan.batches), len(plan.machine)) == (1, 10, 2, 2)
+    assert [rule.fault for rule in plan.rules][:9] == list(faults.KINDS)
+    assert (plan.rules[9].path, plan.rules[0].path) == ("/v1/batches", "/v1/chat/completions")
+    assert plan.batches[0].after == 10 and plan.machine[1] == faults.MachineFault("disk_full", answer=20)
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("rules: [{fault: rude}]", "rule 1: fault is 'rude', none of limited"),
-        ("rules: [{fault: slow, sharee: 1}]", "rule 1: unknown key sharee"),
+        ("rules: [{fault: rude}]", r"rules\[0\].fault: 'rude' is not one of \['limited'"),
+        ("rules: [{fault: slow, sharee: 1}]", r"rules\[0\]: .*'sharee' was unexpected"),
+        ("rules: [{fault: slow, on: /v1}]", r"rules\[0\]: .*True was unexpected"),
+        ("rules: [{share: 1}]", r"rules\[0\]: 'fault' is a required property"),
         ("rules: [{fault: slow, share: 0.6}, {fault: html, share: 0.6}]", "shares on /v1/chat/completions add up"),
-        ("rules: [{fault: slow, share: -1}]", "rule 1: share is -1"),
-        ("batches: [{end: expired}]", "batch 1: got an unexpected keyword argument 'end'"),
-        ("batches: [{ends: lost}]", "batch 1: ends is 'lost'"),
-        ("rule: []", "must have keys seed, rules, batches"),
+        ("rules: [{fault: slow, share: -1}]", r"rules\[0\].share: -1 is less than the minimum of 0"),
+        ("rules: [{fault: slow, share: .nan}]", "not JSON compliant"),
+        ("rules: [{fault: broken, status: 1000}]", "1000 is greater than the maximum of 599"),
+        ("rules: [{fault: broken, status: 200}]", "200 is less than the minimum of 400"),
+        ("rules: [{fault: broken, times: 0}]", "0 is less than the minimum of 1"),
+        ("rules: 3", "rules: 3 is not of type 'array'"),
+        ("batches: [{end: expired}]", r"batches\[0\]: .*'end' was unexpected"),
+        ("batches: [{ends: lost}]", r"batches\[0\].ends: 'lost' is not one of"),
+        ("batches: [{errors: 7}]", r"batches\[0\].errors: 7 is greater than the maximum of 1"),
+        ("machine: [{fault: fire}]", r"machine\[0\].fault: 'fire' is not one of \['clock_jump', 'disk_full'\]"),
+        ("rule: []", "'rule' was unexpected"),
         ("rules: [", "not a YAML file"),
     ],
 )

@@ -2,9 +2,11 @@
 
 `world` holds the numbers (all parameters in `world.yaml`), `sentences` the texts (`bank.yaml`), `minds` what a
 model perceives and how likely it is to choose, `roles` one handler per template, `protocol` one request and its
-reply as the wire has them, `truth` what a statistic is worth on average, `studies` whole studies without a text.
-`app` serves the models, `inside` without a socket, `batches` as files too, and `faults` misbehaves on demand. Only
-`cli` starts it; nothing else of the library imports it.
+reply as the wire has them, `formats` the JSON schemas of replies, `truth` what a statistic is worth on average
+(`populations` whom it is about, `expected` from chances to statistics), `studies` and `trials` whole studies without
+a text. `app` serves the models, `inside` without a socket, `batches` as files too;
+`faults` misbehaves on demand, `machine` on the asking side. Only `cli` starts it; nothing else of the library
+imports it.
 """
 
 from __future__ import annotations
@@ -13,18 +15,29 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
-_ASIDE = {"app.py", "batches.py", "faults.py", "inside.py"}  # these change no reply
-_ASIDE |= {"expected.py", "populations.py", "studies.py", "trials.py", "truth.py"}  # nor do these
+from persona_lib import schema, streams, templates
+
+# These change no reply.
+_ASIDE = {"__main__.py", "app.py", "batches.py", "faults.py", "inside.py", "machine.py"}
+_ASIDE |= {"expected.py", "populations.py", "studies.py", "trials.py", "truth.py"}
 
 
 @cache
 def version() -> str:
-    """A short hash of everything in this package that can change a reply: its code, its world, its sentences."""
+    """A short hash of everything that can change a reply to the same messages.
+
+    That is this package's code, world and sentences, the random streams, how a template is recognised, and the
+    attributes with the labels that descriptions give them.
+    """
+    here = [path for path in Path(__file__).parent.iterdir() if path.name not in _ASIDE]
+    paths = [path for path in here if path.suffix in {".py", ".yaml"}]
+    paths += [Path(module.__file__) for module in (streams, templates)]
     found = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.iterdir()):
-        if path.suffix in {".py", ".yaml"} and path.name not in _ASIDE:
-            text = path.read_bytes().replace(b"\r\n", b"\n")
-            found.update(path.name.encode() + b"\0" + text + b"\0")
+    for path in sorted(paths, key=lambda path: path.name):
+        text = path.read_bytes().replace(b"\r\n", b"\n")
+        found.update(path.name.encode() + b"\0" + text + b"\0")
+    for pair in zip(schema.attributes()["attribute"], schema.attributes()["label"], strict=True):
+        found.update("\0".join(pair).encode() + b"\0")
     return found.hexdigest()[:12]
 
 

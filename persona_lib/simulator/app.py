@@ -1,11 +1,14 @@
 """The simulated models behind the OpenAI protocol, on loopback only.
 
-`/v1/chat/completions`, `/v1/embeddings`, `/v1/models`, and for batches `/v1/files` and `/v1/batches`.
+`/v1/chat/completions`, `/v1/embeddings`, `/v1/models`, and for batches `/v1/files` and `/v1/batches`. Whatever goes
+wrong is said as an error of the protocol, a fault of the simulator's own as well.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
+import logging
 import os
 import socket
 import sys
@@ -17,14 +20,17 @@ from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from persona_lib.simulator.batches import Desk
 from persona_lib.simulator.faults import Faults, Plan
 from persona_lib.simulator.forms import TEMPLATES, Forms
-from persona_lib.simulator.protocol import ProtocolError, complete, embed, models
+from persona_lib.simulator.protocol import ProtocolError, complete, embed, model, models
+
+_log = logging.getLogger(__name__)
 
 
 def make_app(templates: str | os.PathLike = TEMPLATES, *, faults: Plan | None = None) -> Faults:
@@ -39,33 +45,49 @@ def make_app(templates: str | os.PathLike = TEMPLATES, *, faults: Plan | None = 
     answer = partial(complete, forms=forms)
     desk = Desk({"/v1/chat/completions": answer, "/v1/embeddings": embed}, faults.batches if faults else ())
 
-    async def listed(request: Request) -> Response:
-        return _json(models())
-
-    async def missing(request: Request, error: Exception) -> Response:
-        return _refused(request, ProtocolError(getattr(error, "status_code", 404), f"No such path: {request.url.path}"))
+    async def refused(request: Request, error: HTTPException) -> Response:
+        said = f"No such path: {request.url.path}" if error.status_code == 404 else error.detail
+        return _refused(request, ProtocolError(error.status_code, said))
 
     inner = Starlette(
         routes=[
-            Route("/v1/chat/completions", _posted(answer), methods=["POST"]),
-            Route("/v1/embeddings", _posted(embed), methods=["POST"]),
-            Route("/v1/models", listed, methods=["GET"]),
-            *desk.routes(_json),
+            _route("/v1/chat/completions", "POST", _posted(answer)),
+            _route("/v1/embeddings", "POST", _posted(embed)),
+            _route("/v1/models", "GET", lambda request: models()),
+            _route("/v1/models/{id}", "GET", lambda request: model(request.path_params["id"])),
+            *(_route(*each) for each in desk.routes()),
         ],
-        exception_handlers={404: missing, 405: missing, ProtocolError: _refused},
+        exception_handlers={HTTPException: refused, ProtocolError: _refused},
     )
     return Faults(inner, faults or Plan())
 
 
-def _posted(answer: Callable[[Any], dict]) -> Callable:
+def _route(path: str, method: str, act: Callable[[Request], Any]) -> Route:
+    """A route whose `act` gives the object of a JSON response, or a response, at once or as a coroutine."""
+
     async def respond(request: Request) -> Response:
+        try:
+            found = act(request)
+            found = await found if asyncio.iscoroutine(found) else found
+        except (ProtocolError, HTTPException, ClientDisconnect):
+            raise
+        except Exception as error:
+            _log.exception("a fault of the simulator")
+            raise ProtocolError(500, f"The simulator has a fault of its own: {type(error).__name__}") from error
+        return found if isinstance(found, Response) else _json(found)
+
+    return Route(path, respond, methods=[method])
+
+
+def _posted(answer: Callable[[Any], dict]) -> Callable:
+    async def answered(request: Request) -> dict:
         try:
             body = json.loads(await request.body())
         except (ValueError, RecursionError) as error:
             raise ProtocolError(400, f"The body is not JSON: {error}") from error
-        return _json(answer(body))
+        return answer(body)
 
-    return respond
+    return answered
 
 
 def _json(content: dict, status: int = 200) -> Response:

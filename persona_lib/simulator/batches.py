@@ -9,19 +9,21 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import logging
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from persona_lib.simulator.faults import BatchFault, chance
 from persona_lib.simulator.protocol import CREATED, ProtocolError
 
 MOST_REQUESTS = 50_000
 MOST_BYTES = 200 * 1024 * 1024
+_log = logging.getLogger(__name__)
 _WINDOW_S = 24 * 3600
 _ENDED = ("completed", "failed", "expired", "cancelled")
 
@@ -44,27 +46,18 @@ class Desk:
         self._start = time.monotonic()
         self._tasks: set[asyncio.Task] = set()
 
-    def routes(self, respond: Callable[[dict], Response]) -> list[Route]:
-        """The routes; `respond` makes a response of a JSON object."""
-
-        def route(path: str, method: str, act: Callable) -> Route:
-            async def endpoint(request: Request) -> Response:
-                found = act(request)
-                found = await found if asyncio.iscoroutine(found) else found
-                return found if isinstance(found, Response) else respond(found)
-
-            return Route(path, endpoint, methods=[method])
-
+    def routes(self) -> list[tuple[str, str, Callable[[Request], Any]]]:
+        """Path, method and act of each route; an act gives a JSON object or a response."""
         return [
-            route("/v1/files", "POST", self._upload),
-            route("/v1/files", "GET", lambda request: _page(self._files, request)),
-            route("/v1/files/{id}", "GET", lambda request: _named(self._files, request)),
-            route("/v1/files/{id}", "DELETE", self._delete),
-            route("/v1/files/{id}/content", "GET", self._content),
-            route("/v1/batches", "POST", self._create),
-            route("/v1/batches", "GET", lambda request: _page(self._batches, request)),
-            route("/v1/batches/{id}", "GET", lambda request: _named(self._batches, request)),
-            route("/v1/batches/{id}/cancel", "POST", self._cancel),
+            ("/v1/files", "POST", self._upload),
+            ("/v1/files", "GET", lambda request: _page(self._files, request)),
+            ("/v1/files/{id}", "GET", lambda request: _named(self._files, request)),
+            ("/v1/files/{id}", "DELETE", self._delete),
+            ("/v1/files/{id}/content", "GET", self._content),
+            ("/v1/batches", "POST", self._create),
+            ("/v1/batches", "GET", lambda request: _page(self._batches, request)),
+            ("/v1/batches/{id}", "GET", lambda request: _named(self._batches, request)),
+            ("/v1/batches/{id}/cancel", "POST", self._cancel),
         ]
 
     def _now(self) -> int:
@@ -107,8 +100,14 @@ class Desk:
         try:
             asked = json.loads(await request.body())
             key, path = asked["input_file_id"], asked["endpoint"]
-        except (ValueError, LookupError, TypeError) as error:
+            metadata = asked.get("metadata")
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             raise ProtocolError(400, "a batch needs 'input_file_id', 'endpoint' and 'completion_window'") from error
+        for name, value in (("input_file_id", key), ("endpoint", path)):
+            if not isinstance(value, str):
+                raise ProtocolError(400, f"'{name}' must be a text", param=name)
+        if not isinstance(metadata or {}, dict) or not all(isinstance(v, str) for v in (metadata or {}).values()):
+            raise ProtocolError(400, "'metadata' must be an object of texts", param="metadata")
         if key not in self._files or self._files[key]["purpose"] != "batch":
             raise ProtocolError(400, f"no file {key!r} of purpose 'batch'", param="input_file_id")
         if path not in self._answers:
@@ -129,13 +128,24 @@ class Desk:
             "created_at": now,
             "expires_at": now + _WINDOW_S,
             "request_counts": {"total": 0, "completed": 0, "failed": 0},
-            "metadata": asked.get("metadata"),
+            "metadata": metadata,
         }
         self._batches[batch["id"]] = batch
-        task = asyncio.create_task(self._work(batch, next(self._faults, BatchFault())))
+        task = asyncio.create_task(self._end(batch, next(self._faults, BatchFault())))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return batch
+
+    async def _end(self, batch: dict, fault: BatchFault) -> None:
+        """Work a batch to its end; one that the simulator itself cannot work has failed."""
+        try:
+            await self._work(batch, fault)
+        except Exception as error:
+            _log.exception("a fault of the simulator")
+            self._fail(batch, [_wrong("server_error", f"The simulator has a fault of its own: {type(error).__name__}")])
+
+    def _fail(self, batch: dict, errors: list[dict]) -> None:
+        batch.update(status="failed", failed_at=self._now(), errors={"object": "list", "data": errors})
 
     def _cancel(self, request: Request) -> dict:
         batch = _named(self._batches, request)
@@ -148,9 +158,9 @@ class Desk:
         lines = self._contents[batch["input_file_id"]].splitlines()
         errors = list(itertools.islice(_faulty(lines, batch["endpoint"]), 10))
         if fault.ends == "failed":
-            errors = [{"code": fault.code, "message": f"The batch failed: {fault.code}", "param": None, "line": None}]
+            errors = [_wrong(fault.code, f"The batch failed: {fault.code}")]
         if errors:
-            batch.update(status="failed", failed_at=self._now(), errors={"object": "list", "data": errors})
+            self._fail(batch, errors)
             return
         batch["request_counts"]["total"] = len(lines)
         if batch["status"] == "validating":
@@ -204,14 +214,14 @@ def _undone(ended: str) -> dict:
     return {"code": f"batch_{ended}", "message": said[ended]}
 
 
+def _wrong(code: str, message: str, line: int | None = None, param: str | None = None) -> dict:
+    return {"code": code, "message": message, "param": param, "line": line}
+
+
 def _faulty(lines: Sequence[bytes], path: str) -> Iterator[dict]:
     """What keeps a file from being a batch, as the protocol says it: code, message, line."""
-
-    def wrong(code: str, message: str, line: int | None = None, param: str | None = None) -> dict:
-        return {"code": code, "message": message, "param": param, "line": line}
-
     if not 0 < len(lines) <= MOST_REQUESTS:
-        yield wrong("invalid_request_count", f"a batch has 1 to {MOST_REQUESTS} requests, not {len(lines)}")
+        yield _wrong("invalid_request_count", f"a batch has 1 to {MOST_REQUESTS} requests, not {len(lines)}")
         return
     seen: set[str] = set()
     model = None
@@ -220,16 +230,17 @@ def _faulty(lines: Sequence[bytes], path: str) -> Iterator[dict]:
             line = json.loads(text)
             key, body = line["custom_id"], line["body"]
             method, url, name = line["method"], line["url"], body["model"]
-        except (ValueError, LookupError, TypeError):
-            yield wrong("invalid_json_line", "not a JSON object of custom_id, method, url and body", number)
+            key.encode()
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+            yield _wrong("invalid_json_line", "not a JSON object of custom_id (a text), method, url and body", number)
             continue
-        if not isinstance(key, str) or key in seen:
-            yield wrong("duplicate_custom_id", f"The custom_id {key!r} is used twice", number, "custom_id")
+        if key in seen:
+            yield _wrong("duplicate_custom_id", f"The custom_id {key!r} is used twice", number, "custom_id")
         if method != "POST" or url != path:
-            yield wrong("mismatched_endpoint", f"{method} {url} is not the batch's POST {path}", number, "url")
+            yield _wrong("mismatched_endpoint", f"{method} {url} is not the batch's POST {path}", number, "url")
         if name != (model := model or name):
-            yield wrong("mismatched_model", f"The batch asks {model}, this line {name}", number, "body.model")
-        seen.add(key if isinstance(key, str) else "")
+            yield _wrong("mismatched_model", f"The batch asks {model}, this line {name}", number, "body.model")
+        seen.add(key)
 
 
 def _named(found: Mapping[str, dict], request: Request) -> dict:
@@ -249,8 +260,8 @@ def _page(found: Mapping[str, dict], request: Request) -> dict:
             raise ProtocolError(400, f"no {after!r} to go on after", param="after")
         keys = keys[keys.index(after) + 1 :]
     limit = request.query_params.get("limit", "20")
-    if not limit.isdigit() or not 1 <= int(limit) <= 10_000:
-        raise ProtocolError(400, "'limit' must be a whole number of 1 or more", param="limit")
+    if not re.fullmatch("[0-9]{1,5}", limit) or not 1 <= int(limit) <= 10_000:
+        raise ProtocolError(400, "'limit' must be a whole number from 1 to 10000", param="limit")
     page = [found[key] for key in keys[: int(limit)]]
     ends = {"first_id": page[0]["id"] if page else None, "last_id": page[-1]["id"] if page else None}
     return {"object": "list", "data": page, **ends, "has_more": len(keys) > len(page)}

@@ -1,8 +1,9 @@
 """Faults on demand: the server misbehaves as a file, or a request's own header, says.
 
     persona simulate --faults faults.yaml
+    persona collect ... --faults faults.yaml        # its own simulator, and the machine that it runs on
 
-A file holds a seed, rules for single requests, and what happens to batches:
+A file holds a seed, rules for single requests, what happens to batches and to the machine that asks:
 
     seed: 1
     rules:
@@ -15,17 +16,18 @@ A file holds a seed, rules for single requests, and what happens to batches:
       - {fault: html, share: 0.1}                           # status 200 and a page
       - {fault: foreign, share: 0.1}                        # the answer that another request was given before
       - {fault: doubled, share: 0.1}                        # the answer twice in one body
-      - {fault: broken, share: 1, on: /v1/batches}          # on: where; /v1/chat/completions if absent
+      - {fault: broken, share: 1, path: /v1/batches}        # where; /v1/chat/completions if absent
     batches:                                                # of the first batch made, of the second, ...
       - {ends: expired, after: 10, seconds: 1}              # or cancelled, failed (with code); after so many answers
       - {errors: 0.2, doubled: 0.1, strangers: 2}           # shares of lines refused and repeated; lines of nobody
+    machine:                                                # `collect` only; see `machine`
+      - {fault: clock_jump, seconds: 3600, answer: 10}      # before the tenth answer is kept
+      - {fault: disk_full, answer: 20}                      # no room for the twentieth answer, nor for any more
 
 `share` is the share of requests that a rule meets; the shares of one place add up to 1 at most. Which requests
 those are depends on the seed and the request alone, so a storm is the same on every machine; only the first
 `times` tries (1 if absent) of such a request fail. A single request is told what befalls it by a header,
 `X-Simulator-Fault: broken status=503 times=2`, whatever the file says.
-
-A clock that jumps and a disk that fills are faults of the asking side; the tests make them there.
 """
 
 from __future__ import annotations
@@ -36,11 +38,13 @@ import json
 import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import best_match
 
 KINDS = ("limited", "broken", "slow", "dropped", "torn", "truncated", "html", "foreign", "doubled")
 CHAT = "/v1/chat/completions"
@@ -57,26 +61,11 @@ class Rule:
 
     fault: str
     share: float = 1.0
-    on: str = CHAT
+    path: str = CHAT
     times: int = 1
     status: int = 500
     retry_after_s: float | None = None
     seconds: float = 1.0
-
-    @staticmethod
-    def of(values: Mapping, where: str) -> Rule:
-        """A checked rule from plain values."""
-        known = {f.name: f.type for f in fields(Rule)}
-        if not isinstance(values, Mapping) or (unknown := [str(key) for key in values if key not in known]):
-            said = f"unknown key {', '.join(unknown)}; known are" if isinstance(values, Mapping) else "must have keys"
-            raise FaultError(f"{where}: {said} {', '.join(known)}")
-        if values.get("fault") not in KINDS:
-            raise FaultError(f"{where}: fault is {values.get('fault')!r}, none of {', '.join(KINDS)}")
-        for key in ("share", "times", "status", "retry_after_s", "seconds"):
-            value = values.get(key)
-            if value is not None and (not isinstance(value, int | float) or isinstance(value, bool) or value < 0):
-                raise FaultError(f"{where}: {key} is {value!r}, not a number of 0 or more")
-        return Rule(**values)
 
 
 @dataclass(frozen=True)
@@ -93,12 +82,78 @@ class BatchFault:
 
 
 @dataclass(frozen=True)
+class MachineFault:
+    """What happens to the machine that asks, when it is about to keep its n-th answer; see `machine`."""
+
+    fault: str
+    answer: int = 1
+    seconds: float = 3600.0
+
+
+@dataclass(frozen=True)
 class Plan:
-    """The faults of one server."""
+    """The faults of one server, and of the machine that asks it."""
 
     seed: int = 0
     rules: tuple[Rule, ...] = ()
-    batches: tuple[BatchFault, ...] = field(default=())
+    batches: tuple[BatchFault, ...] = ()
+    machine: tuple[MachineFault, ...] = ()
+
+
+_SHARE = {"type": "number", "minimum": 0, "maximum": 1}
+_SECONDS = {"type": "number", "minimum": 0, "maximum": 1e9}
+_COUNT = {"type": "integer", "minimum": 0}
+_NUMBER_OF = {"type": "integer", "minimum": 1}
+_FORM = {
+    Rule: {
+        "fault": {"enum": [*KINDS]},
+        "share": _SHARE,
+        "path": {"type": "string", "pattern": "^/"},
+        "times": _NUMBER_OF,
+        "status": {"type": "integer", "minimum": 400, "maximum": 599},
+        "retry_after_s": {**_SECONDS, "type": ["number", "null"]},
+        "seconds": _SECONDS,
+    },
+    BatchFault: {
+        "ends": {"enum": ["completed", "expired", "cancelled", "failed"]},
+        "after": {**_COUNT, "type": ["integer", "null"]},
+        "seconds": _SECONDS,
+        "code": {"type": "string"},
+        "errors": _SHARE,
+        "doubled": _SHARE,
+        "strangers": _COUNT,
+    },
+    MachineFault: {
+        "fault": {"enum": ["clock_jump", "disk_full"]},
+        "answer": _NUMBER_OF,
+        "seconds": {**_SECONDS, "minimum": -1e9},
+    },
+}
+_LISTS = {"rules": Rule, "batches": BatchFault, "machine": MachineFault}
+
+
+def _objects(kind: type) -> dict:
+    required = ["fault"] if "fault" in _FORM[kind] else []
+    return {"type": "object", "properties": _FORM[kind], "required": required, "additionalProperties": False}
+
+
+_FILE = {
+    "type": "object",
+    "properties": {
+        "seed": {"type": "integer"},
+        **{name: {"type": "array", "items": _objects(kind)} for name, kind in _LISTS.items()},
+    },
+    "additionalProperties": False,
+}
+
+
+def _check(values: object, form: Mapping, where: str) -> None:
+    try:
+        json.dumps(values, allow_nan=False)  # NaN would lie within every bound
+    except (ValueError, TypeError) as error:
+        raise FaultError(f"{where}: {error}") from error
+    if (error := best_match(Draft202012Validator(form).iter_errors(values))) is not None:
+        raise FaultError(": ".join(filter(None, (where, error.json_path[2:], error.message))))
 
 
 def read(path: str | os.PathLike) -> Plan:
@@ -107,27 +162,18 @@ def read(path: str | os.PathLike) -> Plan:
     Raises
     ------
     FaultError
-        Not YAML, an unknown key or fault, shares of one place above 1; names file and rule.
+        Not YAML, an unknown key or fault, a value out of its range, shares of one place above 1; names file and place.
     """
     try:
         values = yaml.safe_load(Path(path).read_text("utf-8")) or {}
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
         raise FaultError(f"{path}: not a YAML file: {' '.join(str(error).split())}") from error
-    if not isinstance(values, dict) or set(values) - {"seed", "rules", "batches"}:
-        raise FaultError(f"{path}: must have keys seed, rules, batches and no others")
-    rules = tuple(Rule.of(rule, f"{path}: rule {i}") for i, rule in enumerate(values.get("rules") or (), start=1))
-    for place in {rule.on for rule in rules}:
-        if sum(rule.share for rule in rules if rule.on == place) > 1 + 1e-9:
+    _check(values, _FILE, str(path))
+    lists = {name: tuple(kind(**one) for one in values.get(name, ())) for name, kind in _LISTS.items()}
+    for place in {rule.path for rule in lists["rules"]}:
+        if sum(rule.share for rule in lists["rules"] if rule.path == place) > 1 + 1e-9:
             raise FaultError(f"{path}: the shares on {place} add up to more than 1")
-    batches = []
-    for i, batch in enumerate(values.get("batches") or (), start=1):
-        try:
-            batches.append(BatchFault(**(batch or {})))
-        except TypeError as error:
-            raise FaultError(f"{path}: batch {i}: {str(error).split('() ')[-1]}") from error
-        if batches[-1].ends not in ("completed", "expired", "cancelled", "failed"):
-            raise FaultError(f"{path}: batch {i}: ends is {batches[-1].ends!r}")
-    return Plan(values.get("seed", 0), rules, tuple(batches))
+    return Plan(values.get("seed", 0), **lists)
 
 
 def chance(*parts: object) -> float:
@@ -175,7 +221,7 @@ class Faults:
     def _rule(self, path: str, digest: str) -> Rule | None:
         at = chance(self._plan.seed, digest)
         for rule in self._plan.rules:
-            if path.startswith(rule.on):
+            if path.startswith(rule.path):
                 if at < rule.share:
                     return rule
                 at -= rule.share
@@ -226,7 +272,7 @@ class Faults:
 
 def of_header(text: str) -> Rule:
     """The rule of a header such as `broken status=503 times=2`."""
-    fault, *rest = text.split()
+    fault, *rest = text.split() or [""]
     values: dict[str, Any] = {}
     for part in rest:
         name, _, value = part.partition("=")
@@ -234,7 +280,9 @@ def of_header(text: str) -> Rule:
             values[name] = float(value) if name in ("retry_after_s", "seconds", "share") else int(value)
         except ValueError as error:
             raise FaultError(f"header {HEADER.decode()}: {part!r} is not NAME=NUMBER") from error
-    return Rule.of({"fault": fault, **values}, f"header {HEADER.decode()}")
+    values["fault"] = fault
+    _check(values, _objects(Rule), f"header {HEADER.decode()}")
+    return Rule(**values)
 
 
 def _lasting(scope: Mapping, body: bytes) -> bytes:

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from persona_lib.schema import attributes
-from persona_lib.templates import Template, invert, load
+from persona_lib.templates import Template, invert, load, without_additions
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "data" / "templates"
 
@@ -30,14 +30,16 @@ class Forms:
     def recognise(self, messages: Sequence[Mapping]) -> tuple[str, dict[str, str]] | None:
         """The template's name and its slots; None for a request that no template made.
 
-        A slot is the shortest text that lets the rest fit, first slots first: nothing that is written in a later
-        slot changes what is read from an earlier one.
+        The response schema may stand in the user text, with the correction of a repair or without. A slot is the
+        shortest text that lets the rest fit, first slots first: nothing that is written in a later slot changes what
+        is read from an earlier one.
         """
         if [message["role"] for message in messages] != ["system", "user"]:
             return None
         system, user = (message["content"] for message in messages)
         for template in self._by_system.get(system, ()):
-            if (slots := invert(template, user)) is not None:
+            text = user if template.response_schema is None else without_additions(user)
+            if (slots := invert(template, text)) is not None:
                 return template.name, slots
         return None
 

@@ -7,19 +7,25 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import math
 import re
 import struct
+from dataclasses import dataclass
 from typing import Any
 
-from persona_lib.simulator import roles, version
+from persona_lib.simulator import formats, roles, version
 from persona_lib.simulator.forms import Forms
 from persona_lib.simulator.world import Model, load
 
 CREATED = 1721779200  # 24 July 2024, when the paper appeared; a clock would make replies differ
 EMBEDDER = "sim-embedding"
 _HALF = re.compile("[\ud800-\udfff]")
+_NAME = re.compile("[a-zA-Z0-9_-]{1,64}")
 _LONGEST = 2048  # inputs of one embeddings request, as the protocol has it
+_CHARACTERS = 4  # of a token, as this simulator counts them
+_UNSERVED = ("stream", "tools", "tool_choice", "functions", "function_call", "logprobs", "logit_bias", "audio")
+_RANGES = {"temperature": (0, 2), "top_p": (0, 1), "presence_penalty": (-2, 2), "frequency_penalty": (-2, 2)}
 
 
 class ProtocolError(Exception):
@@ -35,34 +41,54 @@ class ProtocolError(Exception):
         return {"error": {"message": str(self), "type": kind, "param": self.param, "code": self.code}}
 
 
+@dataclass(frozen=True)
+class Asked:
+    """One chat request, read and checked; `schema` is that of its response format."""
+
+    who: Model
+    messages: list[dict]
+    sample: int
+    schema: dict | None
+    max_tokens: int | None
+    stops: tuple[str, ...]
+
+
 def complete(body: Any, forms: Forms) -> dict:
     """The chat completion of one request body.
+
+    What is said depends on the model, the messages and the seed; `stop` and `max_tokens` then cut it. The numbers
+    that real models draw by (`temperature` and the like) are checked and change nothing.
 
     Raises
     ------
     ProtocolError
-        400 where the body is not a chat request; 404 where no such model, or not in this version, is served.
+        400 where the body is not a chat request, or one for what is not served; 404 where no such model, or not in
+        this version, is served.
     """
-    who, messages, sample, schema = _parsed(body)
-    said = roles.reply(forms, who, messages, sample=sample, schema=schema)
-    prompt_tokens = sum(tokens(m["content"]) + 4 for m in messages) + 2
-    completion_tokens = tokens(said.text)
-    digest = roles.digest(who.name, messages, sample).hex()
+    asked = _parsed(body)
+    try:
+        said = roles.reply(forms, asked.who, asked.messages, sample=asked.sample, schema=asked.schema)
+    except formats.Misfit as error:
+        raise ProtocolError(400, f"Invalid schema for response_format: {error}", param="response_format") from error
+    text, finish_reason = _cut(said.text, asked)
+    prompt_tokens = sum(tokens(m["content"]) + 4 for m in asked.messages) + 2
+    completion_tokens = tokens(text)
+    digest = roles.digest(asked.who.name, asked.messages, asked.sample).hex()
     return {
         "id": f"chatcmpl-{digest[:24]}",
         "object": "chat.completion",
         "created": CREATED,
-        "model": f"{who.name}@{version()}",
+        "model": f"{asked.who.name}@{version()}",
         "choices": [
             {
                 "index": 0,
                 "message": {
                     "role": "assistant",
-                    "content": None if said.refused else said.text,
-                    "refusal": said.text if said.refused else None,
+                    "content": None if said.refused else text,
+                    "refusal": text if said.refused else None,
                 },
                 "logprobs": None,
-                "finish_reason": "stop",
+                "finish_reason": finish_reason,
             }
         ],
         "usage": {
@@ -76,10 +102,18 @@ def complete(body: Any, forms: Forms) -> dict:
 
 def tokens(text: str) -> int:
     """Tokens as this simulator counts them: four characters each, rounded up."""
-    return -(-len(text) // 4)
+    return -(-len(text) // _CHARACTERS)
 
 
-def _parsed(body: Any) -> tuple[Model, list[dict], int, dict | None]:
+def _cut(text: str, asked: Asked) -> tuple[str, str]:
+    """The text up to the first stop, if that comes before the most tokens are used up; and why it ends."""
+    ends = [at for stop in asked.stops if (at := text.find(stop)) >= 0]
+    text = text[: min(ends, default=None)]
+    most = None if asked.max_tokens is None else _CHARACTERS * asked.max_tokens
+    return (text, "stop") if most is None or len(text) <= most else (text[:most], "length")
+
+
+def _parsed(body: Any) -> Asked:
     if not isinstance(body, dict):
         raise ProtocolError(400, "The body must be a JSON object.")
     name, messages = body.get("model"), body.get("messages")
@@ -93,50 +127,109 @@ def _parsed(body: Any) -> tuple[Model, list[dict], int, dict | None]:
             raise ProtocolError(400, "a message needs the texts 'role' and 'content'", param=f"messages.[{i}]")
         if not message["content"].isascii() and _HALF.search(message["content"]):
             raise ProtocolError(400, "a message holds half a character (a lone surrogate)", param=f"messages.[{i}]")
-    if body.get("stream"):
-        raise ProtocolError(400, "this simulator does not stream; leave 'stream' out", param="stream")
+    for unserved in _UNSERVED:
+        if body.get(unserved):
+            raise ProtocolError(400, f"this simulator has no '{unserved}'; leave it out", param=unserved)
+    for number, (low, high) in _RANGES.items():
+        value = body.get(number)
+        if value is not None and not (_is_number(value, int | float) and low <= value <= high):
+            raise ProtocolError(400, f"'{number}' must be a number from {low} to {high}", param=number)
     if body.get("n") not in (None, 1):
         raise ProtocolError(400, "one choice a request; tell samples apart by 'seed'", param="n")
     sample = body.get("seed")
-    if sample is not None and (not isinstance(sample, int) or isinstance(sample, bool)):
-        raise ProtocolError(400, "'seed' must be an integer", param="seed")
-    shape = body.get("response_format") or {}
-    if not isinstance(shape, dict):
-        raise ProtocolError(400, "'response_format' must be an object", param="response_format")
-    schema = None
-    if shape.get("type") == "json_schema":
-        schema = (shape.get("json_schema") or {}).get("schema")
-        if not isinstance(schema, dict):
-            raise ProtocolError(400, "'json_schema' needs a 'schema'", param="response_format.json_schema.schema")
+    if sample is not None and not (_is_number(sample, int) and -(2**63) <= sample < 2**63):
+        raise ProtocolError(400, "'seed' must be an integer of 64 bits", param="seed")
     plain = [{"role": m["role"], "content": m["content"]} for m in messages]
-    return _model(name), plain, sample or 0, schema
+    schema = _schema(body.get("response_format"))
+    return Asked(_model(name), plain, sample or 0, schema, _max_tokens(body), _stops(body.get("stop")))
+
+
+def _is_number(value: Any, kind: Any) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool)
+
+
+def _max_tokens(body: dict) -> int | None:
+    given = {name: body[name] for name in ("max_tokens", "max_completion_tokens") if body.get(name) is not None}
+    for name, value in given.items():
+        if not _is_number(value, int):
+            said = f"Invalid type for '{name}': it must be an integer."
+            raise ProtocolError(400, said, code="invalid_type", param=name)
+        if value < 1:
+            said = f"Invalid '{name}': integer below minimum value. Expected a value >= 1, but got {value} instead."
+            raise ProtocolError(400, said, code="integer_below_min_value", param=name)
+    if len(given) > 1:
+        raise ProtocolError(400, "'max_tokens' and 'max_completion_tokens' are one thing; give one", param="max_tokens")
+    return next(iter(given.values()), None)
+
+
+def _stops(stop: Any) -> tuple[str, ...]:
+    stops = [stop] if isinstance(stop, str) else [] if stop is None else stop
+    if not isinstance(stops, list) or len(stops) > 4 or not all(isinstance(each, str) and each for each in stops):
+        raise ProtocolError(400, "'stop' must be a text that is not empty, or up to 4 of them", param="stop")
+    return tuple(stops)
+
+
+def _schema(shape: Any) -> dict | None:
+    """The JSON schema of a response format, None if it asks for plain text.
+
+    As of the real endpoint, a strict schema is refused where it goes beyond what strict mode takes.
+    """
+    if shape is None:
+        return None
+    where = "response_format"
+    if not isinstance(shape, dict) or shape.get("type") not in ("text", "json_schema"):
+        raise ProtocolError(400, "'response_format' must be an object of type text or json_schema", param=where)
+    if shape["type"] == "text":
+        return None
+    form = shape.get("json_schema")
+    if not isinstance(form, dict) or not isinstance(form.get("schema"), dict):
+        raise ProtocolError(400, "'json_schema' needs a 'schema'", param=f"{where}.json_schema.schema")
+    name, strict = form.get("name"), form.get("strict")
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        said = "'json_schema' needs a 'name' of up to 64 letters, digits, underscores and dashes"
+        raise ProtocolError(400, said, param=f"{where}.json_schema.name")
+    if not isinstance(strict, bool | None):
+        raise ProtocolError(400, "'strict' must be true or false", param=f"{where}.json_schema.strict")
+    if fault := formats.fault(json.dumps(form["schema"]), strict=bool(strict)):
+        raise ProtocolError(400, f"Invalid schema for response_format '{name}': {fault}", param=where)
+    return form["schema"]
 
 
 def _model(name: str) -> Model:
-    short, at, wanted = name.partition("@")
-    if short not in load().models:
-        raise ProtocolError(
-            404,
-            f"The model {short!r} does not exist; there are {', '.join(load().models)}.",
-            code="model_not_found",
-            param="model",
-        )
-    if at and wanted != version():
-        raise ProtocolError(
-            404,
-            f"The model {short!r} is served in version {version()}, not {wanted}: the "
-            "simulated world has changed since.",
-            code="model_not_found",
-            param="model",
-        )
+    short = _served(name)
+    if short == EMBEDDER:
+        raise ProtocolError(404, f"{EMBEDDER} does not chat.", code="model_not_found", param="model")
     return load().models[short]
+
+
+def _served(name: str) -> str:
+    """The name without its version of a model that is served in this version."""
+    short, at, wanted = name.partition("@")
+    names = [*load().models, EMBEDDER]
+    said = ""
+    if short not in names:
+        said = f"The model {short!r} does not exist; there are {', '.join(names)}."
+    elif at and wanted != version():
+        said = f"The model {short!r} is served in version {version()}, not {wanted}: the simulated world has changed."
+    if said:
+        raise ProtocolError(404, said, code="model_not_found", param="model")
+    return short
 
 
 def models() -> dict:
     """The list of what is served: every simulated respondent, and the embedder."""
-    served = [f"{name}@{version()}" for name in (*load().models, EMBEDDER)]
-    listed = [{"id": name, "object": "model", "created": CREATED, "owned_by": "simulator"} for name in served]
-    return {"object": "list", "data": listed}
+    return {"object": "list", "data": [model(name) for name in (*load().models, EMBEDDER)]}
+
+
+def model(name: str) -> dict:
+    """What the protocol says of one model, with or without its version in the name.
+
+    Raises
+    ------
+    ProtocolError
+        404 where no such model, or not in this version, is served.
+    """
+    return {"id": f"{_served(name)}@{version()}", "object": "model", "created": CREATED, "owned_by": "simulator"}
 
 
 def embed(body: Any) -> dict:
@@ -152,7 +245,9 @@ def embed(body: Any) -> dict:
     if not isinstance(body, dict):
         raise ProtocolError(400, "The body must be a JSON object.")
     name = body.get("model")
-    if not isinstance(name, str) or name.partition("@")[0] != EMBEDDER:
+    if not isinstance(name, str):
+        raise ProtocolError(400, "you must provide a model parameter", param="model")
+    if _served(name) != EMBEDDER:
         said = f"The model {name!r} does not embed; {EMBEDDER} does."
         raise ProtocolError(404, said, code="model_not_found", param="model")
     texts = body.get("input")
@@ -161,7 +256,7 @@ def embed(body: Any) -> dict:
     if not whole or not 0 < len(texts) <= _LONGEST:
         raise ProtocolError(400, f"'input' must be a text that is not empty, or 1 to {_LONGEST} of them", param="input")
     size = body.get("dimensions", 256)
-    if not isinstance(size, int) or isinstance(size, bool) or not 1 <= size <= 4096:
+    if not _is_number(size, int) or not 1 <= size <= 4096:
         raise ProtocolError(400, "'dimensions' must be 1 to 4096", param="dimensions")
     form = body.get("encoding_format", "float")
     if form not in ("float", "base64"):

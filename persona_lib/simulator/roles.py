@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from persona_lib.simulator import minds, portraits, topics, writing
+from persona_lib.simulator.formats import smallest
 from persona_lib.simulator.forms import Forms, parse_description
 from persona_lib.simulator.sentences import phrase, phrases
 from persona_lib.simulator.world import Model, load, uniform
@@ -174,6 +175,11 @@ def reply(forms: Forms, who: Model, messages: list[dict], *, sample: int = 0, sc
     A request that no template made is answered as a question from nobody in particular; with a schema, by the
     smallest value that fits it. Refusals and answers out of form come at the model's declared rates and do not
     depend on what the answer would have been.
+
+    Raises
+    ------
+    Misfit
+        No value that fits the schema of such a request was found.
     """
     noise = digest(who.name, messages, sample)
     if uniform(noise, "refusal") < who.refusal_rate:
@@ -192,29 +198,3 @@ def reply(forms: Forms, who: Model, messages: list[dict], *, sample: int = 0, sc
         if name == "answer_chain_of_thought":
             return Reply(HANDLERS[name](call).replace("\nANSWER:\n", "\n"))
     return Reply(HANDLERS[name](call))
-
-
-def smallest(schema: Mapping) -> object:
-    """The smallest value that fits a plain JSON schema (type, enum, const, properties, required, items, bounds).
-
-    Examples
-    --------
-    >>> smallest({"type": "object", "required": ["a"], "properties": {"a": {"enum": ["x", "y"]}}})
-    {'a': 'x'}
-    """
-    if "const" in schema:
-        return schema["const"]
-    if schema.get("enum"):
-        return schema["enum"][0]
-    kind = schema.get("type", "null")
-    if isinstance(kind, list):
-        kind = kind[0]
-    if kind == "object":
-        properties = schema.get("properties", {})
-        return {key: smallest(properties.get(key, {})) for key in schema.get("required", [])}
-    if kind == "array":
-        return [smallest(schema.get("items", {}))] * schema.get("minItems", 0)
-    if kind == "string":
-        return "x" * schema.get("minLength", 0)
-    plain = {"boolean": False, "integer": 0, "number": 0.0, "null": None}
-    return max(plain[kind], schema["minimum"]) if "minimum" in schema else plain.get(kind)
