@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from persona_lib.schema import NOT_IN_UNIVERSE, UNKNOWN, SchemaError, attributes
+from persona_lib.schema import NOT_IN_UNIVERSE, TOLD, UNKNOWN, SchemaError, attributes
 
 
 def describe(candidates: pd.DataFrame, *, without: tuple[str, ...] = ()) -> pd.Series:
@@ -45,7 +45,7 @@ def is_unknown(candidates: pd.DataFrame, field: str) -> pd.Series:
 
 def _readable(values: pd.Series) -> pd.Series:
     """Values in plain words, each one line."""
-    plain = values.astype("str").replace({NOT_IN_UNIVERSE: "Not applicable", UNKNOWN: "Unknown"})
+    plain = values.astype("str").replace(TOLD)
     return plain.map(one_line)
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 
 from persona_lib import steps
 from persona_lib.judging import choose, half_swapped
-from persona_lib.schema import NOT_IN_UNIVERSE, UNKNOWN, SchemaError, attributes
+from persona_lib.schema import TOLD, SchemaError, attributes
 from persona_lib.streams import generator, shard_of
 
 PLACEBO = "placebo"
@@ -103,8 +103,7 @@ def _in_order(found: dict[str, str]) -> dict[str, str]:
 
 
 def _applies(line: str) -> bool:
-    value = line.split(":", 1)[-1].strip().casefold()
-    return value not in ("", NOT_IN_UNIVERSE, UNKNOWN)
+    return line.split(":", 1)[-1].strip() not in ("", *TOLD.values())
 
 
 def judge_ablation(

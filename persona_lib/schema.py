@@ -19,6 +19,7 @@ import yaml
 
 NOT_IN_UNIVERSE = "not in universe"
 UNKNOWN = "unknown"
+TOLD = {NOT_IN_UNIVERSE: "Not applicable", UNKNOWN: "Unknown"}  # as descriptions say it
 
 _ARROW = {"text": pa.string(), "integer": pa.int64(), "number": pa.float64(), "boolean": pa.bool_()}
 

@@ -226,7 +226,7 @@ def test_arms_differ_by_exactly_one_line():
 
 def test_personas_to_whom_the_attribute_applies_come_first_and_empty_lines_are_not_shown():
     people = personas(4)
-    none = {"occupation": "not in universe", "religion": "unknown"}
+    none = {"occupation": "Not applicable", "religion": "Unknown"}  # the words of descriptions
     people["description"] = [description(i, **(none if i < 3 else {})) for i in range(4)]
     plan, _ = ablated(Fake(), people)
     assert "p0004" in set(plan.persona_id[plan.attribute == "occupation"])
