@@ -1,6 +1,6 @@
 """Kill -9 a collection by batches at random moments; count what the endpoint was asked, and compare the results.
 
-    python benchmarks/kill_batches.py --kills 20 --calls 5000
+    python benchmarks/kill_batches.py --kills 20 --calls 10000
 
 The endpoint is the simulator over the files and batches of the protocol: each batch takes a while, some expire
 with a part of their answers, some lines fail. Between kills the same command goes on. At the end the answers,
@@ -49,7 +49,7 @@ def prepare(folder: Path, n_calls: int, rng: random.Random) -> None:
     texts = [f"Why is {number} {{{{prompt}}}} é?" for number in range(n_calls)]
     pd.DataFrame({"text": texts}).to_csv(folder / "texts.csv", index=False)
     kinds = [{"errors": 0.1}, {"ends": "expired", "after": 600}, {}]
-    lives = [rng.choice(kinds) | {"seconds": rng.uniform(0, 3)} for _ in range(200)]
+    lives = [rng.choice(kinds) | {"seconds": rng.uniform(5, 30)} for _ in range(200)]
     (folder / "faults.yaml").write_text(json.dumps({"batches": lives}))
 
 
@@ -80,7 +80,7 @@ def main() -> None:
     """Kill, resume, count; exit with an error if anything was paid for twice or differs."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--calls", type=int, default=5000)
+    parser.add_argument("--calls", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=1)
     chosen = parser.parse_args()
     rng, start = random.Random(chosen.seed), time.monotonic()
@@ -94,7 +94,7 @@ def main() -> None:
             n_kills = 0
             while (run := started(folder, "killed", url, "batch")).poll() is None:
                 try:
-                    run.wait(timeout=rng.uniform(2.5, 8) if n_kills < chosen.kills else None)
+                    run.wait(timeout=rng.uniform(1, 4) if n_kills < chosen.kills else None)
                     break
                 except subprocess.TimeoutExpired:
                     run.send_signal(signal.SIGKILL)
@@ -110,6 +110,7 @@ def main() -> None:
         print(f"{n_kills} kills, {chosen.calls} calls, {sum(ends.values())} batches {dict(ends)}")
         print(f"answered {len(requests)}, more than once {len(twice)}, same bytes as by chat {same}")
         print(f"{time.monotonic() - start:.0f} s")
+        assert n_kills == chosen.kills, "it ended before all kills: give it more calls"
         assert len(requests) == chosen.calls and not twice and same
 
 
