@@ -221,8 +221,8 @@ class Batches:
                     except _Gone:
                         self._land(flight, "its answers are gone")
                         raise AskError(
-                            f"endpoint {self._endpoint.alias} no longer has file {file} of batch {batch.id}, so its "
-                            "answers are lost; the same command asks for them again, and they are paid for again"
+                            f"endpoint {self._endpoint.alias} no longer has file {file} of batch {batch.id}, so what "
+                            "it held is lost; the same command asks for that again, and it is paid for again"
                         ) from None
                     reasons |= await self._take(copy, flight)
         if self._stop.done():

@@ -218,6 +218,8 @@ def _like_ctrl_c() -> Iterator[None]:
     """The end of a session or of a job's time (SIGHUP, SIGTERM) lets the calls under way come home, as Ctrl-C does."""
 
     def interrupt(*_: object) -> None:
+        for number in both:  # some who end a job send both
+            signal.signal(number, signal.SIG_IGN)
         if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
             raise KeyboardInterrupt
         signal.raise_signal(signal.SIGINT)

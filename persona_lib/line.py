@@ -37,10 +37,10 @@ class AskError(RuntimeError):
 class Again(Exception):
     """A try that may be repeated; `load` if too many calls may be why, `wait_s` the wait that the endpoint asks for.
 
-    `down` if it says something of the endpoint and nothing of the request.
+    `down` is how far it proves that the endpoint is down: 1 wholly, 0.5 if another request fares alike, 0 not at all.
     """
 
-    def __init__(self, detail: str, *, load: bool = False, down: bool = False, wait_s: float | None = None) -> None:
+    def __init__(self, detail: str, *, load: bool = False, down: float = 0, wait_s: float | None = None) -> None:
         super().__init__(detail)
         self.load, self.down, self.wait_s = load, down, wait_s
 
@@ -99,7 +99,7 @@ class Line:
 
         # The key as JSON within JSON may write it: each sign after backslashes, or as \\u and four digits.
         signs = [rf"\\*(?:{re.escape(sign)}|u{ord(sign):04x})" for sign in self._key]
-        self._escaped = re.compile("".join(signs), re.IGNORECASE)
+        self._escaped = re.compile(r"(?<!\\)" + "".join(signs), re.IGNORECASE)
 
     @property
     def client(self):
@@ -189,7 +189,7 @@ class Line:
         if error.code == "insufficient_quota":
             raise AskError(f"endpoint {name}: no credit left ({said}); the answers so far are kept, run again later")
         if code in (408, 409, 429) or code >= 500:
-            down, wait_s = code in (429, 502, 503, 504, 529), asked_wait(error.response.headers)
+            down, wait_s = 0.5 * (code in (429, 502, 503, 504, 529)), asked_wait(error.response.headers)
             raise Again(said, load=code in (408, 429, 503, 529), down=down, wait_s=wait_s)
         if code == 401 and variable:
             raise AskError(f"endpoint {name}: the key in {variable} was not accepted ({said})")

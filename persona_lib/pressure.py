@@ -6,6 +6,7 @@ No network here and no clock but the one handed in, so that every rule can be tr
 from __future__ import annotations
 
 import email.utils
+import math
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -41,13 +42,17 @@ class Pressure:
     def __init__(self, ceiling: int, *, now: Callable[[], float] | None = None) -> None:
         self._ceiling, self._now = ceiling, now or time.monotonic
         self._limit, self._open_at = float(ceiling), self._now()
-        self._n_lost_in_row, self._is_down = 0, False
+        self._n_lost_in_row, self._proof = 0, 0.0
         self._silent_calls: set[str] = set()
         self._silent_since = 0.0
 
     def share(self, ceiling: int) -> None:
         """From now on so many calls at once at most; 0: none, until there is a share again."""
+        if self._limit >= self._ceiling:
+            self._limit = max(float(ceiling), 1.0)
         self._ceiling = ceiling
+        if ceiling == 0:
+            self._silent_calls.clear()  # who may not call hears no answer
 
     @property
     def places(self) -> int:
@@ -67,7 +72,7 @@ class Pressure:
     def answered(self) -> None:
         """A call has been answered."""
         self._limit = min(self._limit + max(_GROWTH, self._limit**-2), max(self._ceiling, 1))
-        self._n_lost_in_row, self._is_down = 0, False
+        self._n_lost_in_row, self._proof = 0, 0.0
         self._silent_calls.clear()
 
     def turned_away(self, call: str, *, load: bool, asked_s: float | None = None) -> None:
@@ -81,9 +86,9 @@ class Pressure:
             self.hold(asked_s)
             self._silent_since += max(self._open_at - before, 0)  # a wait that is asked for is no silence
 
-    def lost(self, *, down: bool) -> None:
-        """All tries of a call have failed; `down` if that says something of the endpoint and nothing of the call."""
-        self._is_down = down and (self._is_down or self._n_lost_in_row == 0)
+    def lost(self, *, down: float) -> None:
+        """All tries of a call have failed; `down` is how far that proves that the endpoint is down, from 0 to 1."""
+        self._proof += down or -math.inf  # what may be the call's own fault proves nothing of the others
         self._n_lost_in_row += 1
 
     def why_give_up(self) -> str | None:
@@ -101,7 +106,7 @@ class Pressure:
 
     def why_unfinished(self) -> str | None:
         """Why the calls that were lost last are not to count as failed, None if they are: the endpoint was down."""
-        return f"calls could not be made, the last {self._n_lost_in_row}" if self._is_down else None
+        return f"calls could not be made, the last {self._n_lost_in_row}" if self._proof >= 1 else None
 
 
 def asked_wait(headers: Mapping[str, str]) -> float | None:

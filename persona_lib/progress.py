@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Protocol
 
 from tqdm import tqdm
@@ -80,9 +81,10 @@ class Progress:
         return f"{said}, cost {_usd(self._meter.spent())}, to go {_usd(self._meter.remaining())}"
 
     def say(self, line: str) -> None:
-        """A line above the bar."""
+        """A line above the bar, if there still is a terminal."""
         if not self._bar.disable:
-            self._bar.write(line)
+            with suppress(OSError):
+                self._bar.write(line)
 
     def close(self) -> None:
         """Take the bar away."""

@@ -240,7 +240,7 @@ class TestTheWayThere:
         with Serving() as server:
             with monkeypatch.context() as patched:
                 patched.setattr(batch.Batches, "_download", gone)
-                with pytest.raises(AskError, match=r"no longer has file \S+ of batch \S+, so .* are paid for again"):
+                with pytest.raises(AskError, match=r"no longer has file \S+ of batch \S+, so .* is paid for again"):
                     ask(server)
             assert ask(server)["text"].to_dict() == true and len(made(server)) == 2
 

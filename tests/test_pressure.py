@@ -124,9 +124,9 @@ class TestGivingUp:
     def test_ten_calls_lost_in_a_row(self, clock):
         press = Pressure(4, now=clock)
         for _ in range(9):
-            press.lost(down=False)
+            press.lost(down=0)
         assert press.why_give_up() is None
-        press.lost(down=False)
+        press.lost(down=0)
         assert press.why_give_up() == "10 calls in a row failed"
         press.answered()
         assert press.why_give_up() is None
@@ -150,7 +150,8 @@ class TestGivingUp:
     def test_the_calls_lost_last_say_that_it_is_down_only_if_all_of_them_do(self, clock):
         press = Pressure(4, now=clock)
         assert press.why_unfinished() is None
-        for downs, told in (([True, True], "the last 2"), ([True, False], None), ([False, True], None)):
+        cases = [([1, 0.5], "the last 2"), ([0.5, 0.5], "the last 2"), ([1], "the last 1"), ([0.5], None)]
+        for downs, told in [*cases, ([1, 0], None), ([0, 1, 1], None)]:
             for down in downs:
                 press.lost(down=down)
             said = press.why_unfinished()
@@ -164,6 +165,22 @@ class TestGivingUp:
             press.share(share)
             assert press.places == share and press.wait_s(share) is None
         assert press.wait_s(7) == 0
+        press.share(2)
+        press.answered()
+        press.share(8)
+        assert press.places == 8, "who used all of a small share need not grow into a larger one"
+        for call in "abcdef":
+            press.turned_away(call, load=True)
+        press.share(7)
+        assert press.places == 5, "what turned calls away is remembered"
+
+    def test_who_has_no_share_is_in_no_silence(self, clock):
+        press = Pressure(8, now=clock)
+        for call in "abcde":
+            press.turned_away(call, load=True)
+        press.share(0)
+        clock.seconds += 1000
+        assert press.why_give_up() is None
 
     def test_one_answer_breaks_the_silence(self, clock):
         press = Pressure(4, now=clock)
