@@ -327,12 +327,11 @@ def read(request: Request, body: str) -> Reply:
         choice, usage = found["choices"][0], found.get("usage") or {}
         message, finish = choice["message"], choice.get("finish_reason") or ""
         text, refusal = message.get("content") or "", message.get("refusal") or ""
-        counted = [usage.get(name) for name in ("prompt_tokens", "completion_tokens")]
         facts = {
             "model": str(found.get("model") or ""),
             "finish_reason": str(finish),
-            "tokens_in": counted[0] if type(counted[0]) is int and 0 <= counted[0] < _MANY else None,
-            "tokens_out": counted[1] if type(counted[1]) is int and 0 <= counted[1] < _MANY else None,
+            "tokens_in": _count(usage.get("prompt_tokens")),
+            "tokens_out": _count(usage.get("completion_tokens")),
         }
         if not isinstance(text, str) or not isinstance(refusal, str):
             raise TypeError("no text")
@@ -345,6 +344,11 @@ def read(request: Request, body: str) -> Reply:
     if request.response_schema is not None and (wrong := _parsed(request, text)[1]):
         return Reply("unparsed", detail=f"{wrong}: {text}", **facts)
     return Reply("ok", text=text, **facts)
+
+
+def _count(value: Any) -> int | None:
+    """A number of tokens; None for anything that is none."""
+    return value if type(value) is int and 0 <= value < _MANY else None
 
 
 def _data(request: Request, text: str) -> Any:
