@@ -3,11 +3,11 @@
     python benchmarks/recovery.py --worlds 200
 
 Simulates that many worlds, each with its own effects, shared share, noise, biases, refusals and error rates. In each
-a study of every kind is drawn text-free (`simulator/studies.py`, `trials.py`), its judgements go through the measuring
-functions that the notebooks use, and every 95 % interval is compared with the truth: the statistic's expectation over
-the world's persons and questions with the noise integrated. Prints two Markdown tables, by statistic and by group: the
-coverage with its Monte Carlo error, the mean error of the estimates in units of the intervals' mean half width, and
-the root mean square of the errors in units of the standard errors that the intervals claim.
+a study of every kind is drawn text-free (`simulator/studies.py`, `attempts.py`), its judgements go through the
+measuring functions that the notebooks use, and every 95 % interval is compared with the truth: the statistic's
+expectation over the world's persons and questions with the noise integrated. Prints two Markdown tables, by statistic
+and by group: the coverage with its Monte Carlo error, the mean error of the estimates in units of the intervals' mean
+half width, and the root mean square of the errors in units of the standard errors that the intervals claim.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from persona_lib import ablation, agreement, benchmark, claims, validation
-from persona_lib.simulator import studies, trials
+from persona_lib.simulator import attempts, studies
 from persona_lib.simulator.populations import Population, population
 from persona_lib.simulator.world import Model, World, load
 from persona_lib.streams import generator
@@ -121,9 +121,9 @@ def studied(number: int, *, n_bootstrap: int = 200) -> pd.DataFrame:
     by_name, n_raters = {who.name: who for who in models}, SIZES["pool"]["n_raters"]
     found.append(compared(kappas, studies.pool_truth(people, by_name, raters, rng, n_raters=n_raters)))
 
-    attempts, dropped = trials.benchmark(people, models, critic, rng, **SIZES["benchmark"])
-    rates = benchmark.benchmark_statistics(attempts, dropped)
-    truth = trials.benchmark_truth(people, models, critic, rng)
+    tried, dropped = attempts.benchmark(people, models, critic, rng, **SIZES["benchmark"])
+    rates = benchmark.benchmark_statistics(tried, dropped)
+    truth = attempts.benchmark_truth(people, models, critic, rng)
     truth = {key: value for key, value in truth.items() if key[0] != "drop_rate" or key[1] in DROPPED}
     found.append(compared(rates, truth))
     found.append(repeated(people, models, critic, rng, **bootstrap))
@@ -132,10 +132,10 @@ def studied(number: int, *, n_bootstrap: int = 200) -> pd.DataFrame:
 
 def repeated(people: Population, models: list[Model], critic: Model, rng: np.random.Generator, **how) -> pd.DataFrame:
     """The study of repeated attempts of one world."""
-    attempts = trials.repeated(people, models, critic, rng, **SIZES["repeated"])
+    tried = attempts.repeated(people, models, critic, rng, **SIZES["repeated"])
     n = SIZES["repeated"]["n_attempts"]
-    rates = benchmark.pass_at_k_statistics(attempts, n_attempts=n, **how)
-    return compared(rates, trials.repeated_truth(people, models, critic, rng, n_attempts=n))
+    rates = benchmark.pass_at_k_statistics(tried, n_attempts=n, **how)
+    return compared(rates, attempts.repeated_truth(people, models, critic, rng, n_attempts=n))
 
 
 def coverage(rows: pd.DataFrame) -> pd.DataFrame:

@@ -15,7 +15,7 @@ import pytest
 from benchmarks.recovery import biases
 from persona_lib import ablation, agreement, benchmark, validation
 from persona_lib.schema import check
-from persona_lib.simulator import expected, studies, trials
+from persona_lib.simulator import attempts, expected, studies
 from persona_lib.simulator.populations import Population, population
 from persona_lib.simulator.world import World, load
 
@@ -81,10 +81,10 @@ def test_raters_with_strong_tastes_of_their_own_agree_no_more_than_chance(people
 def test_pass_rates_and_error_rates_come_out(people):
     models, critic = [people.world.models["sim-small"]], people.world.models["sim-judge"]
     rng = np.random.default_rng(4)
-    attempts, dropped = trials.benchmark(people, models, critic, rng, n_persons=120, n_items=240)
-    truth = trials.benchmark_truth(people, models, critic, rng)
+    tried, dropped = attempts.benchmark(people, models, critic, rng, n_persons=120, n_items=240)
+    truth = attempts.benchmark_truth(people, models, critic, rng)
     truth = {key: value for key, value in truth.items() if key[0] != "drop_rate" or key[1] in ("age_years", "race")}
-    assert not missed(benchmark.benchmark_statistics(attempts, dropped), truth, widths=2)
+    assert not missed(benchmark.benchmark_statistics(tried, dropped), truth, widths=2)
     assert truth["drop_rate", "age_years"] == pytest.approx(0.65 * 0.98 + 0.35 * 0.02)
 
 
@@ -94,9 +94,9 @@ def test_repeated_attempts_come_out(people):
         people.world.models["sim-judge"],
     )
     rng = np.random.default_rng(8)
-    attempts = trials.repeated(people, models, critic, rng, n_items=300, n_attempts=4)
-    truth = trials.repeated_truth(people, models, critic, rng, n_attempts=4)
-    assert not missed(benchmark.pass_at_k_statistics(attempts, n_attempts=4, n_bootstrap=100, seed=1), truth, widths=2)
+    tried = attempts.repeated(people, models, critic, rng, n_items=300, n_attempts=4)
+    truth = attempts.repeated_truth(people, models, critic, rng, n_attempts=4)
+    assert not missed(benchmark.pass_at_k_statistics(tried, n_attempts=4, n_bootstrap=100, seed=1), truth, widths=2)
     assert truth["gain", "sim-medium|output_only|4"] > 0.05
 
 

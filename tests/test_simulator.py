@@ -23,7 +23,7 @@ from persona_lib import schema, simulator, streams, templates
 from persona_lib.line import body
 from persona_lib.request import Endpoint, Request
 from persona_lib.schema import attributes
-from persona_lib.simulator import minds, portraits, roles, writing
+from persona_lib.simulator import portraits, respondents, roles, writing
 from persona_lib.simulator.forms import TEMPLATES, Forms, parse_description
 from persona_lib.simulator.protocol import complete
 from persona_lib.simulator.sentences import load_bank, split
@@ -117,7 +117,7 @@ def test_choice_frequencies_are_the_closed_form(model, pairs):
         slots = {"persona": person, "prompt": prompt, "answer_a": base, "answer_b": revision}
         reply = said(model, "judge", sample=i, **slots)
         if reply.text in ('{"choice": "A"}', '{"choice": "B"}'):
-            chances.append(minds.prefer_first(person, base, revision, load().models[model], sample=i))
+            chances.append(respondents.prefer_first(person, base, revision, load().models[model], sample=i))
             taken.append("A" in reply.text)
     chances = np.array(chances)
     assert len(chances) > 2800
@@ -145,12 +145,12 @@ def test_a_revision_serves_its_own_persona_and_seldom_overruns(pairs):
     who, judge = load().models["sim-large"], load().models["sim-medium"]
     bank, gains, own, other = load_bank(), [], [], []
     for k, (person, _, base, revision) in enumerate(pairs):
-        position = minds.stand(person, who)
+        position = respondents.stand(person, who)
         gains.append(load().utility(position, *bank.vector(revision)) - load().utility(position, *bank.vector(base)))
         stranger = pairs[(k + 7) % len(pairs)][0]
         for shown, held in ((person, own), (stranger, other)):
-            held.append(minds.prefer_first(shown, revision, base, judge))
-            held.append(1 - minds.prefer_first(shown, base, revision, judge))
+            held.append(respondents.prefer_first(shown, revision, base, judge))
+            held.append(1 - respondents.prefer_first(shown, base, revision, judge))
     assert np.mean(np.array(gains) > 0) > 0.95
     assert 0.90 <= np.mean(own) <= 0.98
     assert np.mean(other) < np.mean(own) - 0.25
@@ -159,7 +159,7 @@ def test_a_revision_serves_its_own_persona_and_seldom_overruns(pairs):
 def test_a_critique_names_the_greatest_loss_and_quotes_the_answer(pairs):
     person, prompt, base, _ = pairs[0]
     text = spotless("sim-large", "critique_neutral", persona=person, prompt=prompt, answer=base)
-    d, direction, _ = minds.wishes(person, base, load().models["sim-large"])[0]
+    d, direction, _ = respondents.wishes(person, base, load().models["sim-large"])[0]
     first = text.partition("SUGGESTIONS:\n")[2].split("\n")[0]
     assert f"more {writing.pole(d, direction)[0]}" in first and writing.pole(d, direction)[1] in first
     assert "fewer words" not in text and any(f"“{s}”" in text for s in split(base))
@@ -179,8 +179,8 @@ def test_modes_of_the_benchmark_stand_in_their_order():
             "summary": spotless("sim-large", "answer_from_summary", summary=portrait, prompt=prompt),
         }
         for mode, text in texts.items():
-            passed.setdefault(mode, []).append(minds.accept(person, text, examiner))
-        passed.setdefault("another", []).append(minds.accept(description(k % 50 + 100), only, examiner))
+            passed.setdefault(mode, []).append(respondents.accept(person, text, examiner))
+        passed.setdefault("another", []).append(respondents.accept(description(k % 50 + 100), only, examiner))
     rates = {mode: np.mean(values) for mode, values in passed.items()}
     assert 0.03 < rates["baseline"] < 0.15
     assert rates["baseline"] < rates["output_only"] - 0.1 < rates["summary"] - 0.2
@@ -317,12 +317,13 @@ def test_any_edit_changes_the_version(tmp_path, monkeypatch):
         world.write("# another comment\n")
     assert version_of_copy() != simulator.VERSION
     for module in (streams, templates):
-        edited = tmp_path / Path(module.__file__).name
-        edited.write_text(Path(module.__file__).read_text("utf-8") + "\n", "utf-8")
+        edited, source = tmp_path / Path(module.__file__).name, Path(module.__file__).read_text("utf-8")
         with monkeypatch.context() as patch:
             before = version_of_copy()
             patch.setattr(module, "__file__", str(edited))
-            assert version_of_copy() != before
+            for addition, is_same in (("\nfrom math import (\n    pi,\n)\n", True), ("\nEDITED = True\n", False)):
+                edited.write_text(source + addition, "utf-8")
+                assert (version_of_copy() == before) is is_same
     before, renamed = version_of_copy(), attributes().replace({"label": {"Age": "Years"}})
     monkeypatch.setattr(schema, "attributes", lambda: renamed)
     assert version_of_copy() != before

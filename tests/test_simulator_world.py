@@ -24,7 +24,7 @@ from persona_lib.descriptions import describe
 from persona_lib.personas import apply_rules, complete
 from persona_lib.population import draw
 from persona_lib.schema import read
-from persona_lib.simulator import minds, writing
+from persona_lib.simulator import respondents, writing
 from persona_lib.simulator.forms import parse_description
 from persona_lib.simulator.sentences import load_bank, phrases, split
 from persona_lib.simulator.topics import subject_of, topic_phrase
@@ -56,20 +56,20 @@ def test_positions_in_bulk_are_those_one_by_one():
 def test_lines_that_say_nothing_move_nobody():
     """A placebo, an unknown and a not applicable value; and the order of lines does not matter."""
     who = load().models["sim-medium"]
-    plain = minds.stand("Age: 43\nSex: Female", who)
+    plain = respondents.stand("Age: 43\nSex: Female", who)
     for text in (
         "Sex: Female\nAge: 43",
         "Age: 43\nFavourite letter: K\nSex: Female\nReligion: Unknown\nFertility: Not applicable",
     ):
-        assert np.allclose(minds.stand(text, who), plain, atol=1e-12)
-    assert np.array_equal(minds.stand("", who), load().shared)
+        assert np.allclose(respondents.stand(text, who), plain, atol=1e-12)
+    assert np.array_equal(respondents.stand("", who), load().shared)
 
 
 def test_raters_differ_by_sample_and_models_do_not():
     person, people = description(1), load().models["sim-people"]
-    assert not np.allclose(minds.stand(person, people, sample=0), minds.stand(person, people, sample=1))
+    assert not np.allclose(respondents.stand(person, people, sample=0), respondents.stand(person, people, sample=1))
     medium = load().models["sim-medium"]
-    assert np.array_equal(minds.stand(person, medium, sample=0), minds.stand(person, medium, sample=1))
+    assert np.array_equal(respondents.stand(person, medium, sample=0), respondents.stand(person, medium, sample=1))
 
 
 def test_influence_on_choices_orders_like_the_weights():
@@ -287,7 +287,7 @@ def test_text_to_vector_and_back():
 
 def test_no_text_of_the_bank_beats_the_best_that_the_critic_compares_with():
     bank, rng = load_bank(), np.random.default_rng(5)
-    position = minds.stand(description(3), load().models["sim-judge"])
+    position = respondents.stand(description(3), load().models["sim-judge"])
     best = bank.best(position, 6)
     for _ in range(300):
         chosen = bank.compose(rng.normal(size=len(bank.wordings)), 6)

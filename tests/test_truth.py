@@ -16,7 +16,7 @@ from test_simulator import PROMPTS, description, said, spotless
 from persona_lib import inputs, population
 from persona_lib.declared import declared
 from persona_lib.schema import attributes
-from persona_lib.simulator import expected, minds
+from persona_lib.simulator import expected, respondents
 from persona_lib.simulator.sentences import load_bank
 from persona_lib.simulator.truth import spoken, truth
 from persona_lib.simulator.world import load
@@ -167,7 +167,7 @@ def test_holds_and_utility_are_those_of_pairs_that_the_models_write_and_judge(fo
         base = said("sim-large", "answer", sample, prompt=prompt).text
         critique = spotless("sim-large", "critique_neutral", persona=person, prompt=prompt, answer=base)
         new = spotless("sim-large", "revise", prompt=prompt, answer=base, critique=critique)
-        position = load().position(minds.parse_description(person))
+        position = load().position(respondents.parse_description(person))
         new_one, old_one = (load().utility(position, *load_bank().vector(text)) for text in (new, base))
         gains.append(new_one - old_one)
         for kind, shown in (("own", {"persona": person}), ("swapped", {"persona": everyone[i + 1]}), ("none", {})):
@@ -215,7 +215,7 @@ def test_kappa_is_that_of_choices_that_models_and_raters_make(found, frame):
         swapped = bool(rng.integers(2))
         shown = (b, a) if swapped else (a, b)
         asked = [("sim-large", 0), *(("sim-people", number) for number in range(3))]
-        first = [minds.prefer_first(person, *shown, load().models[name], sample=number) for name, number in asked]
+        first = [respondents.prefer_first(person, *shown, load().models[name], sample=number) for name, number in asked]
         chances.append(first if swapped else [1 - chance for chance in first])
     model, *raters = np.array(chances).T
     same = raters[0] * raters[1] + (1 - raters[0]) * (1 - raters[1])
@@ -230,7 +230,7 @@ def test_kappa_is_that_of_choices_that_models_and_raters_make(found, frame):
 
 def test_influence_is_a_share_of_variance(found):
     """Oracle: the variance of each attribute's part over the persons, one effect at a time."""
-    lines = [minds.parse_description(description(i)) for i in range(300)]
+    lines = [respondents.parse_description(description(i)) for i in range(300)]
     parts = {
         name: np.array([load().weights[name] * load().effect(name, own[name]) for own in lines])
         for name in load().weights
@@ -285,7 +285,7 @@ def read() -> dict[str, pd.DataFrame]:
 def test_persons_are_drawn_anew_as_the_run_drew_its_own(read):
     """Oracles: the census' weighted mean age and shares, all kept prompts, the run's own draws."""
     could = declared(read, SETTINGS, told=spoken)
-    lines = pd.DataFrame([dict(minds.parse_description(text)) for text in could["persons"]["description"]])
+    lines = pd.DataFrame([dict(respondents.parse_description(text)) for text in could["persons"]["description"]])
     assert list(lines) == attributes()["attribute"].tolist() and 1000 < len(lines) <= 1200
     adults = population.eligible(read["census"])
     age = np.average(adults["age_years"], weights=adults["weight_persons"])

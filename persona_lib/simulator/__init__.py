@@ -1,9 +1,9 @@
 """The simulated respondents: a random-utility world with known truth behind the OpenAI chat protocol.
 
-`world` holds the numbers (all parameters in `world.yaml`), `sentences` the texts (`bank.yaml`), `minds` what a
+`world` holds the numbers (all parameters in `world.yaml`), `sentences` the texts (`bank.yaml`), `respondents` what a
 model perceives and how likely it is to choose, `roles` one handler per template, `protocol` one request and its
 reply as the wire has them, `formats` the JSON schemas of replies, `truth` what a statistic is worth on average
-(`populations` whom it is about, `expected` from chances to statistics), `studies` and `trials` whole studies without
+(`populations` whom it is about, `expected` from chances to statistics), `studies` and `attempts` whole studies without
 a text. `app` serves the models, `inside` without a socket, `batches` as files too;
 `faults` misbehaves on demand, `machine` on the asking side. Only `cli` starts it; nothing else of the library
 imports it.
@@ -11,6 +11,7 @@ imports it.
 
 from __future__ import annotations
 
+import ast
 import hashlib
 from functools import cache
 from pathlib import Path
@@ -19,7 +20,7 @@ from persona_lib import schema, streams, templates
 
 # These change no reply.
 _ASIDE = {"__main__.py", "app.py", "batches.py", "faults.py", "inside.py", "machine.py"}
-_ASIDE |= {"expected.py", "populations.py", "studies.py", "trials.py", "truth.py"}
+_ASIDE |= {"expected.py", "populations.py", "studies.py", "attempts.py", "truth.py"}
 
 
 @cache
@@ -27,18 +28,27 @@ def version() -> str:
     """A short hash of everything that can change a reply to the same messages.
 
     That is this package's code, world and sentences, the random streams, how a template is recognised, and the
-    attributes with the labels that descriptions give them.
+    attributes with the labels that descriptions give them. Where a module of the library lies is no part of it:
+    import statements do not count.
     """
     here = [path for path in Path(__file__).parent.iterdir() if path.name not in _ASIDE]
     paths = [path for path in here if path.suffix in {".py", ".yaml"}]
     paths += [Path(module.__file__) for module in (streams, templates)]
     found = hashlib.sha256()
     for path in sorted(paths, key=lambda path: path.name):
-        text = path.read_bytes().replace(b"\r\n", b"\n")
-        found.update(path.name.encode() + b"\0" + text + b"\0")
+        text = path.read_text("utf-8")
+        text = _without_imports(text) if path.suffix == ".py" else text
+        found.update(f"{path.name}\0{text}\0".encode())
     for pair in zip(schema.attributes()["attribute"], schema.attributes()["label"], strict=True):
         found.update("\0".join(pair).encode() + b"\0")
     return found.hexdigest()[:12]
+
+
+def _without_imports(source: str) -> str:
+    """A program's lines that are not blank and belong to no import statement."""
+    nodes = [node for node in ast.walk(ast.parse(source)) if isinstance(node, (ast.Import, ast.ImportFrom))]
+    gone = {number for node in nodes for number in range(node.lineno, (node.end_lineno or node.lineno) + 1)}
+    return "\n".join(line for n, line in enumerate(source.splitlines(), 1) if n not in gone and line.strip())
 
 
 def __getattr__(name: str) -> str:

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from persona_lib.simulator import minds, portraits, topics, writing
+from persona_lib.simulator import portraits, respondents, topics, writing
 from persona_lib.simulator.formats import smallest
 from persona_lib.simulator.forms import Forms, parse_description
 from persona_lib.simulator.sentences import phrase, phrases
@@ -104,7 +104,7 @@ def revise(call: Call) -> str:
 
 
 def judge(call: Call) -> str:
-    chance = minds.prefer_first(
+    chance = respondents.prefer_first(
         call.slots.get("persona", ""), call.slots["answer_a"], call.slots["answer_b"], call.who, sample=call.sample
     )
     return json.dumps({"choice": "A" if call.uniform("choice") < chance else "B"})
@@ -132,9 +132,9 @@ def answer_from_summary(call: Call) -> str:
 
 def examine(call: Call) -> str:
     persona, text = call.slots["persona"], call.slots["answer"]
-    if call.uniform("verdict") < minds.accept(persona, text, call.who):
+    if call.uniform("verdict") < respondents.accept(persona, text, call.who):
         return json.dumps({"needs_revision": False, "reason": phrase("examined", "suits", call.digest)})
-    wish = minds.wishes(persona, text, call.who)[0]
+    wish = respondents.wishes(persona, text, call.who)[0]
     adjective, what = writing.pole(wish.dimension, wish.direction)
     reason = phrase("examined", "lacks", call.digest, adjective=adjective, what=what)
     return json.dumps({"needs_revision": True, "reason": reason})

@@ -26,9 +26,9 @@ from persona_lib.schema import attributes
 from persona_lib.simulator import expected, studies
 from persona_lib.simulator.expected import Truth
 from persona_lib.simulator.forms import parse_description
-from persona_lib.simulator.minds import accept, model
 from persona_lib.simulator.populations import Population, by_content, everywhere
 from persona_lib.simulator.portraits import drop_chance
+from persona_lib.simulator.respondents import accept, model
 from persona_lib.simulator.roles import HANDLERS, Call
 from persona_lib.simulator.sentences import load_bank
 from persona_lib.simulator.world import Model, load

@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 
 from persona_lib.simulator.forms import labels, parse_description
-from persona_lib.simulator.minds import Wish, own_part, stand, wishes
+from persona_lib.simulator.respondents import Wish, own_part, stand, wishes
 from persona_lib.simulator.sentences import TOPIC, load_bank, phrase, split
 from persona_lib.simulator.topics import subject_of, topic_phrase
 from persona_lib.simulator.world import Model, load, uniform
