@@ -153,7 +153,7 @@ rule collect_personas:
         core_values="data/reference/traits_core_values.csv",
         personal_time="data/reference/traits_personal_time.csv",
         templates=TEMPLATES,
-        library=library_files("persona_lib/personas.py"),
+        library=library_files("persona_lib/synthesis/personas.py"),
     output:
         sealed=f"{RUN}/sealed/personas-{{shard}}-of-{{of}}.parquet",
     log:
@@ -216,7 +216,7 @@ rule personas:
 rule dataset:
     """The personas as a folder that Hugging Face datasets loads, with its card."""
     input:
-        library=[*library_files("persona_lib/export.py"), "workflow/write_dataset.py"],
+        library=[*library_files("persona_lib/showing/export.py"), "workflow/write_dataset.py"],
         personas=rules.personas.output.personas,
         provenance=rules.personas.output.provenance,
         persona_weights=rules.personas.output.persona_weights,
@@ -240,7 +240,7 @@ rule collect_prompts:
         bank=config["prompts"]["bank"],
         topics="data/reference/prism_topics.csv",
         templates=TEMPLATES,
-        library=library_files("persona_lib/prompts.py"),
+        library=library_files("persona_lib/stages/prompts.py"),
     output:
         sealed=f"{RUN}/sealed/prompts-{{shard}}-of-{{of}}.parquet",
     log:
@@ -287,7 +287,7 @@ rule collect_feedback:
         personas=rules.personas.output.personas,
         prompts=rules.prompts.output.prompts,
         templates=TEMPLATES,
-        library=library_files("persona_lib/feedback.py"),
+        library=library_files("persona_lib/stages/feedback.py"),
     output:
         sealed=f"{RUN}/sealed/feedback-{{shard}}-of-{{of}}.parquet",
     log:
@@ -339,7 +339,7 @@ rule collect_validation:
         pairs=rules.feedback.output.pairs,
         answers=rules.feedback.output.answers,
         templates=TEMPLATES,
-        library=library_files("persona_lib/judging.py"),
+        library=library_files("persona_lib/stages/judging.py"),
     output:
         sealed=f"{RUN}/sealed/validation-{{shard}}-of-{{of}}.parquet",
     log:
@@ -389,7 +389,7 @@ rule collect_pool:
         personas=rules.personas.output.personas,
         prompts=rules.prompts.output.prompts,
         templates=TEMPLATES,
-        library=library_files("persona_lib/judging.py"),
+        library=library_files("persona_lib/stages/judging.py"),
     output:
         sealed=f"{RUN}/sealed/pool-{{shard}}-of-{{of}}.parquet",
     log:
@@ -446,7 +446,7 @@ rule collect_ablation:
         pool_items=rules.agreement.output.pool_items,
         pool_answers=rules.agreement.output.pool_answers,
         templates=TEMPLATES,
-        library=library_files("persona_lib/leave_one_out.py"),
+        library=library_files("persona_lib/stages/ablation.py"),
     output:
         sealed=f"{RUN}/sealed/ablation-{{shard}}-of-{{of}}.parquet",
     log:
@@ -498,7 +498,7 @@ rule collect_benchmark:
         personas=rules.personas.output.personas,
         prompts=rules.prompts.output.prompts,
         templates=TEMPLATES,
-        library=library_files("persona_lib/attempts.py"),
+        library=library_files("persona_lib/stages/benchmark.py"),
     output:
         sealed=f"{RUN}/sealed/benchmark-{{shard}}-of-{{of}}.parquet",
     log:
@@ -547,7 +547,7 @@ rule collect_pass_at_k:
         personas=rules.personas.output.personas,
         prompts=rules.prompts.output.prompts,
         templates=TEMPLATES,
-        library=library_files("persona_lib/attempts.py"),
+        library=library_files("persona_lib/stages/benchmark.py"),
     output:
         sealed=f"{RUN}/sealed/pass_at_k-{{shard}}-of-{{of}}.parquet",
     log:
@@ -671,7 +671,7 @@ rule truth:
         pool_items=rules.agreement.output.pool_items,
         pool_answers=rules.agreement.output.pool_answers,
         library=library_files("persona_lib/simulator/truth.py"),
-        steps=library_files("persona_lib/declared.py"),
+        steps=library_files("persona_lib/commands/truth.py"),
     output:
         truth=f"{RUN}/truth.parquet",
     log:

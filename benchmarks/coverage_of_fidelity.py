@@ -15,8 +15,9 @@ import numpy as np
 import pandas as pd
 from scipy import linalg
 
-from persona_lib import census as census_module
-from persona_lib import codebook, fidelity, official, population, published, pums
+from persona_lib.census import codebook, published, pums
+from persona_lib.census import records as census_module
+from persona_lib.synthesis import fidelity, official, population
 
 REFERENCE = Path(__file__).parents[1] / "data" / "reference"
 COUNTRY, SURVEYED, PUBLIC = 40_000, 4_000, 0.45

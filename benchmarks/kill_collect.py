@@ -22,7 +22,7 @@ from pathlib import Path
 import pandas as pd
 from loopback import Server
 
-from persona_lib import ledger
+from persona_lib.ledger import live
 
 ROOT = Path(__file__).parents[1]
 DRIVER = "import sys; from persona_lib import cli; cli.STAGES['toy'] = 'toy:collect'; sys.exit(cli.main())"
@@ -74,7 +74,7 @@ def results(folder: Path, name: str) -> tuple[bytes, bytes]:
     from toy import ask_all
 
     texts = pd.read_csv(folder / "texts.csv", dtype=str)["text"]
-    table = ask_all(texts, ledger.replay(folder / name / "toy.parquet"))
+    table = ask_all(texts, live.replay(folder / name / "toy.parquet"))
     return (folder / name / "toy.parquet").read_bytes(), table.to_parquet()
 
 
@@ -82,7 +82,7 @@ def durable(folder: Path, name: str) -> set[str]:
     """What the ledger on disk holds, as the server names it; a torn tail left out."""
     found = set()
     for path in (folder / name).glob("*.jsonl"):
-        for _, record in ledger.lines(path):
+        for _, record in live.lines(path):
             found.add(f"{record['request']['sample']} {record['request']['messages'][-1]['content']}")
     return found
 
@@ -117,7 +117,7 @@ def main() -> None:
                 run.send_signal(signal.SIGKILL)
                 run.wait()
                 n_kills += 1
-                n_torn += sum(ledger._is_torn(path) for path in (folder / "killed").glob("*.jsonl"))
+                n_torn += sum(live._is_torn(path) for path in (folder / "killed").glob("*.jsonl"))
                 now, paid = durable(folder, "killed"), storm.read("paid")
                 if lost := safe - now:
                     sys.exit(f"kill {n_kills}: lost {len(lost)} durable answers, such as {min(lost)}")

@@ -20,8 +20,8 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
-from persona_lib.ledger import Ledger
-from persona_lib.request import Reply, Request
+from persona_lib.ledger.live import Ledger
+from persona_lib.messages.request import Reply, Request
 
 Record = tuple[Request, Reply]
 

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from persona_lib.ledger import Ledger
-from persona_lib.plan import read_lengths
-from persona_lib.rehearsal import Rehearsal
-from persona_lib.request import Endpoint, Reply
-from persona_lib.spending import Meter, read_prices
-from persona_lib.templates import load
+from persona_lib.asking.budget import Meter, read_prices
+from persona_lib.cost.dry_run import Rehearsal
+from persona_lib.cost.plan import read_lengths
+from persona_lib.ledger.live import Ledger
+from persona_lib.messages.request import Endpoint, Reply
+from persona_lib.messages.templates import load
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = ROOT / "data" / "reference"

@@ -30,7 +30,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from persona_lib import census, codebook, pums, schema  # noqa: E402
+from persona_lib.census import codebook, pums, records  # noqa: E402
+from persona_lib.tables import schema  # noqa: E402
 
 SAMPLE = ROOT / "data/reference/census_sample.csv.gz"
 LABELS = ROOT / "data/reference/pums_labels.csv.gz"
@@ -136,9 +137,9 @@ def pipeline(path: Path, out: Path) -> None:
     stored = pums.extract(path, out / "records")
     persons, homes = pums.load(stored)
     labels = codebook.read_dictionary(LABELS)
-    parts = census.describe_parts(persons, households=homes, dictionary=labels)
+    parts = records.describe_parts(persons, households=homes, dictionary=labels)
     schema.write_parts(parts, out / "census.parquet", "census")
-    schema.write_parts(census.replicate_parts(stored, persons), out / "replicates.parquet", "replicates")
+    schema.write_parts(records.replicate_parts(stored, persons), out / "replicates.parquet", "replicates")
     schema.read(out / "census.parquet", "census", compact=True)
 
 

@@ -18,11 +18,12 @@ import copy
 import numpy as np
 import pandas as pd
 
-from persona_lib import ablation, agreement, benchmark, claims, validation
+from persona_lib.measuring import ablation, agreement, benchmark, validation
+from persona_lib.showing import claims
 from persona_lib.simulator import attempts, studies
 from persona_lib.simulator.populations import Population, population
 from persona_lib.simulator.world import Model, World, load
-from persona_lib.streams import generator
+from persona_lib.tables.streams import generator
 
 ATTRIBUTES = ["lifestyle", "ideology", "big_five", "age_years", "sex", "hearing_difficulty", studies.PLACEBO]
 DROPPED = ["age_years", "lifestyle", "race", "fertility"]

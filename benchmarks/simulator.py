@@ -45,11 +45,11 @@ def cells(n: int) -> list[dict[str, str]]:
 
 def by_role(n: int) -> dict[str, float]:
     """CPU seconds per 1,000 replies of each role, in an order in which each has what it needs."""
+    from persona_lib.messages.templates import load as load_templates
+    from persona_lib.messages.templates import render
     from persona_lib.simulator import roles
     from persona_lib.simulator.forms import Forms
     from persona_lib.simulator.world import load
-    from persona_lib.templates import load as load_templates
-    from persona_lib.templates import render
 
     forms, words, who, rows = Forms(), load_templates(TEMPLATES), load().models["sim-large"], cells(n)
     chain = [("answer", "answer"), ("critique_paper", "critique"), ("revise", "answer_b"), ("judge", ""),
@@ -73,11 +73,12 @@ def by_role(n: int) -> dict[str, float]:
 
 def through_the_asker(way: str, n: int, out: multiprocessing.SimpleQueue) -> None:
     """Judge n pairs of answers by a way; puts CPU seconds per 1,000 calls, children included, and calls a second."""
-    from persona_lib import cli, llm
-    from persona_lib.ledger import Ledger
-    from persona_lib.request import endpoints
+    from persona_lib import cli
+    from persona_lib.asking import asker
+    from persona_lib.ledger.live import Ledger
+    from persona_lib.messages.request import endpoints
+    from persona_lib.messages.templates import load
     from persona_lib.simulator import version
-    from persona_lib.templates import load
 
     answers = pd.read_parquet(EXPECTED / "answers.parquet").query("status == 'ok'")["text"].tolist()
     rng = np.random.default_rng(1)
@@ -98,7 +99,7 @@ def through_the_asker(way: str, n: int, out: multiprocessing.SimpleQueue) -> Non
         with (
             Ledger(folder, "bench", shard=0, of=1) as ledger,
             nullcontext() if inside else cli._serving(str(TEMPLATES)) as address,
-            llm.Asker(known, {"judge": "medium"}, load(TEMPLATES), ledger, mode="simulate", simulator=address,
+            asker.Asker(known, {"judge": "medium"}, load(TEMPLATES), ledger, mode="simulate", simulator=address,
                       transport=inside, quiet=True) as ask,
         ):  # fmt: skip
             found = ask(asked)

@@ -135,10 +135,10 @@ def ours(args: argparse.Namespace) -> Callable[[], None]:
     import openai  # noqa: F401  its import is no part of a call
     import pandas as pd
 
-    from persona_lib.ledger import Ledger
-    from persona_lib.llm import Asker
-    from persona_lib.request import Endpoint
-    from persona_lib.templates import Template
+    from persona_lib.asking.asker import Asker
+    from persona_lib.ledger.live import Ledger
+    from persona_lib.messages.request import Endpoint
+    from persona_lib.messages.templates import Template
 
     endpoint = Endpoint("large", "m", base_url=args.url, concurrency=args.concurrency, parameters={"temperature": 0.5})
     form = Template("answer", 1, "ours", SYSTEM, "{{prompt}}")

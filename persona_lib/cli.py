@@ -19,26 +19,29 @@ from functools import partial
 from importlib import import_module
 from pathlib import Path
 
-from persona_lib import fetching, llm, schema, sealed, spending
-from persona_lib import ledger as ledgers
-from persona_lib import quote as quotes
-from persona_lib import request as words
-from persona_lib import templates as forms
-from persona_lib.archives import PumsError
-from persona_lib.inputs import UsageError, found, read_configuration, read_settings, read_tables
-from persona_lib.plan import read_lengths
-from persona_lib.rehearsal import Rehearsal
+from persona_lib.asking import asker, budget
+from persona_lib.census.archives import PumsError
+from persona_lib.commands import census
+from persona_lib.commands.inputs import UsageError, found, read_configuration, read_settings, read_tables
+from persona_lib.cost import quote as quotes
+from persona_lib.cost.dry_run import Rehearsal
+from persona_lib.cost.plan import read_lengths
+from persona_lib.ledger import live as ledgers
+from persona_lib.ledger import sealed
+from persona_lib.messages import request as words
+from persona_lib.messages import templates as forms
+from persona_lib.tables import schema
 
 # stage: the function that asks for one shard of it, imported when it is needed
 STAGES = {
-    "personas": "persona_lib.personas:collect_personas",
-    "prompts": "persona_lib.prompts:collect_prompts",
-    "feedback": "persona_lib.feedback:collect_feedback",
-    "validation": "persona_lib.judging:collect_validation",
-    "pool": "persona_lib.judging:collect_pool",
-    "ablation": "persona_lib.leave_one_out:collect_ablation",
-    "benchmark": "persona_lib.attempts:collect_benchmark",
-    "pass_at_k": "persona_lib.attempts:collect_pass_at_k",
+    "personas": "persona_lib.synthesis.personas:collect_personas",
+    "prompts": "persona_lib.stages.prompts:collect_prompts",
+    "feedback": "persona_lib.stages.feedback:collect_feedback",
+    "validation": "persona_lib.stages.judging:collect_validation",
+    "pool": "persona_lib.stages.judging:collect_pool",
+    "ablation": "persona_lib.stages.ablation:collect_ablation",
+    "benchmark": "persona_lib.stages.benchmark:collect_benchmark",
+    "pass_at_k": "persona_lib.stages.benchmark:collect_pass_at_k",
 }
 REFERENCE = Path(__file__).resolve().parents[1] / "data" / "reference"
 _log = logging.getLogger(__name__)
@@ -50,8 +53,8 @@ OURS = (
     forms.TemplateError,
     words.RequestError,
     ledgers.LedgerError,
-    llm.AskError,
-    spending.SpendError,
+    asker.AskError,
+    budget.SpendError,
     PumsError,
     OSError,
 )
@@ -133,7 +136,7 @@ def _parser() -> argparse.ArgumentParser:
     simulate.add_argument("--faults", metavar="FILE", help="misbehave as this file says (simulator/faults.py)")
     simulate.set_defaults(run=_simulate)
 
-    fetching.add_arguments(commands.add_parser("census", help="fetch PUMS from the Census Bureau into data/raw"))
+    census.add_arguments(commands.add_parser("census", help="fetch PUMS from the Census Bureau into data/raw"))
 
     check = commands.add_parser("check-ledger", help="count what ledgers hold; stop at the first fault")
     check.add_argument("files", nargs="+", metavar="FILE", help="live (.jsonl) or sealed (.parquet) ledgers")
@@ -156,7 +159,7 @@ def _collect(chosen: argparse.Namespace) -> None:
     settings = read_settings(chosen.settings)
     templates = forms.load(chosen.templates)
     endpoints = words.used(words.endpoints(settings["endpoints"]), settings["roles"])
-    mode, simulated = settings["mode"], [e for e in endpoints.values() if e.base_url == llm.SIMULATOR]
+    mode, simulated = settings["mode"], [e for e in endpoints.values() if e.base_url == asker.SIMULATOR]
     if mode == "simulate" and len(simulated) < len(endpoints):
         alias = next(e.alias for e in endpoints.values() if e not in simulated)
         raise UsageError(f"mode is simulate, but endpoint {alias} is not the simulator; set mode: live to ask it")
@@ -187,7 +190,7 @@ def _collect(chosen: argparse.Namespace) -> None:
             if faults:
                 stack.enter_context(found("persona_lib.simulator.machine:disturbed")(faults.machine, ledger))
         ask = stack.enter_context(
-            llm.Asker(
+            asker.Asker(
                 endpoints,
                 settings["roles"],
                 templates,
@@ -239,15 +242,15 @@ def _metered(
     endpoints: dict[str, words.Endpoint],
     rehearsal: Rehearsal,
     ledger: ledgers.Ledger,
-) -> spending.Meter:
+) -> budget.Meter:
     """Say what this shard has still to ask and what it will cost, then open the meter that keeps the cap."""
-    prices, cap = spending.read_prices(chosen.prices), chosen.cap_usd
+    prices, cap = budget.read_prices(chosen.prices), chosen.cap_usd
     capped = "no cap" if cap is None else f"the run is capped at USD {cap:,.2f}"
     line = f"{chosen.stage} {chosen.shard} of {chosen.of}: {rehearsal.sentence(prices)}; {capped}"
     _log.info(line)
     print(f"persona: {line}", file=sys.stderr)
     configured, expected = words.endpoints(settings["endpoints"]) | endpoints, rehearsal.estimate(prices)["expected"][2]
-    return spending.Meter(ledger.path, configured, prices, asked=endpoints, cap_usd=cap, expected_usd=expected)
+    return budget.Meter(ledger.path, configured, prices, asked=endpoints, cap_usd=cap, expected_usd=expected)
 
 
 def _cap(text: str) -> float | None:
@@ -264,7 +267,7 @@ def _cap(text: str) -> float | None:
 
 def _plan(chosen: argparse.Namespace) -> None:
     settings = read_configuration(chosen.config)
-    prices = spending.read_prices(chosen.prices)
+    prices = budget.read_prices(chosen.prices)
     planned = quotes.quote(
         settings,
         chosen.folder or Path("data/runs") / settings["run"],
@@ -278,7 +281,7 @@ def _plan(chosen: argparse.Namespace) -> None:
 def _truth(chosen: argparse.Namespace) -> None:
     settings, tables = read_settings(chosen.settings), read_tables(chosen.read)
     world = import_module("persona_lib.simulator.truth")
-    declared = found("persona_lib.declared:declared")(tables, settings, told=world.spoken)
+    declared = found("persona_lib.commands.truth:declared")(tables, settings, told=world.spoken)
     truth = world.truth(declared, tables, settings)
     schema.write(truth, chosen.out, "truth")
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from persona_lib import census, codebook, pums, schema
+from persona_lib.census import codebook, pums, records
+from persona_lib.tables import schema
 
 ROOT = Path(__file__).parents[1]
 PUMS = ROOT.parent / "shared" / "pums"
@@ -48,7 +49,7 @@ def read(tmp_path: Path, rows: list[dict], *, dictionary: Path = LABELS, name: s
     path = tmp_path / name
     path.write_text(text_of(rows), "utf-8")
     persons, homes = pums.read_files(path)
-    made = census.describe(persons, households=homes, dictionary=read_labels(dictionary))
+    made = records.describe(persons, households=homes, dictionary=read_labels(dictionary))
     return schema.check(made, "census")
 
 
@@ -70,3 +71,10 @@ def zipped(path: Path, members: dict[str, str]) -> Path:
         for name, text in members.items():
             archive.writestr(name, text)
     return path
+
+
+def tables_of(files: list[Path]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Census and replicates of PUMS files."""
+    persons, homes = pums.read_files(files)
+    made = records.describe(persons, households=homes, dictionary=read_labels(LABELS))
+    return schema.check(made, "census"), schema.check(records.replicate_weights(persons), "replicates")

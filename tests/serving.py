@@ -9,9 +9,9 @@ from collections import Counter
 
 import uvicorn
 
+from persona_lib.messages.templates import Template
 from persona_lib.simulator.app import make_app
 from persona_lib.simulator.faults import Plan
-from persona_lib.templates import Template
 
 FORMS = {"answer": Template("answer", 1, "", "Be kind.", "{{prompt}}")}
 TEXTS = [f"Why is {k} a number?" for k in range(12)]

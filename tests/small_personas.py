@@ -6,8 +6,9 @@ from types import SimpleNamespace
 
 import pandas as pd
 
-from persona_lib import personas, schema
-from persona_lib.schema import NOT_IN_UNIVERSE
+from persona_lib.synthesis import personas
+from persona_lib.tables import schema
+from persona_lib.tables.schema import NOT_IN_UNIVERSE
 
 REFERENCE = Path(__file__).parents[1] / "data" / "reference"
 ADA = {

@@ -16,15 +16,20 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from persona_lib import cli, inputs, ledger, schema, sealed, templates
-from persona_lib.streams import shard_of
+from persona_lib import cli
+from persona_lib.commands import inputs
+from persona_lib.ledger import live as ledger
+from persona_lib.ledger import sealed
+from persona_lib.messages import templates
+from persona_lib.tables import schema
+from persona_lib.tables.streams import shard_of
 
 ROOT = Path(__file__).parents[1]
 KEY = "sk-secret-0123456789abcdef"
 N = 200
 TOY = """
 import pandas as pd
-from persona_lib.streams import shard_of
+from persona_lib.tables.streams import shard_of
 
 def collect(tables, settings, *, shard, of, ask):
     texts = tables["texts"]

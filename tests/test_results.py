@@ -10,22 +10,12 @@ import pytest
 import yaml
 from sklearn.metrics import cohen_kappa_score
 
-from persona_lib import (
-    ablation,
-    agreement,
-    benchmark,
-    discriminator,
-    fidelity,
-    joint,
-    official,
-    pluralism,
-    population,
-    published,
-    schema,
-    validation,
-)
-from persona_lib.plan import planned_calls
-from persona_lib.prompts import read_bank, screen
+from persona_lib.census import published
+from persona_lib.cost.plan import planned_calls
+from persona_lib.measuring import ablation, agreement, benchmark, pluralism, validation
+from persona_lib.stages.prompts import read_bank, screen
+from persona_lib.synthesis import discriminator, fidelity, joint, official, population
+from persona_lib.tables import schema
 
 ROOT = Path(__file__).parents[1]
 EXPECTED = ROOT / "data" / "expected" / "demo"

@@ -13,10 +13,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from persona_lib import census, codebook, published, pums, schema
-from persona_lib.association import cramers_v, cross_table, effective_size
-from persona_lib.population import replicate_error, weight_matrix
-from persona_lib.schema import NOT_IN_UNIVERSE, UNKNOWN
+from persona_lib.census import codebook, published, pums, records
+from persona_lib.measuring.association import cramers_v, cross_table, effective_size
+from persona_lib.synthesis.population import replicate_error, weight_matrix
+from persona_lib.tables import schema
+from persona_lib.tables.schema import NOT_IN_UNIVERSE, UNKNOWN
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = ROOT / "data" / "reference"
@@ -41,7 +42,7 @@ WITHIN_ONE_POINT = (
 
 def described(persons: pd.DataFrame, homes: pd.DataFrame) -> pd.DataFrame:
     dictionary = codebook.read_dictionary(REFERENCE / "pums_labels.csv.gz")
-    return census.describe(persons, households=homes, dictionary=dictionary)
+    return records.describe(persons, households=homes, dictionary=dictionary)
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +114,7 @@ class TestFile:
     def test_weights_are_trimmed_and_replicates_vary(self, people, persons):
         weight = people["weight_persons"]
         assert weight.max() < 4 * weight.mean() and effective_size(weight) > 0.9 * len(people)
-        matrix = weight_matrix(people, census.replicate_weights(persons))
+        matrix = weight_matrix(people, records.replicate_weights(persons))
         assert matrix.shape[1] == 81 and (matrix >= 0).all()
         totals = matrix.sum(axis=0)
         assert replicate_error(totals[0], totals[1:]) < 0.002 * POPULATION  # a total that each replicate is fitted to

@@ -13,7 +13,9 @@ from pathlib import Path
 import yaml
 from snakemake.utils import update_config
 
-from persona_lib import plan, quote, spending, templates
+from persona_lib.asking import budget
+from persona_lib.cost import plan, quote
+from persona_lib.messages import templates
 from workflow.surroundings import pinned
 
 LOCK = Path("data/runs/.lock")
@@ -106,7 +108,7 @@ def _tell_price(config: dict, config_file: Path, *, confirmed: bool) -> None:
     SystemExit
         The run is not confirmed, has no cap and may cost something; or its plan cannot be made.
     """
-    prices = spending.read_prices("data/reference/prices.csv")
+    prices = budget.read_prices("data/reference/prices.csv")
     try:
         left, whole = (
             quote.quote(

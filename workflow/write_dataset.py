@@ -9,8 +9,8 @@ from pathlib import Path
 
 sys.path.insert(0, os.getcwd())
 
-from persona_lib import schema  # noqa: E402
-from persona_lib.export import write_dataset  # noqa: E402
+from persona_lib.showing.export import write_dataset  # noqa: E402
+from persona_lib.tables import schema  # noqa: E402
 
 
 def run(rule) -> None:

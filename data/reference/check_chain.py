@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from persona_lib.beliefs import CHAIN, chain_probabilities
+from persona_lib.synthesis.beliefs import CHAIN, chain_probabilities
 
 SOURCE = "General Social Survey, unweighted cross-tables of 3,505 respondents"
 FILES = {"religion": "religion", "ideology": "ideology", "political_views": "party"}  # gss_*.csv

@@ -27,9 +27,9 @@ from sample_privacy import copied  # noqa: E402
 from sample_quality import categories, described, grouped, kept_categories, quality  # noqa: E402
 from sample_weights import calibrated, replicate_factors, targets_of, unit_counts  # noqa: E402
 
-from persona_lib.codebook import read_dictionary  # noqa: E402
-from persona_lib.pums import OPTIONAL, REPLICATES, REQUIRED, read_files  # noqa: E402
-from persona_lib.streams import generator  # noqa: E402
+from persona_lib.census.codebook import read_dictionary  # noqa: E402
+from persona_lib.census.pums import OPTIONAL, REPLICATES, REQUIRED, read_files  # noqa: E402
+from persona_lib.tables.streams import generator  # noqa: E402
 
 SEED = 2018
 N_PERSONS = 20_600  # about: whole households are drawn

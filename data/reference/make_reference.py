@@ -15,7 +15,7 @@ import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from persona_lib.published import variables  # noqa: E402
+from persona_lib.census.published import variables  # noqa: E402
 
 VARIABLES = (
     *("ST", "STATE", "RELP", "RELSHIPP", "SEX", "RAC1P", "HISP", "ANC1P", "NATIVITY", "CIT", "POBP", "LANX", "LANP"),

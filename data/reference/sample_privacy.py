@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from persona_lib import published
-from persona_lib.schema import tables
+from persona_lib.census import published
+from persona_lib.tables.schema import tables
 
 # Everything that the pipeline reads of a person; the state is left out, since it was drawn anew.
 ATTRIBUTES = [

@@ -21,13 +21,13 @@ import pandas as pd
 from sample_privacy import fingerprints
 from sample_shares import KEYS, classes, joint_targets, margins
 
-from persona_lib import published
-from persona_lib.association import cramers_v, cross_table, effective_size, lumped
-from persona_lib.census import describe
-from persona_lib.codebook import read_dictionary
-from persona_lib.population import weighted_shares
-from persona_lib.pums import read_files
-from persona_lib.schema import UNKNOWN
+from persona_lib.census import published
+from persona_lib.census.codebook import read_dictionary
+from persona_lib.census.pums import read_files
+from persona_lib.census.records import describe
+from persona_lib.measuring.association import cramers_v, cross_table, effective_size, lumped
+from persona_lib.synthesis.population import weighted_shares
+from persona_lib.tables.schema import UNKNOWN
 
 HERE = Path(__file__).parent
 ATTRIBUTES = ("hispanic_origin", "nativity", *published.GROUPS, *published.PLAIN_ATTRIBUTES)

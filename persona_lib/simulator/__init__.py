@@ -16,7 +16,8 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
-from persona_lib import schema, streams, templates
+from persona_lib.messages import templates
+from persona_lib.tables import schema, streams
 
 # These change no reply.
 _ASIDE = {"__main__.py", "app.py", "batches.py", "faults.py", "inside.py", "machine.py"}

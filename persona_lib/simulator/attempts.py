@@ -10,13 +10,13 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from persona_lib.schema import attributes
 from persona_lib.simulator import expected
 from persona_lib.simulator.expected import Truth
 from persona_lib.simulator.populations import Population
 from persona_lib.simulator.portraits import drop_chance
 from persona_lib.simulator.studies import N_INTEGRATED, ids, statuses
 from persona_lib.simulator.world import Model, logistic
+from persona_lib.tables.schema import attributes
 
 MODES = {"baseline": "", "output_only": "description", "chain_of_thought": "steps", "summary": "summary"}
 

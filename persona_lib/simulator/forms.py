@@ -7,8 +7,8 @@ from functools import cache, lru_cache
 from pathlib import Path
 from types import MappingProxyType
 
-from persona_lib.schema import attributes
-from persona_lib.templates import Template, invert, load, without_additions
+from persona_lib.messages.templates import Template, invert, load, without_additions
+from persona_lib.tables.schema import attributes
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "data" / "templates"
 

@@ -16,7 +16,7 @@ from functools import cache, lru_cache
 import numpy as np
 
 from persona_lib.simulator.world import World, declared, load
-from persona_lib.streams import generator
+from persona_lib.tables.streams import generator
 
 KINDS = ("opening", "body", "closing")
 TOPIC = "topic"

@@ -22,7 +22,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from persona_lib.schema import attributes
 from persona_lib.simulator import expected, studies
 from persona_lib.simulator.expected import Truth
 from persona_lib.simulator.forms import parse_description
@@ -32,7 +31,8 @@ from persona_lib.simulator.respondents import accept, model
 from persona_lib.simulator.roles import HANDLERS, Call
 from persona_lib.simulator.sentences import load_bank
 from persona_lib.simulator.world import Model, load
-from persona_lib.streams import generator
+from persona_lib.tables.schema import attributes
+from persona_lib.tables.streams import generator
 
 N_BATCHES = 10  # independent parts of the integration; their scatter gives its error
 N_ITEMS = 80  # pool items written in a batch

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from persona_lib.streams import generator
+from persona_lib.tables.streams import generator
 
 BIG_FIVE = ("openness", "conscientiousness", "extraversion", "agreeableness", "neuroticism")
 _LEVELS, _TRAITS = "((?:extremely )?(?:low|high)|average)", "(" + "|".join(BIG_FIVE) + ")"

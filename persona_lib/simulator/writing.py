@@ -13,7 +13,7 @@ from persona_lib.simulator.respondents import Wish, own_part, stand, wishes
 from persona_lib.simulator.sentences import TOPIC, load_bank, phrase, split
 from persona_lib.simulator.topics import subject_of, topic_phrase
 from persona_lib.simulator.world import Model, load, uniform
-from persona_lib.streams import generator
+from persona_lib.tables.streams import generator
 
 SHORTER, NOTHING, REJECTS = "Say it in fewer words.", "nothing in it.", "What does not:"
 _QUOTED = re.compile(r"“([^”]*)”")

@@ -1,0 +1,223 @@
+"""Asking models: what the ledger lacks is sent, as hard as each endpoint bears, and kept before it counts.
+
+`Asker` is the `ask` of a live or simulated run. It looks every request up in the ledger, sends
+what is missing, and hands out only answers that the ledger has on disk.
+
+A lost connection, a timeout, 408, 409, 429, 5xx and a body that is no chat completion are tried
+again, after the time the endpoint asks for (Retry-After, rate-limit headers) or twice as long each
+time; what still fails is status `failed`. Calls at once adapt to what an endpoint bears
+(`persona_lib.asking.concurrency`); requests and tokens per minute are shared by the shards of a machine
+(`persona_lib.asking.rate_limits`). An endpoint that stays down, and an error that would not go away, stop the
+run. What was answered is kept; the same command goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from types import TracebackType
+
+import pandas as pd
+
+from persona_lib.asking.batch import Batches
+from persona_lib.asking.client import SIMULATOR, AskError, Line
+from persona_lib.asking.dispatch import Desk, halt
+from persona_lib.asking.progress import Meter, Progress
+from persona_lib.ledger import sealed
+from persona_lib.ledger.live import Ledger, ReplayMiss
+from persona_lib.messages import request as words
+from persona_lib.messages.request import Endpoint, Reply, Request
+from persona_lib.messages.templates import Template
+
+__all__ = ["MODES", "SIMULATOR", "AskError", "Asker"]
+MODES = ("simulate", "live", "replay")
+_log = logging.getLogger(__name__)
+
+
+class Asker:
+    """`ask(requests) -> replies` over a live ledger; use it as a context manager.
+
+    Attributes: `roles`, `simulated` (any endpoint is the simulator), `by_batch` (any is asked by
+    batches), `facts` (what the sealed ledger will say of the run).
+
+    Parameters
+    ----------
+    endpoints, roles, templates : by alias, role and name
+    ledger : the open ledger of this shard
+    mode : simulate and live send what the ledger lacks; replay sends nothing and stops there
+    simulator : address of the running simulator, for endpoints whose base_url says so
+    transport : httpx transport that reaches the simulator inside this process, instead of its address
+    meter : counts what is spent and may stop the run
+    n_expected : requests that this shard is planned to ask, for the progress bar
+    quiet : no progress bar; there is none either where stderr is no terminal
+
+    Raises
+    ------
+    AskError
+        No such mode, or a key is not set; the message names the variable, never the key.
+    RequestError
+        A role names no endpoint.
+    """
+
+    def __init__(
+        self,
+        endpoints: Mapping[str, Endpoint],
+        roles: Mapping[str, str | Sequence[str]],
+        templates: Mapping[str, Template],
+        ledger: Ledger,
+        *,
+        mode: str = "live",
+        simulator: str | None = None,
+        transport: object | None = None,
+        meter: Meter | None = None,
+        n_expected: int | None = None,
+        quiet: bool = False,
+    ) -> None:
+        if mode not in MODES:
+            raise AskError(f"mode {mode!r} is none of {', '.join(MODES)}")
+        self.roles = dict(roles)
+        self.simulated = any(endpoint.base_url == SIMULATOR for endpoint in endpoints.values())
+        self.by_batch = any(endpoint.transport == "batch" for endpoint in endpoints.values())
+        self._endpoints, self._templates, self._used = endpoints, templates, set()
+        self._ledger, self._mode, self._meter = ledger, mode, meter
+        self._desks: dict[str, Desk] = {}
+        for alias, endpoint in words.used(endpoints, self.roles).items():
+            if mode != "replay":
+                line = Line(endpoint, simulator=simulator, transport=transport)
+                self._desks[alias] = Desk(line, meter, ledger=ledger.path)
+        self._progress = Progress(ledger.path.stem, n_expected=n_expected, meter=meter, quiet=quiet)
+        self._runner = asyncio.Runner()
+
+    def __enter__(self) -> Asker:
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._progress.close()
+        try:
+            self._runner.run(self._close())
+        finally:
+            self._runner.close()
+
+    async def _close(self) -> None:
+        for desk in self._desks.values():
+            await desk.close()
+
+    @property
+    def facts(self) -> dict:
+        """What a sealed ledger says of this run."""
+        used = [self._templates[name] for name in sorted(self._used)]
+        return sealed.about(
+            self._ledger.stage, roles=self.roles, endpoints=self._endpoints, simulated=self.simulated, templates=used
+        )
+
+    def __call__(self, requests: pd.DataFrame) -> pd.DataFrame:
+        """Replies on the requests' index; see `request.build` and `request.table`.
+
+        Raises
+        ------
+        AskError, ReplayMiss, LedgerError, RequestError
+            The run cannot go on; in mode replay, the ledger lacks an answer; the disk refused; a bad row.
+        """
+        built = words.build(requests, endpoints=self._endpoints, templates=self._templates)
+        self._used |= set(requests["template"])
+        self._fetch(built)
+        doubtful = [request for request in built if request.schema_in_prompt]
+        repairs = [words.repair(request, self._ledger.find(request)) for request in doubtful]
+        self._fetch(repair for repair in repairs if repair is not None)
+        return words.table(built, [self._settled(request) for request in built], index=requests.index)
+
+    def _settled(self, request: Request) -> Reply:
+        reply = self._ledger.use(request)
+        repair = words.repair(request, reply)
+        return reply if repair is None else words.settled(reply, self._ledger.use(repair))
+
+    def _fetch(self, requests: Iterable[Request]) -> None:
+        """See to it that the ledger has a reply to each request."""
+        distinct = {request.hash: request for request in requests}
+        missing = [request for request in distinct.values() if request not in self._ledger]
+        self._progress.expect(len(distinct), n_known=len(distinct) - len(missing))
+        if not missing:
+            return
+        _log.info("%d distinct requests, %d to ask", len(distinct), len(missing))
+        if self._mode == "replay":
+            raise ReplayMiss(sealed.miss(missing[0], self._ledger.requests(), where=self._ledger.path))
+        if unnamed := sorted({request.endpoint for request in missing} - set(self._desks)):
+            raise AskError(f"endpoint {', '.join(unnamed)} is asked, but no role names it")
+        self._runner.run(self._ask_all(missing))
+
+    async def _ask_all(self, missing: Sequence[Request]) -> None:
+        waiting: dict[str, deque[Request]] = {}
+        for request in missing:
+            waiting.setdefault(request.endpoint, deque()).append(request)
+        stop = asyncio.get_running_loop().create_future()
+        answers = asyncio.Queue(maxsize=sum(self._endpoints[alias].concurrency for alias in waiting))
+        keeper = asyncio.create_task(self._keep(answers, stop))
+        desks = [asyncio.create_task(self._work(alias, line, answers, stop)) for alias, line in waiting.items()]
+        try:
+            await asyncio.wait(desks)
+        except asyncio.CancelledError:
+            halt(stop, AskError("interrupted"))
+            self._progress.say("interrupted: waiting for the calls under way; Ctrl-C again drops them")
+            await asyncio.wait(desks)
+            raise
+        finally:
+            await _wholly(asyncio.create_task(answers.put(None)), keeper)
+        _log.info("tries repeated so far: %s", {alias: self._desks[alias].n_retries for alias in waiting})
+        if stop.done():
+            raise stop.result()
+
+    async def _work(self, alias: str, waiting: deque[Request], answers: asyncio.Queue, stop: asyncio.Future) -> None:
+        desk = self._desks[alias]
+        try:
+            batches = Batches(desk.line, self._ledger, answers=answers, stop=stop, meter=self._meter)
+            by_batch = list(waiting) if desk.line.endpoint.transport == "batch" else batches.in_flight(waiting)
+            await batches.ask(by_batch)
+        except Exception as error:
+            halt(stop, error)
+            return
+        done = {request.hash for request in by_batch}
+        await desk.work(deque(request for request in waiting if request.hash not in done), answers, stop)
+
+    async def _keep(self, answers: asyncio.Queue, stop: asyncio.Future) -> None:
+        """Write what has come in while the disk was busy with the batch before, until None comes."""
+        is_refused = False
+        while True:
+            batch = [await answers.get()]
+            while not answers.empty():
+                batch.append(answers.get_nowait())
+            new = [answer for answer in batch if answer is not None]
+            if new and not is_refused:
+                pairs = [(request, reply) for request, reply, _ in new]
+                try:
+                    usd = [self._cost(reply, endpoint) for _, reply, endpoint in new]
+                    await asyncio.to_thread(self._ledger.append, pairs, usd=usd)
+                    self._count(new)
+                except Exception as error:
+                    halt(stop, error)
+                    is_refused = True  # go on taking, so that no call under way waits for ever
+            if len(new) < len(batch):
+                return
+
+    def _cost(self, reply: Reply, endpoint: Endpoint) -> float | None:
+        if self._meter is not None:
+            return self._meter.cost(reply, endpoint)
+        return 0.0 if endpoint.base_url == SIMULATOR else None
+
+    def _count(self, new: Sequence[tuple[Request, Reply, Endpoint]]) -> None:
+        if self._meter is not None:
+            for _, reply, endpoint in new:
+                self._meter.charge(reply, endpoint)
+        self._progress.count(
+            [reply for _, reply, _ in new], n_retries=sum(desk.n_retries for desk in self._desks.values())
+        )
+
+
+async def _wholly(*tasks: asyncio.Task) -> None:
+    """Wait until tasks have ended, also when Ctrl-C comes meanwhile; then be interrupted."""
+    try:
+        await asyncio.wait(tasks)
+    except asyncio.CancelledError:
+        await asyncio.wait(tasks)
+        raise

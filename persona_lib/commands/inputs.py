@@ -1,0 +1,116 @@
+"""What a command is given: settings, configuration files and tables, each checked before anything is done."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from persona_lib.tables import schema
+
+# inputs that have a reader of their own
+READERS = {"bank": "persona_lib.stages.prompts:read_bank", "topics": "persona_lib.stages.prompts:read_topics"}
+SETTINGS = ("seed", "mode", "roles", "endpoints")
+
+
+class UsageError(ValueError):
+    """An argument or a setting that cannot be used; names it."""
+
+
+def read_settings(text: str) -> dict:
+    """The settings from JSON, or from a file of JSON.
+
+    Raises
+    ------
+    UsageError
+        Not JSON, or a key that every stage needs is missing.
+    """
+    where = "--settings" if text.lstrip().startswith("{") else text
+    if where == text:
+        if not Path(text).is_file():
+            raise UsageError(f"--settings: {text}: no such file, and not JSON")
+        text = Path(text).read_text("utf-8")
+    try:
+        settings = json.loads(text)
+    except ValueError as error:
+        raise UsageError(f"{where}: not JSON: {error}") from error
+    if not isinstance(settings, dict) or (missing := [key for key in SETTINGS if key not in settings]):
+        raise UsageError(f"{where}: key {', '.join(missing if isinstance(settings, dict) else SETTINGS)} is missing")
+    return settings
+
+
+def read_configuration(paths: Sequence[str]) -> dict:
+    """The configuration of YAML files, a later one overriding an earlier one key by key, as Snakemake does.
+
+    Raises
+    ------
+    UsageError
+        Not a YAML mapping, or a block is missing after all files; names it.
+    """
+    merged: dict = {}
+    for path in paths:
+        try:
+            values = yaml.safe_load(Path(path).read_text("utf-8"))
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise UsageError(f"{path}: not YAML: {error}") from error
+        if not isinstance(values, dict):
+            raise UsageError(f"{path}: must be a mapping of settings")
+        merged = _overridden(merged, values)
+    needed = (*SETTINGS, "run", "spend", "population", "personas", "prompts", "feedback", "validation", "pool")
+    if missing := [key for key in (*needed, "ablation", "benchmark", "pass_at_k") if key not in merged]:
+        raise UsageError(f"{' '.join(paths)}: key {', '.join(missing)} is missing; name config/demo.yaml first")
+    return merged
+
+
+def _overridden(values: dict, by: dict) -> dict:
+    return values | {
+        key: _overridden(values[key], new) if isinstance(new, dict) and isinstance(values.get(key), dict) else new
+        for key, new in by.items()
+    }
+
+
+def read_tables(named: Sequence[str]) -> dict[str, pd.DataFrame]:
+    """The tables of `NAME=FILE` arguments: .parquet by their declaration, .csv as text, bank and topics by theirs.
+
+    Raises
+    ------
+    UsageError, SchemaError
+        An argument without a name, a name given twice, another kind of file; a table that is not as declared.
+    """
+    tables: dict[str, pd.DataFrame] = {}
+    for argument in named:
+        name, sign, path = argument.partition("=")
+        if not (name and sign and path):
+            raise UsageError(f"--read {argument}: must be NAME=FILE")
+        if name in tables:
+            raise UsageError(f"--read {name}: given twice")
+        tables[name] = _table(name, path)
+    return tables
+
+
+def _table(name: str, path: str) -> pd.DataFrame:
+    if name in READERS:
+        return found(READERS[name])(path)
+    if path.endswith(".parquet"):
+        return schema.read(path, name)
+    if not Path(path).is_file():
+        raise UsageError(f"--read {name}: {path}: no such file")
+    try:
+        if path.endswith((".csv", ".csv.gz")):
+            return pd.read_csv(path, dtype=str, keep_default_na=False)
+        if path.endswith(".jsonl"):
+            return pd.read_json(path, lines=True)
+    except ValueError as error:
+        raise UsageError(f"--read {name}: {path}: {error}") from error
+    raise UsageError(f"--read {name}: {path}: must be .parquet, .csv, .csv.gz or .jsonl")
+
+
+def found(name: str) -> Callable[..., Any]:
+    """The function that `module:function` names, imported now."""
+    module, _, function = name.partition(":")
+    return getattr(import_module(module), function)

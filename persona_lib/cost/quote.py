@@ -1,0 +1,111 @@
+"""What a run would still cost: the plan of its configuration, net of what its folder holds, and in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from persona_lib.asking import budget
+from persona_lib.cost import plan as plans
+from persona_lib.cost import usage
+from persona_lib.cost.plan import ENDS, QUANTITIES
+from persona_lib.ledger import sealed
+from persona_lib.messages import request as words
+from persona_lib.messages.templates import Template
+from persona_lib.stages.prompts import read_bank, screen
+
+
+def quote(
+    settings: Mapping,
+    folder: str | Path | None,
+    *,
+    templates: Mapping[str, Template],
+    lengths: pd.DataFrame,
+    prices: pd.DataFrame,
+) -> pd.DataFrame:
+    """Table `plan` of a whole configuration, net: answers of `folder`/ledger are not asked again.
+
+    A stage that was sealed in `folder`/sealed with these roles, endpoints and templates has nothing left
+    to ask. Answers that other sizes, another seed or other prompts make useless are still taken for
+    answers: what a run may cost at most is its plan without a folder (None), which nets nothing.
+
+    Raises
+    ------
+    SpendError, LedgerError, RequestError, SchemaError
+        A price, a ledger, an endpoint or the prompt bank cannot be used.
+    """
+    endpoints = words.endpoints(settings["endpoints"])
+    live = [] if folder is None else sorted((Path(folder) / "ledger").glob("*.jsonl"))
+    ended = [] if folder is None else sorted((Path(folder) / "sealed").glob("*.parquet"))
+    n_bank = int((screen(read_bank(settings["prompts"]["bank"]))["reason"] == "").sum())
+    found = plans.estimate(
+        plans.planned_calls(settings, n_bank=n_bank),
+        templates=templates,
+        endpoints=endpoints,
+        lengths=lengths,
+        prices=prices,
+        measured=usage.measured(live, templates, endpoints),
+    )
+    done = [path.stem for path in ended if _was_so(sealed.facts(path), settings["roles"], endpoints, templates)]
+    names = [f"{quantity}_{end}" for quantity in QUANTITIES for end in ENDS]
+    found.loc[found["stage"].isin(done), names] = 0
+    return found
+
+
+def _was_so(
+    facts: Mapping, roles: Mapping, endpoints: Mapping[str, words.Endpoint], templates: Mapping[str, Template]
+) -> bool:
+    """Whether a stage was asked with the roles, models, parameters and texts of today."""
+    asked = {
+        alias: endpoint | {"model": words.model_of(endpoint["model"], endpoints[alias])}
+        for alias, endpoint in facts["endpoints"].items()
+        if alias in endpoints
+    }
+    now = {alias: endpoint.recorded() for alias, endpoint in words.used(endpoints, roles).items()}
+    texts = {name: templates[name].to_dict() for name in facts["templates"] if name in templates}
+    then = [facts["roles"], asked, facts["templates"]]
+    return words.canonical(then) == words.canonical([dict(roles), now, texts])
+
+
+def unpaid(plan: pd.DataFrame) -> bool:
+    """Whether what is left of a plan may cost money: a cost above 0, or one that is not known."""
+    return bool((plan["cost_usd_high"].ne(0) & plan["calls_high"].gt(0)).any())
+
+
+def sentences(plan: pd.DataFrame, settings: Mapping, prices: pd.DataFrame) -> str:
+    """A plan as a table of text, stage by stage, with its sum, the prices it rests on, and what is unknown."""
+    per_stage, whole = plans.totals(plan, ["stage"]), plans.totals(plan).iloc[0]
+    lines = [f"run {settings['run']}: what is left to ask, low / expected / high", ""]
+    lines.append(f"{'stage':<12}{'held':>9}  {'calls':>29}  {'tokens in, thousands':>26}  {'out':>24}  {'USD':>26}")
+    for name, row in [*per_stage.iterrows(), ("together", whole)]:
+        lines.append(
+            f"{name:<12}{int(row['n_answered']):>9,}  {_three(row, 'calls'):>29}  "
+            f"{_three(row, 'tokens_in', 1000):>26}  {_three(row, 'tokens_out', 1000):>24}  {_usd(row):>26}"
+        )
+    asked = plan[plan["calls_high"].gt(0)]["endpoint"].unique()
+    endpoints = {alias: e for alias, e in words.endpoints(settings["endpoints"]).items() if alias in asked}
+    dated = prices.set_index("price")["as_of"]
+    lines.append("")
+    for alias, endpoint in endpoints.items():
+        if endpoint.base_url == words.SIMULATOR:
+            said = "simulated, costs nothing"
+        elif budget.price_of(endpoint, prices) is None:
+            said = "price unknown (endpoints.*.price), so every sum with it is"
+        else:
+            said = f"price {endpoint.price} as of {dated[endpoint.price]}{', batch' * (endpoint.transport == 'batch')}"
+        lines.append(f"{alias}: {endpoint.model}, {said}")
+    cap = settings["spend"]["cap_usd"]
+    lines.append("no cap (spend.cap_usd)" if cap is None else f"capped at USD {cap:,.2f} for the whole run")
+    return "\n".join(lines)
+
+
+def _three(row: pd.Series, quantity: str, unit: int = 1) -> str:
+    return " / ".join(f"{row[f'{quantity}_{end}'] / unit:,.0f}" for end in ENDS)
+
+
+def _usd(row: pd.Series) -> str:
+    if pd.isna(row["cost_usd_expected"]):
+        return "unknown"
+    return " / ".join(f"{row[f'cost_usd_{end}']:,.2f}" for end in ENDS)

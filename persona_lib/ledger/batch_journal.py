@@ -1,0 +1,155 @@
+"""What is known of batches that were handed to an endpoint: a small append-only file beside the ledger.
+
+`{stage}-{shard}-of-{of}.batches` has one JSON line an event, on disk before the event counts:
+
+    planned  a key of our own, the endpoint, the requests' hashes, the money held for them: before anything is sent
+    made     the endpoint's batch id: the batch is under way, wherever this process ends
+    ended    how it ended, once every answer of it is in the ledger; with hashes, only these are taken of it, since
+             the others are wanted by a shard of another cut, or by a later block of the same stage
+
+A process that dies between the first two leaves a batch that nobody recorded. The key is in its
+metadata, so it is found again among the endpoint's batches. A last line that a crash tore is cut.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from persona_lib.ledger import live as ledgers
+from persona_lib.ledger import locks
+from persona_lib.ledger.sealed import LedgerError
+
+SUFFIX = ".batches"
+
+
+@dataclass
+class Flight:
+    """One batch from its plan to its end; `batch` is None until it is known to be made."""
+
+    key: str
+    endpoint: str
+    hashes: frozenset[str]
+    usd: float = 0.0
+    batch: str | None = None
+    ended: str | None = None
+    taken: frozenset[str] = frozenset()
+
+    @property
+    def left(self) -> frozenset[str]:
+        """The requests whose outcome nobody has taken yet."""
+        return frozenset() if self.ended is not None else self.hashes - self.taken
+
+
+class Flights:
+    """The batches of one stage: one's own file is written, those of shards that nobody works on are read too.
+
+    Parameters
+    ----------
+    ledger : the live ledger of this shard, whose lock this process holds
+
+    Raises
+    ------
+    LedgerError
+        A line before the last is damaged; names file and line.
+    """
+
+    def __init__(self, ledger: str | Path) -> None:
+        self.path = Path(ledger).with_suffix(SUFFIX)
+        self._cut_torn_tail()
+        stage = self.path.stem.rsplit("-", 3)[0]
+        self._known: dict[str, Flight] = {}
+        for path in sorted(self.path.parent.glob(f"{stage}-*-of-*{SUFFIX}")):
+            if path == self.path or not locks.is_held(path.with_suffix(".lock")):
+                for event in events(path):
+                    _apply(self._known, event)
+
+    def open(self, endpoint: str) -> list[Flight]:
+        """The flights at one endpoint of which something is left, in the order of their plans."""
+        return [flight for flight in self._known.values() if flight.endpoint == endpoint and flight.left]
+
+    def write(self, event: str, key: str, **facts: object) -> Flight:
+        """Put an event on disk; from then on it counts."""
+        found = {"event": event, "key": key, **facts}
+        number = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+        try:
+            block = memoryview(json.dumps(found).encode() + b"\n")
+            while block:
+                block = block[os.write(number, block) :]
+            os.fsync(number)
+        except OSError as error:
+            raise LedgerError(f"{self.path}: {os.strerror(error.errno)}; the answers before are safe") from error
+        finally:
+            os.close(number)
+        return _apply(self._known, found)
+
+    def _cut_torn_tail(self) -> None:
+        if self.path.exists() and not (block := self.path.read_bytes()).endswith(b"\n"):
+            os.truncate(self.path, block.rfind(b"\n") + 1)
+
+
+def events(path: str | Path) -> Iterator[dict]:
+    """The events of one file; a torn last line is left out.
+
+    Raises
+    ------
+    LedgerError
+        A damaged line; names file and line.
+    """
+    with open(path, "rb") as file:
+        for number, line in enumerate(file, start=1):
+            if not line.endswith(b"\n"):
+                return
+            try:
+                event = json.loads(line)
+                event["key"], event["event"]
+            except (ValueError, LookupError, TypeError) as error:
+                raise LedgerError(f"{path}: line {number} is damaged; restore the file from a copy") from error
+            yield event
+
+
+def held_usd(ledger: str | Path) -> float:
+    """The money that batches of one shard still hold: those that have not ended and are not wholly answered.
+
+    Raises
+    ------
+    LedgerError
+        A damaged line.
+    """
+    ledger, known = Path(ledger), {}
+    stage = ledger.stem.rsplit("-", 3)[0]
+    own = ledger.with_suffix(SUFFIX)
+    if not own.exists():
+        return 0.0
+    for path in ledger.parent.glob(f"{stage}-*-of-*{SUFFIX}"):  # another cut of the stage may have ended them
+        for event in events(path):
+            _apply(known, event)
+    keys = {event["key"] for event in events(own) if event["event"] == "planned"}
+    if not (flying := [known[key] for key in keys if known[key].left and known[key].usd]):
+        return 0.0
+    wanted = frozenset().union(*(flight.left for flight in flying))
+    answered = {
+        record["hash"]
+        for path in ledger.parent.glob(f"{stage}-*-of-*.jsonl")
+        for _, record in ledgers.lines(path)
+        if record["reply"]["status"] != "failed" and record["hash"] in wanted
+    }
+    return sum(flight.usd for flight in flying if not flight.left <= answered)
+
+
+def _apply(known: dict[str, Flight], event: dict) -> Flight:
+    key = event["key"]
+    flight = known.setdefault(key, Flight(key, "", frozenset()))
+    if event["event"] == "planned":
+        flight.endpoint, flight.hashes, flight.usd = event["endpoint"], frozenset(event["hashes"]), event["usd"]
+    elif event["event"] == "made":
+        flight.batch = event["batch"]
+    elif event["event"] == "ended":
+        if "hashes" in event:
+            flight.taken |= frozenset(event["hashes"])
+        else:
+            flight.ended = event["status"]
+    return flight

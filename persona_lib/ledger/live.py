@@ -1,0 +1,317 @@
+"""The live ledger: every answer on disk before it counts, so none is lost and none is paid for twice.
+
+One shard of one stage writes one file of JSON Lines, `{stage}-{shard}-of-{of}.jsonl`; the first
+line is a header. Each later line is a request, what it cost (`usd`, outside the hash; null where that
+is not known, absent in the first ledgers) and its reply, under a checksum. Lines are only ever
+added. A last line without its end was cut off by a crash; it never counted and is cut.
+
+Which replies are final: ok, refused and unparsed are answers, and are never asked for again. A
+failed call (network, 429 or 5xx after all retries) is no answer: it is recorded, and sealed as
+`failed` if the run ends with it, but the next run of the stage asks again.
+
+A run resumes from all shards of its stage in the folder, so the number of shards may change.
+
+Why JSON Lines and no database (figures in benchmarks/README.md): one append and one fsync a batch cost no more
+processor time than SQLite and are as soon durable; the file is half the size; a crash can only tear its end,
+which is seen and cut; it needs no shared memory and no second file, so it is safe on a network file system,
+where SQLite's log is not and LMDB's map must not be; `less`, DuckDB and pandas read it. A database opens
+faster, by 4 s for a million answers. LMDB appends with less processor time still, but its files hold one
+machine's byte order and compress badly.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from itertools import repeat
+from pathlib import Path
+from types import TracebackType
+
+from persona_lib.ledger import locks, sealed
+from persona_lib.ledger.index import Places
+from persona_lib.ledger.sealed import LedgerError, Replay, ReplayMiss, replay
+from persona_lib.messages.request import STATUSES, Reply, Request
+
+__all__ = ["FORMAT", "Ledger", "LedgerError", "Replay", "ReplayMiss", "check", "lines", "replay"]
+FORMAT = 1
+_FINAL = ("ok", "refused", "unparsed")
+_HASH, _STATUS, _READ = slice(26, 90), b'"reply":{"status":"', 8192
+
+
+class Ledger:
+    """The live ledger of one shard: `find` what is answered, `append` what came back, `seal` at the end.
+
+    Use it as a context manager. While it is open no other process can write to it. Its memory does not
+    grow: where each answer is stands in an index on disk (`places`).
+
+    Parameters
+    ----------
+    folder : where the ledgers of a run are; made if it is not there
+    stage, shard, of : whose ledger it is; shard is 0 to of - 1
+
+    Raises
+    ------
+    LedgerError
+        Another process writes to it, a line before the last is damaged, or another version wrote it.
+    """
+
+    def __init__(self, folder: str | Path, stage: str, *, shard: int, of: int) -> None:
+        if not 0 <= shard < of:
+            raise LedgerError(f"shard {shard} of {of}: shards are numbered 0 to {of - 1}")
+        self.path = Path(folder) / f"{stage}-{shard}-of-{of}.jsonl"
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.stage = stage
+        self.n_cut_bytes = 0
+        self._places = Places()
+        self._paths: list[Path] = []
+        self._readers: dict[int, int] = {}
+        self._file = -1
+        self._lock = locks.take(self.path.with_suffix(".lock"))
+        try:
+            for path in self.path.parent.glob(f"{stage}-*-of-*.lock"):
+                if not path.name.endswith(f"-of-{of}.lock"):
+                    os.close(locks.take(path, shared=True))
+            self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+            self._cut_torn_tail()
+            if os.fstat(self._file).st_size == 0:
+                self._write(_line({"format": FORMAT, "stage": stage, "shard": shard, "of": of}))
+                _sync_folder(self.path.parent)
+            self._paths = sorted(self.path.parent.glob(f"{stage}-*-of-*.jsonl"), key=lambda p: (p != self.path, p))
+            for number, path in enumerate(self._paths):
+                for _, start, line in _whole_lines(path):
+                    if _status(line) in _FINAL:
+                        self._places.add(_hash(line), file=number, byte=start)
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the files and the lock; everything appended is on disk already."""
+        for number in (*self._readers.values(), self._file):
+            if number >= 0:
+                os.close(number)
+        self._readers, self._file = {}, -1
+        if self._lock >= 0:
+            locks.release(self._lock)
+            self._lock = -1
+        self._places.close()
+
+    def __contains__(self, request: Request) -> bool:
+        return self._places.find(request.hash) is not None
+
+    def find(self, request: Request) -> Reply | None:
+        """The final answer to a request from whichever shard asked it, or its failure in this run; None if neither."""
+        place = self._places.find(request.hash)
+        return None if place is None else Reply(**self._record(place)["reply"])
+
+    def use(self, request: Request) -> Reply:
+        """The reply to a request that this run needs: the sealed copy will hold it.
+
+        Raises
+        ------
+        LedgerError
+            There is none.
+        """
+        reply = self.find(request)
+        if reply is None:
+            raise LedgerError(f"{self.path}: no reply to request {request.hash}, so the stage cannot be sealed")
+        self._places.mark(request.hash)
+        return reply
+
+    def requests(self) -> Iterator[Request]:
+        """Every request that has a reply, one in memory at a time."""
+        return (Request.from_dict(self._record(place)["request"]) for place in self._places)
+
+    def append(
+        self,
+        answers: Iterable[tuple[Request, Reply]],
+        *,
+        usd: Iterable[float | None] | None = None,
+    ) -> None:
+        """Write answers and return when the disk has them: from then on they count.
+
+        `usd` is what each of them costs; what is written is never priced again.
+
+        Raises
+        ------
+        LedgerError
+            The disk refused (full, read-only, gone). None of these answers counts; those before do.
+            The ledger is closed for writing.
+        """
+        parts, written, at = [], [], os.fstat(self._file).st_size
+        costs = repeat({}) if usd is None else ({"usd": one} for one in usd)
+        for (request, reply), paid in zip(answers, costs, strict=usd is not None):
+            record = {"hash": request.hash, "request": request.to_dict(), **paid, "reply": reply.to_dict()}
+            parts.append(_line(record))
+            written.append((request.hash, at))
+            at += len(parts[-1])
+        self._write(b"".join(parts))
+        for digest, start in written:
+            self._places.add(digest, file=0, byte=start)
+
+    def seal(self, path: str | Path, *, facts: Mapping) -> dict[str, int]:
+        """Write the sealed copy of all that was used.
+
+        Returns
+        -------
+        How many replies have each status, and `cut_off`: how many of all ended at the endpoint's limit of tokens.
+        """
+        count = dict.fromkeys((*STATUSES, "cut_off"), 0)
+        sealed.write(self._used(count), path, facts=facts)
+        return count
+
+    def _used(self, count: dict[str, int]) -> Iterator[dict]:
+        for place in self._places.marked():
+            record = self._record(place)
+            count[record["reply"]["status"]] += 1
+            count["cut_off"] += record["reply"]["finish_reason"] == "length"
+            yield sealed.row(Request.from_dict(record["request"]), Reply(**record["reply"]))
+
+    def _record(self, place: tuple[int, int]) -> dict:
+        number, start = place
+        if number not in self._readers:
+            self._readers[number] = os.open(self._paths[number], os.O_RDONLY)
+        return _read_line(self._readers[number], start, self._paths[number])
+
+    def _write(self, block: bytes) -> None:
+        start = os.fstat(self._file).st_size
+        try:
+            rest = memoryview(block)
+            while rest:
+                rest = rest[os.write(self._file, rest) :]
+            os.fsync(self._file)
+        except OSError as error:
+            with suppress(OSError):
+                os.ftruncate(self._file, start)
+            os.close(self._file)
+            self._file = -1
+            raise LedgerError(f"{self.path}: {os.strerror(error.errno)}; the answers before are safe") from error
+
+    def _cut_torn_tail(self) -> None:
+        size = os.fstat(self._file).st_size
+        end, step = size, 1 << 16
+        while end > 0:
+            start = max(end - step, 0)
+            at = os.pread(self._file, end - start, start).rfind(b"\n")
+            if at >= 0:
+                end = start + at + 1
+                break
+            end = start
+        if end < size:
+            os.ftruncate(self._file, end)
+            os.fsync(self._file)
+            self.n_cut_bytes = size - end
+
+
+def lines(path: str | Path) -> Iterator[tuple[tuple[int, int], dict]]:
+    """The records of one live ledger, each with its place (first byte, bytes); a torn last line is left out.
+
+    Raises
+    ------
+    LedgerError
+        A damaged line or header; names file and line.
+    """
+    for _, start, line in _whole_lines(path):
+        yield (start, len(line)), json.loads(line)
+
+
+def check(paths: Iterable[str | Path]) -> dict:
+    """What live ledgers hold, counted: records, each status, requests answered more than once.
+
+    Raises
+    ------
+    LedgerError
+        A damaged line, a record whose hash is not its request's, or two different final answers to
+        one request; names file and line, or the files.
+    """
+    count = dict.fromkeys(("records", *STATUSES, "repeated", "torn_tails"), 0)
+    paths, places = [Path(path) for path in paths], Places()
+    for file, path in enumerate(paths):
+        for number, start, line in _whole_lines(path):
+            record = json.loads(line)
+            digest, status = record["hash"], record["reply"]["status"]
+            if Request.from_dict(record["request"]).hash != digest:
+                raise LedgerError(f"{path}: line {number}: the hash is not that of the request")
+            count["records"] += 1
+            count[status] += 1
+            if status in _FINAL and not places.add(digest, file=file, byte=start):
+                count["repeated"] += 1
+                _same_or_raise(record, f"{path}: line {number}", *places.find(digest), paths)
+        count["torn_tails"] += _is_torn(path)
+    return count
+
+
+def _same_or_raise(record: dict, where: str, file: int, start: int, paths: list[Path]) -> None:
+    with paths[file].open("rb") as earlier:
+        before = _read_line(earlier.fileno(), start, paths[file])
+        if {**before["reply"], "latency_s": None} != {**record["reply"], "latency_s": None}:
+            number = earlier.read(start).count(b"\n") + 1
+            raise LedgerError(f"{paths[file]}: line {number} and {where}: two answers to request {record['hash']}")
+
+
+def _is_torn(path: Path) -> bool:
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(size - 1, 0))
+        return file.read() != b"\n"
+
+
+def _whole_lines(path: str | Path) -> Iterator[tuple[int, int, bytes]]:
+    """Number, first byte and bytes of each line after the header, checked against its sum; no torn last line."""
+    start = 0
+    with open(path, "rb") as file:
+        for number, line in enumerate(file, start=1):
+            if not line.endswith(b"\n"):
+                return
+            _check_sum(line, f"{path}: line {number}")
+            if number > 1:
+                yield number, start, line
+            elif (form := json.loads(line).get("format")) != FORMAT:
+                raise LedgerError(f"{path}: format {form}; this version reads format {FORMAT}")
+            start += len(line)
+
+
+def _read_line(number: int, start: int, path: Path) -> dict:
+    size = _READ
+    while not (end := (block := os.pread(number, size, start)).find(b"\n") + 1) and len(block) == size:
+        size *= 4
+    line = block[:end]
+    _check_sum(line, f"{path}: byte {start}")
+    return json.loads(line)
+
+
+def _hash(line: bytes) -> str:
+    """The request's hash, which stands at the same place in every line."""
+    return line[_HASH].decode("ascii")
+
+
+def _status(line: bytes) -> str:
+    """The reply's status: the reply is a line's last part and begins with it, and no text holds a bare quote."""
+    return line[line.rindex(_STATUS) + len(_STATUS) :].split(b'"', 1)[0].decode("ascii")
+
+
+def _line(record: Mapping) -> bytes:
+    body = json.dumps(record, separators=(",", ":"))[1:].encode()
+    return b'{"crc":"%08x",%s\n' % (zlib.crc32(body), body)
+
+
+def _check_sum(line: bytes, where: str) -> None:
+    if line[:18] != b'{"crc":"%08x",' % zlib.crc32(line[18:-1]):
+        raise LedgerError(f"{where} is damaged; restore the file from a copy, or remove that line to ask it again")
+
+
+def _sync_folder(folder: Path) -> None:
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)

@@ -1,0 +1,130 @@
+"""Do the pairs say what their personas prefer: how often a judge keeps the order, and what else explains it.
+
+Answer a of a pair is the baseline (rejected), answer b the revision (chosen). A judgement *holds*
+if the judge prefers the revision.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from persona_lib.measuring import resample
+from persona_lib.tables import schema
+
+CLUSTERS = ["persona_id", "prompt_id"]
+SHOWN = ["own", "swapped", "none"]
+STATUSES = {"ok": "scored", "refused": "refused", "unparsed": "unparsed", "failed": "failed"}
+
+
+def held(judgements: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
+    """Each judgement with the pair's persona and prompt, what was shown, and whether the pair's order held.
+
+    Returns
+    -------
+    One row per judgement: pair_id, persona_id, prompt_id, shown (own, swapped or none), swapped,
+    holds (1.0, 0.0, NaN unless ok), first (1.0 if the answer in position A was preferred), status.
+
+    Raises
+    ------
+    SchemaError
+        If a judged pair is not among the pairs, or a chosen answer is neither of its pair's two.
+
+    Examples
+    --------
+    >>> pairs = pd.DataFrame({"pair_id": ["p1.q1"], "persona_id": ["p1"], "prompt_id": ["q1"],
+    ...                       "chosen_answer_id": ["new"], "rejected_answer_id": ["old"]})
+    >>> judgements = pd.DataFrame({"item_id": ["p1.q1"], "persona_shown_id": ["p1"], "swapped": [False],
+    ...                            "chosen_answer_id": ["new"], "chosen_position": ["B"], "status": ["ok"]})
+    >>> held(judgements, pairs)[["shown", "holds", "first"]].values.tolist()
+    [['own', 1.0, 0.0]]
+    """
+    answers = pairs[["pair_id", "persona_id", "prompt_id", "chosen_answer_id", "rejected_answer_id"]]
+    answers = answers.rename(columns={"chosen_answer_id": "revision_id"})
+    rows = judgements.merge(answers, left_on="item_id", right_on="pair_id", how="left", validate="m:1")
+    if (lost := rows["pair_id"].isna()).any():
+        raise schema.SchemaError(f"judgements: item {rows.loc[lost, 'item_id'].iloc[0]} is no pair; collect again")
+    ok = rows["status"] == "ok"
+    is_revision = rows["chosen_answer_id"] == rows["revision_id"]
+    strange = ok & ~is_revision & (rows["chosen_answer_id"] != rows["rejected_answer_id"])
+    if strange.any():
+        row = rows[strange].iloc[0]
+        raise schema.SchemaError(
+            f"judgements: {row['item_id']} chose {row['chosen_answer_id']!r}, which is neither answer of the pair"
+        )
+    is_own = rows["persona_shown_id"] == rows["persona_id"]
+    rows["shown"] = is_own.map({True: "own", False: "swapped"}).mask(rows["persona_shown_id"] == "", "none")
+    rows["holds"] = is_revision.astype(float).where(ok)
+    rows["first"] = (rows["chosen_position"] == "A").astype(float).where(ok)
+    return rows[["pair_id", "persona_id", "prompt_id", "shown", "swapped", "holds", "first", "status"]]
+
+
+def persona_effect(judged: pd.DataFrame, *, other: str) -> pd.DataFrame:
+    """Own persona minus another condition, on the same pair in the same order.
+
+    Parameters
+    ----------
+    judged : the result of `held`
+    other : 'swapped' or 'none'
+
+    Returns
+    -------
+    One row per pair and order: difference is 1, 0 or -1, NaN where one of the two was not scored.
+    """
+    if other not in SHOWN[1:]:
+        raise ValueError(f"persona_effect: other = {other!r} is not one of {SHOWN[1:]}")
+    keys = ["pair_id", *CLUSTERS, "swapped"]
+    own, blind = (judged[judged["shown"] == name].set_index(keys)["holds"] for name in ("own", other))
+    return (own - blind).rename("difference").reset_index()
+
+
+def order_consistency(judged: pd.DataFrame) -> pd.DataFrame:
+    """Whether the two orders of a pair gave the same preference, per pair and condition; NaN if one is missing."""
+    keys = ["pair_id", *CLUSTERS, "shown"]
+    wide = judged.pivot(index=keys, columns="swapped", values="holds").reindex(columns=[False, True])
+    same = (wide[False] == wide[True]).astype(float).where(wide.notna().all(axis=1))
+    return same.rename("is_consistent").reset_index()
+
+
+def shorter(pairs: pd.DataFrame, answers: pd.DataFrame) -> pd.DataFrame:
+    """Whether the revision is the shorter answer: 1, 0, or one half for a tie; NaN where one answer failed.
+
+    It is the share of orders that a judge would keep who reads nothing and prefers fewer words.
+    """
+    scored = answers[answers["status"] == "ok"].set_index("answer_id")["n_words"]
+    revision = pairs["chosen_answer_id"].map(scored)
+    baseline = pairs["rejected_answer_id"].map(scored)
+    is_shorter = (revision < baseline).astype(float).mask(revision == baseline, 0.5)
+    return pairs[["pair_id", *CLUSTERS]].assign(is_shorter=is_shorter.where(revision.notna() & baseline.notna()))
+
+
+def validation_statistics(judgements: pd.DataFrame, pairs: pd.DataFrame, answers: pd.DataFrame) -> pd.DataFrame:
+    """How often the order holds under each persona shown, beside what position and length explain.
+
+    Returns
+    -------
+    Table `validation`: holds|own, own_ab, own_ba, swapped, none; order_consistency and
+    first_position by condition; persona_effect|own-swapped and own-none; length_only|all over the
+    judged pairs; scored, refused, unparsed and failed|all.
+    """
+    judged = held(judgements, pairs)
+    by_shown = {shown: judged[judged["shown"] == shown] for shown in SHOWN}
+    own = by_shown["own"]
+    parts = {**by_shown, "own_ab": own[~own["swapped"]], "own_ba": own[own["swapped"]]}
+    rows = [_rate(part, "holds").row("holds", group) for group, part in parts.items()]
+    same = order_consistency(judged)
+    for shown in SHOWN:
+        rows.append(_rate(same[same["shown"] == shown], "is_consistent").row("order_consistency", shown))
+    for other in SHOWN[1:]:
+        effect = resample.clustered_mean(persona_effect(judged, other=other), value="difference", clusters=CLUSTERS)
+        rows.append(effect.row("persona_effect", f"own-{other}"))
+    for group, part in {"all": judged, **by_shown}.items():
+        rows.append(_rate(part, "first").row("first_position", group))
+    judged_pairs = pairs[pairs["pair_id"].isin(judged["pair_id"])]
+    rows.append(_rate(shorter(judged_pairs, answers), "is_shorter").row("length_only", "all"))
+    for status, name in STATUSES.items():
+        rows.append(_rate(judged.assign(is_status=judged["status"] == status), "is_status").row(name, "all"))
+    return pd.DataFrame(rows)
+
+
+def _rate(table: pd.DataFrame, value: str) -> resample.Estimate:
+    return resample.clustered_rate(table, value=value, clusters=CLUSTERS)

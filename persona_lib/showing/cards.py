@@ -1,0 +1,78 @@
+"""One persona on a card: every line as a model reads it, beside where it comes from."""
+
+from __future__ import annotations
+
+from html import escape
+
+import pandas as pd
+
+from persona_lib.tables.schema import SchemaError, attributes
+
+ORIGINS = {  # in the order of the card
+    "observed": "read from one record of the census file",
+    "derived": "worked out from that record",
+    "imputed": "drawn given the record",
+    "listed": "drawn from hand-made lists",
+    "written": "written by a model",
+}
+BESIDE = {"core_values": "Core values"}  # fields of a persona that are none of the 33 attributes
+
+
+def card(personas: pd.DataFrame, provenance: pd.DataFrame, persona_id: str) -> pd.DataFrame:
+    """One persona's lines with their origin.
+
+    Parameters
+    ----------
+    personas, provenance : the tables of these names
+    persona_id : a persona of both
+
+    Returns
+    -------
+    One row per attribute and per field of `BESIDE`, by origin and then in the order of the description: origin,
+    label, value (as the description has it), source, score.
+
+    Raises
+    ------
+    SchemaError
+        No such persona, or a field of it without provenance.
+    """
+    mine = personas[personas["persona_id"] == persona_id]
+    if len(mine) != 1:
+        raise SchemaError(f"personas: persona_id {persona_id} stands in {len(mine)} rows")
+    said = dict(line.split(": ", 1) for line in mine["description"].iloc[0].split("\n"))
+    known = attributes()
+    rows = known.assign(value=known["label"].map(said))[["attribute", "label", "value"]]
+    more = [{"attribute": field, "label": label, "value": mine[field].iloc[0]} for field, label in BESIDE.items()]
+    rows = pd.concat([rows, pd.DataFrame(more)], ignore_index=True)
+    of = provenance[provenance["persona_id"] == persona_id].set_index("field")[["origin", "source", "score"]]
+    if lost := sorted(set(rows["attribute"]) - set(of.index)):
+        raise SchemaError(f"provenance: {persona_id} lacks {', '.join(lost)}")
+    table = rows.join(of, on="attribute")
+    table["origin"] = pd.Categorical(table["origin"], categories=list(ORIGINS), ordered=True)
+    table = table.sort_values("origin", kind="stable").astype({"origin": "str"})
+    return table[["origin", "label", "value", "source", "score"]].reset_index(drop=True)
+
+
+def card_html(table: pd.DataFrame, *, title: str) -> str:
+    """A card as an HTML table: one block per origin. Every value is text: none of it is read as markup.
+
+    Parameters
+    ----------
+    table : rows of `card`
+
+    Examples
+    --------
+    >>> one = {"origin": ["listed"], "label": ["Lifestyle"], "value": ["<b>hikes</b>"], "source": ["list"]}
+    >>> "&lt;b&gt;hikes&lt;/b&gt;" in card_html(pd.DataFrame(one), title="p0001")
+    True
+    """
+    blocks = [f'<table><caption style="text-align:left"><b>{escape(title)}</b></caption>']
+    for origin, rows in table.groupby("origin", sort=False):
+        head = f"{origin}: {ORIGINS[origin]}" if origin in ORIGINS else origin
+        blocks.append(f'<tr><th colspan="3" style="text-align:left">{escape(head)}</th></tr>')
+        for row in rows.itertuples():
+            cells = "".join(
+                f'<td style="text-align:left">{escape(str(c))}</td>' for c in (row.label, row.value, row.source)
+            )
+            blocks.append(f"<tr>{cells}</tr>")
+    return "\n".join([*blocks, "</table>"])

@@ -1,0 +1,335 @@
+"""The register of the paper's claims, set beside what a run found.
+
+A live run is compared with the paper. A simulated run never is: its numbers describe a made-up world, so they
+are compared with that world's known truth. Only what rests on the configuration and its files, and on no answer,
+may be compared in both.
+"""
+
+from __future__ import annotations
+
+import os
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from persona_lib.tables import schema
+
+VERDICTS = {
+    "holds": "live run, or a claim that rests on no answer: ours agrees with the paper by the row's rule",
+    "differs": "live run, or a claim that rests on no answer: ours contradicts the paper by the row's rule",
+    "undecided": "live run, or a claim that rests on no answer: our interval allows both",
+    "recovered": "simulated run: the known truth lies in our interval",
+    "not recovered": "simulated run: the known truth lies outside our interval",
+    "no truth": "simulated run: computed, but the simulated world states no truth or the statistic no interval",
+    "not at this scale": "a configured size that this run sets smaller than the paper",
+    "not computed": "no statistic of this run speaks to it, or it is undefined",
+    "reconstructed": "the paper does not print it; ours is made anew",
+    "internally inconsistent": "the paper says two things; no side is adopted",
+    "not testable offline": "needs people, named models or closed data",
+}
+FIXED = ("reconstructed", "internally inconsistent", "not testable offline")
+KINDS = ("quantitative", "qualitative", *FIXED)
+RULES = ("none", "exact", "within", "greater", "less", "ordering")
+TEXTS = ("claim_id", "section", "claim", "paper", "statistic", "group", "table", "rule", "kind", "rests_on", "note")
+ANSWERS, CONFIGURATION = "answers", "configuration"
+NUMBERS = ("paper_low", "paper_high")
+
+
+class RegisterError(ValueError):
+    """A row of the register that cannot be used; names the row and the column."""
+
+
+def read_register(path: str | os.PathLike) -> pd.DataFrame:
+    """Read and check `claims.csv`: one row per claim.
+
+    `rule` says how ours is compared: exact (equals paper_low; a configured size), within (the estimate lies in
+    [paper_low, paper_high]), greater (than paper_low), less (than paper_high), ordering (`group` is
+    "a, b > *": each before the sign above each after it), none. `group` may hold `*`; then the group that
+    is worst for the claim decides. `rests_on` says whether the statistic rests on answers of models, or on the
+    configuration and its files alone.
+
+    Raises
+    ------
+    RegisterError
+        The file or a column is missing, a claim_id repeats, a value is not allowed, a rule lacks its bound.
+    """
+    if not Path(path).is_file():
+        raise RegisterError(f"{path}: no such file; the register of claims ships with the compendium")
+    raw = pd.read_csv(path, dtype=str, keep_default_na=False)
+    if missing := [c for c in (*TEXTS, *NUMBERS) if c not in raw]:
+        raise RegisterError(f"{path}: column {', '.join(missing)} is missing")
+    try:
+        register = raw.assign(**{c: pd.to_numeric(raw[c].replace("", None)).astype(float) for c in NUMBERS})
+    except ValueError as error:
+        raise RegisterError(f"{path}: paper_low or paper_high is no number: {error}") from error
+    for row in register.itertuples():
+        if problem := _problem(row):
+            raise RegisterError(f"{path}: claim {row.claim_id or '?'} (line {row.Index + 2}): {problem}")
+    if register["claim_id"].duplicated().any():
+        twice = register.loc[register["claim_id"].duplicated(), "claim_id"].iloc[0]
+        raise RegisterError(f"{path}: claim {twice} stands in two rows")
+    return register
+
+
+def _problem(row) -> str:
+    needs = {"exact": ("paper_low",), "within": NUMBERS, "greater": ("paper_low",), "less": ("paper_high",)}
+    if lacking := [name for name in ("claim_id", "section", "claim", "paper") if not getattr(row, name)]:
+        return f"{lacking[0]} is empty"
+    if row.kind not in KINDS:
+        return f"kind {row.kind!r} is none of {', '.join(KINDS)}"
+    if row.rule not in RULES:
+        return f"rule {row.rule!r} is none of {', '.join(RULES)}"
+    if row.rule == "ordering" and ">" not in row.group:
+        return "rule ordering needs a group of the form 'a, b > *'"
+    if bare := [name for name in needs.get(row.rule, ()) if np.isnan(getattr(row, name))]:
+        return f"rule {row.rule} needs {bare[0]}"
+    if bool(row.statistic) != (row.rests_on in (ANSWERS, CONFIGURATION)):
+        return f"rests_on {row.rests_on!r} is neither {ANSWERS} nor {CONFIGURATION}, or there is no statistic"
+    if row.kind not in FIXED and row.rule == "none":
+        return f"kind {row.kind} needs a rule"
+    if bool(row.statistic) != bool(row.table):
+        return "statistic and table go together"
+    return ""
+
+
+def counts(
+    prompts: pd.DataFrame,
+    pairs: pd.DataFrame,
+    *,
+    benchmark: pd.DataFrame,
+    pass_at_k: pd.DataFrame,
+    influences: pd.DataFrame,
+) -> pd.DataFrame:
+    """Sizes of the run, read off its tables, as rows of shape `statistics`; they have no interval.
+
+    Pairs per persona are NaN where personas differ. `share_by_rule` is the share of kept prompts that hold a
+    question mark and at least five words; `total_variation` of the topics is half the sum of absolute
+    differences between the shares in the two splits: 0 alike, 1 nothing in common.
+    """
+    kept = prompts[prompts["is_kept"]]
+    per_persona = pairs.groupby("persona_id").size()
+    splits = pairs.groupby(["persona_id", "pair_split"]).size().unstack(fill_value=0)
+    whole = {
+        "attributes": len(schema.attributes()),
+        "personas": pairs["persona_id"].nunique(),
+        "personas_train": pairs.loc[pairs["persona_split"] == "train", "persona_id"].nunique(),
+        "personas_heldout": pairs.loc[pairs["persona_split"] != "train", "persona_id"].nunique(),
+        "prompts_bank": len(prompts),
+        "prompts_kept": len(kept),
+        "prompts_train": int((kept["prompt_split"] == "train").sum()),
+        "prompts_heldout": int((kept["prompt_split"] == "heldout_prompt").sum()),
+        "pairs": len(pairs),
+        "pairs_train": int((pairs["pair_split"] == "train").sum()),
+        "pairs_heldout": int((pairs["pair_split"] != "train").sum()),
+        "pairs_per_persona": _only(per_persona),
+        "benchmark_items": _largest(benchmark, "pass_rate", "*|*"),
+        "ablation_cells": _largest(influences, "flip_rate", "*"),
+        "attempts": _attempts(pass_at_k),
+    }
+    for split in ("train", "heldout_pair", "heldout_prompt"):
+        whole[f"pairs_per_persona_{split}"] = _only(splits[split]) if split in splits else np.nan
+    asks = kept["text"].str.contains("?", regex=False) & (kept["text"].str.split().str.len() >= 5)
+    topics = pd.crosstab(kept["topic"], kept["prompt_split"], normalize="columns")
+    apart = [float("nan")]
+    if {"train", "heldout_prompt"} <= set(topics):
+        apart = [float((topics["train"] - topics["heldout_prompt"]).abs().sum() / 2)]
+    rows = [schema.statistic("count", name, float(n), n=len(pairs), method="counted") for name, n in whole.items()]
+    rows.append(schema.statistic("share_by_rule", "prompts_kept", float(asks.mean()), n=len(kept), method="counted"))
+    rows.append(schema.statistic("total_variation", "topics_train-heldout", *apart, n=len(kept), method="counted"))
+    return pd.DataFrame(rows)
+
+
+def _only(sizes: pd.Series) -> float:
+    return float(sizes.iloc[0]) if sizes.nunique() == 1 else float("nan")
+
+
+def _largest(statistics: pd.DataFrame, statistic: str, pattern: str) -> float:
+    """Units asked for behind the largest row, scored or not, without the pooled ones."""
+    rows = _matching(statistics, statistic, pattern)
+    rows = rows[~rows["group"].str.startswith("all")]
+    return float((rows["n"] + rows["n_excluded"]).max()) if len(rows) else float("nan")
+
+
+def _attempts(pass_at_k: pd.DataFrame) -> float:
+    groups = _matching(pass_at_k, "pass_at_k", "*|*|*")["group"]
+    return float(groups.str.rsplit("|", n=1).str[-1].astype(int).max()) if len(groups) else float("nan")
+
+
+def compare(
+    register: pd.DataFrame, statistics: dict[str, pd.DataFrame], truth: pd.DataFrame | None, *, simulated: bool
+) -> pd.DataFrame:
+    """One verdict per claim: table `claims`.
+
+    Parameters
+    ----------
+    register : as `read_register` returns it
+    statistics : tables of shape `statistics` by name; `register.table` refers to these names
+    truth : table `truth`, or None on live runs
+    simulated : whether answers came from the simulator; then no number of ours is set beside the paper's,
+        unless the claim rests on the configuration alone
+
+    Raises
+    ------
+    RegisterError
+        A claim refers to a table that is not among `statistics`.
+    """
+    known = {} if truth is None else truth.set_index(["statistic", "group"])["truth"].to_dict()
+    rows = []
+    for claim in register.to_dict("records"):
+        if claim["table"] and claim["table"] not in statistics:
+            raise RegisterError(f"claim {claim['claim_id']}: no table {claim['table']} among {', '.join(statistics)}")
+        found = _find(claim, statistics)
+        true = known.get((claim["statistic"], found.get("group")), np.nan) if simulated else np.nan
+        verdict = _verdict(claim, found, true, simulated)
+        beside = simulated and claim["rests_on"] == ANSWERS and not np.isnan(found.get("estimate", np.nan))
+        rows.append(
+            {
+                **{name: claim[name] for name in ("claim_id", "section", "claim", "kind", "statistic", "note")},
+                "paper": "" if beside else claim["paper"],
+                "group": found.get("group", claim["group"]),
+                **{name: found.get(name, np.nan) for name in ("estimate", "low", "high")},
+                "n": found.get("n"),
+                "truth": true,
+                "verdict": verdict,
+            }
+        )
+    return schema.check(pd.DataFrame(rows), "claims")
+
+
+def _matching(statistics: pd.DataFrame, statistic: str, pattern: str) -> pd.DataFrame:
+    chosen = statistics["group"].map(lambda group: group == pattern or fnmatchcase(group, pattern)).astype(bool)
+    return statistics[chosen & (statistics["statistic"] == statistic)]
+
+
+def _find(claim: dict, statistics: dict[str, pd.DataFrame]) -> dict:
+    """The row that decides the claim: where `group` fits several, the one that is worst for it.
+
+    `is_whole` is false where one of the several is undefined; then the claim cannot be said to hold.
+    """
+    if not claim["statistic"]:
+        return {}
+    table, low, high = statistics[claim["table"]], claim["paper_low"], claim["paper_high"]
+    if claim["rule"] == "ordering":
+        return _order(claim, table)
+    rows = _matching(table, claim["statistic"], claim["group"])
+    if rows.empty:
+        return {}
+    slack = {
+        "greater": rows["estimate"] - low,
+        "less": high - rows["estimate"],
+        "within": np.minimum(rows["estimate"] - low, high - rows["estimate"]),
+    }.get(claim["rule"], rows["estimate"] * 0)
+    decides = slack.fillna(np.inf).to_numpy().argmin()
+    whole = bool(rows["estimate"].notna().all())
+    return rows.iloc[decides].to_dict() | {"n": int(rows["n"].iloc[decides]), "is_whole": whole}
+
+
+def _order(claim: dict, table: pd.DataFrame) -> dict:
+    """The lowest of the groups before the sign, with the highest of those after it."""
+    before, after = (
+        [name.strip() for name in part.split(",") if name.strip()] for part in claim["group"].split(">", 1)
+    )
+    rows = table[table["statistic"] == claim["statistic"]]
+    top = rows[rows["group"].isin(before)]
+    rest = rows[~rows["group"].isin([*before, "all"]) & ~rows["group"].str.contains("|", regex=False)]
+    if after != ["*"]:
+        rest = rest[rest["group"].isin(after)]
+    whole = bool(top["estimate"].notna().all() and rest["estimate"].notna().all())
+    top, rest = top.dropna(subset="estimate"), rest.dropna(subset="estimate")
+    if len(top) < len(before) or rest.empty:
+        return {}
+    lowest = top.loc[top["estimate"].idxmin()].to_dict()
+    rival = rest.loc[rest["estimate"].idxmax()].to_dict()
+    return lowest | {"n": int(lowest["n"]), "rival": rival, "is_whole": whole}
+
+
+def _verdict(claim: dict, found: dict, true: float, simulated: bool) -> str:
+    if claim["kind"] in FIXED:
+        return claim["kind"]
+    if np.isnan(found.get("estimate", np.nan)):
+        return "not computed"
+    estimate, low, high = found["estimate"], found["low"], found["high"]
+    if claim["rule"] == "exact":
+        if np.isclose(estimate, claim["paper_low"], rtol=1e-12):
+            return "holds"
+        return "not at this scale" if estimate < claim["paper_low"] / 2 else "differs"
+    if simulated and claim["rests_on"] == ANSWERS:
+        if np.isnan(true) or np.isnan(low) or np.isnan(high):
+            return "no truth"
+        return "recovered" if low <= true <= high else "not recovered"
+    holds, differs = _sides(claim, found, *_ends(found))
+    return "holds" if holds and found["is_whole"] else "differs" if differs else "undecided"
+
+
+def _ends(row: dict) -> tuple[float, float]:
+    """The interval; the estimate itself where there is none."""
+    low, high = (row["estimate"] if np.isnan(row[end]) else row[end] for end in ("low", "high"))
+    return low, high
+
+
+def _sides(claim: dict, found: dict, low: float, high: float) -> tuple[bool, bool]:
+    """Whether the interval lies wholly on the claim's side, and whether wholly on the other."""
+    if claim["rule"] == "ordering":
+        rival_low, rival_high = _ends(found["rival"])
+        return low > rival_high, high < rival_low
+    if claim["rule"] == "greater":
+        return low > claim["paper_low"], high < claim["paper_low"]
+    if claim["rule"] == "less":
+        return high < claim["paper_high"], low > claim["paper_high"]
+    inside = claim["paper_low"] <= found["estimate"] <= claim["paper_high"]
+    return inside, high < claim["paper_low"] or low > claim["paper_high"]
+
+
+def recovery(statistics: dict[str, pd.DataFrame], truth: pd.DataFrame | None) -> pd.DataFrame:
+    """Every statistic whose truth is known: is the truth inside its 95 % interval, and how far off is the estimate?
+
+    No row where no truth is known, as in live runs.
+
+    Returns
+    -------
+    One row per (table, statistic, group) in both: estimate, low, high, truth, n, `is_inside` and `off` (missing where
+    the truth, the estimate or an end of the interval is). `off` is the estimate minus the truth in standard errors:
+    that which the interval claims, its half on the truth's side over 1.96, and the truth's own, added in squares;
+    0 where the two agree wholly. Of intervals that are right, 95 % hold their truth, and the mean square of `off` is 1.
+
+    Examples
+    --------
+    The interval claims a standard error of 0.3.
+
+    >>> ours = pd.DataFrame([schema.statistic("kappa", "sex", 0.5, low=-0.088, high=1.088, n=9, method="")])
+    >>> known = pd.DataFrame({"statistic": ["kappa"], "group": ["sex"], "truth": [0.6], "standard_error": [0.4]})
+    >>> found = recovery({"influences": ours}, known)
+    >>> found["is_inside"].tolist(), found["off"].round(6).tolist()
+    ([True], [-0.2])
+    """
+    if truth is None:
+        truth = pd.DataFrame(columns=["statistic", "group", "truth", "standard_error"])
+        truth = truth.astype({"statistic": "str", "group": "str", "truth": "float64", "standard_error": "float64"})
+    stacked = pd.concat([table.assign(table=name) for name, table in statistics.items()], ignore_index=True)
+    both = stacked.merge(truth, on=["statistic", "group"], validate="m:1")
+    known = both[["truth", "low", "high", "estimate"]].notna().all(axis=1)
+    inside = both["truth"].between(both["low"], both["high"]).astype("boolean")
+    apart = both["estimate"] - both["truth"]
+    side = (both["high"] - both["estimate"]).where(apart < 0, both["estimate"] - both["low"])
+    off = (apart / np.hypot(side / 1.96, both["standard_error"])).mask(apart == 0, 0.0)
+    both = both.assign(is_inside=inside.where(known, pd.NA), off=off.where(known))
+    columns = ["table", "statistic", "group", "estimate", "low", "high", "truth", "n", "is_inside", "off"]
+    return both[columns].sort_values(["table", "statistic", "group"], kind="stable").reset_index(drop=True)
+
+
+def calibration(recovered: pd.DataFrame) -> pd.DataFrame:
+    """Are the intervals as wide as the estimates stray: `recovery` by table and statistic.
+
+    Returns
+    -------
+    One row per (table, statistic): truths, inside (how many intervals hold theirs), mean_off, and rms_off, the root
+    mean square of `off`: 1 where intervals are right, below 1 where they are too wide, above 1 where too narrow.
+    """
+    known = recovered.dropna(subset=["is_inside", "off"])
+    known = known.assign(square=known["off"] ** 2, is_inside=known["is_inside"].astype(bool))
+    found = known.groupby(["table", "statistic"]).agg(
+        truths=("off", "size"), inside=("is_inside", "sum"), mean_off=("off", "mean"), rms_off=("square", "mean")
+    )
+    return found.assign(rms_off=np.sqrt(found["rms_off"]))

@@ -1,0 +1,374 @@
+"""Figures 2, 3 and 13: who the personas are, who the census counts, and what the prompts are about."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from persona_lib.showing import drawing
+from persona_lib.showing.drawing import BLUE, GREEN, INK, NOTHING, ORANGE, PALE, PURPLE, SOFT, VERMILION
+from persona_lib.tables import schema
+
+ORIGIN_COLOURS = {"observed": BLUE, "imputed": ORANGE, "listed": GREEN, "written": PURPLE}
+TRAITS = ("openness", "conscientiousness", "extraversion", "agreeableness", "neuroticism")
+N_SHOWN, N_SHOWN_OF_MANY, MANY = 8, 4, 20
+BESIDE = {
+    "draws": ("|", INK, "draws"),
+    "outside": ("|", VERMILION, "draws, outside their 95 % range"),
+    "census": ("|", INK, "census"),
+    "census outside": ("|", VERMILION, "census, outside the interval"),
+    "file": ("o", SOFT, "census file, persons of the published table"),
+    "published": ("D", INK, "published ACS table"),
+}
+NOTHINGS = (schema.NOT_IN_UNIVERSE, schema.UNKNOWN)
+COLUMN_IN, LABEL_IN, BAR_IN, ROW_IN, GAP_IN, N_COLUMNS = 3.6, 1.98, 1.02, 0.152, 0.37, 3
+Z_95, ENOUGH = 1.959964, 5
+
+# The bands of the published ACS tables, so that Figures 2 and 13 can be laid side by side.
+AGE_STARTS = [0, 5, 10, 15, 20, 25, 35, 45, 55, 60, 65, 75, 85]
+AGE_LABELS = [
+    "Under 5",
+    *(f"{a} to {b - 1}" for a, b in zip(AGE_STARTS[1:], AGE_STARTS[2:], strict=False)),
+    "85 and over",
+]
+INCOME_STARTS = [10_000, 25_000, 50_000, 75_000, 100_000, 150_000]
+INCOME_LABELS = ["Loss", "None", "Under $10,000"]
+INCOME_LABELS += [f"${a:,} to ${b - 1:,}" for a, b in zip(INCOME_STARTS, INCOME_STARTS[1:], strict=False)]
+INCOME_LABELS += ["$150,000 and over"]
+BANDED = ("age_years", "income_usd")
+
+
+def shares(personas: pd.DataFrame) -> pd.DataFrame:
+    """Share of personas in each category of each attribute, with a Wilson 95 % interval.
+
+    Age and income are cut into bands; a missing income is "not in universe". No category is left out,
+    so the shares of an attribute sum to one.
+
+    Returns
+    -------
+    One row per (attribute, category): `position` (order of the category: bands as cut, others by
+    count, the kinds of nothing last), `share`, `low`, `high`, `n` personas.
+    """
+    found = []
+    for attribute in schema.attributes()["attribute"]:
+        values, order = _categories(personas[attribute], attribute)
+        counts = values.value_counts()
+        counts = counts.rename_axis("category").sort_index().sort_values(ascending=False, kind="stable")
+        named = [c for c in (order or counts.index) if c in counts.index and c not in NOTHINGS]
+        named += [c for c in NOTHINGS if c in counts.index]
+        found.append(pd.DataFrame({"attribute": attribute, "category": named, "n": counts.loc[named].to_numpy()}))
+    table = pd.concat(found, ignore_index=True)
+    table["position"] = table.groupby("attribute").cumcount()
+    table["share"] = table["n"] / len(personas)
+    table["low"], table["high"] = _wilson(table["n"], len(personas))
+    return table
+
+
+def _categories(values: pd.Series, attribute: str) -> tuple[pd.Series, list[str] | None]:
+    if attribute == "age_years":
+        bands = pd.cut(values, [*AGE_STARTS, np.inf], labels=AGE_LABELS, right=False)
+        return bands.astype(str), AGE_LABELS
+    if attribute == "income_usd":
+        edges = [-np.inf, 0, np.nextafter(0, 1), *INCOME_STARTS, np.inf]
+        bands = pd.cut(values, edges, labels=INCOME_LABELS, right=False).astype(object)
+        return bands.fillna(schema.NOT_IN_UNIVERSE).astype(str), INCOME_LABELS
+    return values, None
+
+
+def _wilson(counts: pd.Series, n: int) -> tuple[pd.Series, pd.Series]:
+    share, square = counts / n, Z_95**2
+    middle = (share + square / (2 * n)) / (1 + square / n)
+    half = Z_95 / (1 + square / n) * np.sqrt(share * (1 - share) / n + square / (4 * n**2))
+    return (middle - half).clip(lower=0), (middle + half).clip(upper=1)
+
+
+@drawing.styled
+def demographics(personas: pd.DataFrame, margins: pd.DataFrame | None = None, *, simulated: bool = False) -> Figure:
+    """Figure 2: the personas' distribution over all 33 attributes, one panel each.
+
+    With `margins`, the census shares stand beside those attributes whose categories are the same there.
+    """
+    known = schema.attributes()
+    table, origins = shares(personas), dict(zip(known["attribute"], known["origin"], strict=True))
+    beside = {} if margins is None else _census_beside(table, margins)
+    compared = "; strokes: the census, where it has the same categories for everybody" if beside else ""
+    note = (
+        f"Share of the {len(personas):,} personas in each category, all bars on one scale from 0 to 100 %; thin lines "
+        f"are Wilson 95 % intervals{compared}. Of attributes with many categories the most frequent are shown, the "
+        "rest summed; the big five are drawn as the median, middle half and middle 90 % of the scores in standard "
+        "deviations."
+    )
+    labels = _labels()
+    tinted = {name: ORIGIN_COLOURS[origins[name]] for name in known["attribute"]}
+    handles = [Patch(color=colour, label=name) for name, colour in ORIGIN_COLOURS.items()]
+    return _panels(
+        table,
+        title="Figure 2 · Demographics of the personas",
+        note=note,
+        labels=labels,
+        tinted=tinted,
+        handles=[*handles, Patch(color=NOTHING, label="not in universe, or unknown"), *_mark_handles(beside)],
+        scores=personas[list(TRAITS)],
+        beside=beside,
+        simulated=simulated,
+    )
+
+
+def _census_beside(table: pd.DataFrame, margins: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Census shares of the attributes that have one set of categories for personas and census.
+
+    An attribute that some persona is not in the universe of is left out: its shares are of other persons.
+    """
+    census = margins.loc[margins["source"] == "census", ["attribute", "category", "share"]]
+    both = table.merge(census, on=["attribute", "category"], how="left", suffixes=("_here", ""))
+    whole = both["share"].notna().groupby(both["attribute"]).transform("all")
+    is_outside = (both["share"] < both["low"]) | (both["share"] > both["high"])
+    return {"census": both[whole & ~is_outside], "census outside": both[whole & is_outside]}
+
+
+def _mark_handles(beside: dict[str, pd.DataFrame]) -> list[Line2D]:
+    """Legend entries of the marks that are drawn somewhere."""
+    found = []
+    for mark, colour, label in (BESIDE[source] for source, rows in beside.items() if len(rows)):
+        fill = "none" if mark == "o" else colour
+        found.append(
+            Line2D([], [], linestyle="", marker=mark, markersize=5.5, color=fill, markeredgecolor=colour, label=label)
+        )
+    return found
+
+
+@drawing.styled
+def census_demographics(margins: pd.DataFrame, *, simulated: bool = False) -> Figure:
+    """Figure 13: the weighted census, with the draws and the published tables where they have the category."""
+    census = margins[margins["source"] == "census"]
+    if census.empty:
+        raise ValueError("margins: no row has source census; notebook 02 writes them")
+    census = census.assign(
+        low=(census["share"] - Z_95 * census["standard_error"]).clip(lower=0),
+        high=(census["share"] + Z_95 * census["standard_error"]).clip(upper=1),
+    )
+    shown, labels = _margin_order(census), _labels()
+    labels = {name: labels.get(name, drawing.words(name).capitalize()) for name in shown["attribute"].unique()}
+    n_records = int(census.groupby("attribute")["n"].sum().max())
+    draws = _drawn(census, margins[margins["source"] == "draws"])
+    outside = draws[draws["is_outside"]]
+    note = (
+        f"Bars: weighted share of the {n_records:,} census records that may be drawn, with 95 % intervals from the "
+        "replicate weights; strokes: the draws from them. "
+        f"Of the {draws['is_counted'].sum()} shares that expect five draws {len(outside)} are further off than 95 % "
+        "of such draws; by chance one in twenty would be. All bars on one scale from 0 to 100 %. Published tables "
+        "count other persons, minors for one: compare diamonds with rings, the file's records of just these persons. "
+        "Where the file was fitted to the published totals, as the shipped synthetic sample was, they agree by "
+        "construction."
+    )
+    beside = {"draws": draws[~draws["is_outside"]], "outside": outside}
+    beside |= {source: margins[margins["source"] == source] for source in ("file", "published")}
+    handles = [Patch(color=BLUE, label="census file"), *_mark_handles(beside)]
+    return _panels(
+        shown,
+        title="Figure 13 · Demographics of the census",
+        note=note,
+        labels=labels,
+        tinted=dict.fromkeys(labels, BLUE),
+        handles=handles,
+        beside=beside,
+        simulated=simulated,
+    )
+
+
+def _drawn(census: pd.DataFrame, draws: pd.DataFrame) -> pd.DataFrame:
+    """The shares of the draws, and whether they are further off than 95 % of draws of this size: `is_outside`.
+
+    The range is p +- 1.96 sqrt(p (1 - p) / n) around the census share p, n draws being in the attribute's
+    universe. A category that expects fewer than five draws is not counted (`is_counted`): there the range
+    means nothing.
+    """
+    key = ["attribute", "category"]
+    aim = draws[key].merge(census[[*key, "share"]], on=key, how="left")["share"].fillna(0).to_numpy()
+    n = draws.groupby("attribute")["n"].transform("sum").to_numpy(dtype="float64")
+    far = np.abs(draws["share"].to_numpy() - aim) > Z_95 * np.sqrt(aim * (1 - aim) / n)
+    counted = (n * aim >= ENOUGH) & (aim < 1)
+    return draws.assign(is_counted=counted, is_outside=far & counted)
+
+
+def _labels() -> dict[str, str]:
+    """The panel titles: each attribute's label, with its unit where it has one."""
+    columns = schema.tables()["personas"].columns
+    named = {name: columns[name] for name in schema.attributes()["attribute"]}
+    return {name: f"{column.label} ({column.unit})" if column.unit else column.label for name, column in named.items()}
+
+
+def _margin_order(census: pd.DataFrame) -> pd.DataFrame:
+    """Bands in their own order, other categories by share, the kinds of nothing last."""
+    first = census["category"].str.extract(r"(\d[\d,]*)")[0].str.replace(",", "").astype(float)
+    lowest = census["category"].str.contains(r"^(?:under|none|loss)", case=False, regex=True)
+    size = np.where(census["attribute"].isin(BANDED), first.where(~lowest, -1), -census["share"])
+    ordered = census.assign(nothing=census["category"].isin(NOTHINGS), size=size)
+    ranks = {name: i for i, name in enumerate(schema.attributes()["attribute"])}
+    ordered = ordered.assign(rank=ordered["attribute"].map(ranks).fillna(len(ranks)))
+    ordered = ordered.sort_values(["rank", "attribute", "nothing", "size", "category"], kind="stable")
+    return ordered.assign(position=ordered.groupby("attribute").cumcount()).drop(columns=["nothing", "size", "rank"])
+
+
+def _panels(
+    table: pd.DataFrame,
+    *,
+    title: str,
+    note: str,
+    labels: dict[str, str],
+    tinted: dict[str, str],
+    handles: list,
+    scores: pd.DataFrame | None = None,
+    beside: dict[str, pd.DataFrame] | None = None,
+    simulated: bool,
+) -> Figure:
+    """One panel of bars per attribute, laid into columns from the top, each into the shortest column."""
+    drawn = {name: _top(table[table["attribute"] == name]) for name in labels}
+    heights = {name: ROW_IN * (len(TRAITS) if _is_scores(name, scores) else len(rows)) for name, rows in drawn.items()}
+    fill, spots = [0.0] * N_COLUMNS, {}
+    for name in labels:
+        column = int(np.argmin(fill))
+        spots[name] = (column, fill[column])
+        fill[column] += heights[name] + GAP_IN
+    page = drawing.page(
+        title, note, width_in=0.2 + N_COLUMNS * COLUMN_IN, height_in=max(fill) + 0.45, simulated=simulated
+    )
+    for name, (column, top) in spots.items():
+        left = 0.15 + column * COLUMN_IN + LABEL_IN
+        axes = page.place(left_in=left, top_in=top + 0.42, width_in=BAR_IN, height_in=heights[name])
+        axes.set_label(name)
+        if _is_scores(name, scores):
+            _draw_scores(axes, scores, tinted[name])
+        else:
+            _draw_bars(axes, drawn[name], tinted[name])
+            for source, rows in (beside or {}).items():
+                _draw_beside(axes, drawn[name], rows[rows["attribute"] == name], source)
+        axes.set_title(labels[name], x=-LABEL_IN / BAR_IN, pad=3)
+    page.figure.legend(
+        handles=handles,
+        loc="upper left",
+        ncols=len(handles),
+        bbox_to_anchor=(
+            0.08 / page.figure.get_size_inches()[0],
+            1 - (page.head_in - 0.12) / page.figure.get_size_inches()[1],
+        ),
+        borderaxespad=0,
+        handlelength=1.1,
+    )
+    return page.figure
+
+
+def _is_scores(name: str, scores: pd.DataFrame | None) -> bool:
+    return name == "big_five" and scores is not None
+
+
+def _top(rows: pd.DataFrame) -> pd.DataFrame:
+    """The most frequent categories, what is left of them in one row, then the kinds of nothing."""
+    nothing = rows["category"].isin(NOTHINGS)
+    named = rows[~nothing].sort_values("position")
+    keep = N_SHOWN if len(named) <= MANY else N_SHOWN_OF_MANY
+    keep = len(named) if rows["attribute"].isin(BANDED).all() else keep
+    rest = named.iloc[0:0]
+    if len(named) > keep + 1:
+        rest = named.iloc[keep:]
+        named = named.iloc[:keep]
+    summed = pd.DataFrame({"category": [f"{len(rest)} others"], "share": [rest["share"].sum()], "is_rest": True})
+    parts = [named, summed if len(rest) else rest, rows[nothing]]
+    joined = pd.concat([part for part in parts if len(part)], ignore_index=True)
+    joined["is_rest"] = joined["is_rest"].eq(True) if "is_rest" in joined else False
+    return joined
+
+
+def _draw_bars(axes: Axes, rows: pd.DataFrame, colour: str) -> None:
+    tint = [NOTHING if c in NOTHINGS else colour for c in rows["category"]]
+    places = np.arange(len(rows))
+    bars = axes.barh(places, rows["share"] * 100, height=0.78, color=tint)
+    for bar, is_rest in zip(bars, rows["is_rest"], strict=True):
+        bar.set_alpha(0.45 if is_rest else 0.85)
+    axes.hlines(places, rows["low"] * 100, rows["high"] * 100, color=INK, linewidth=0.8)
+    for place, share in zip(places, rows["share"], strict=True):
+        axes.text(134, place, drawing.percent(share), va="center", ha="right", size=7, color=SOFT)
+    axes.set(xlim=(0, 100), ylim=(len(rows) - 0.5, -0.5), xticks=[])
+    axes.set_yticks(places, [drawing.shorten(c, 34) for c in rows["category"]], size=7.4)
+    axes.tick_params(axis="y", length=0, pad=2)
+    axes.spines["bottom"].set_visible(False)
+
+
+def _draw_beside(axes: Axes, rows: pd.DataFrame, beside: pd.DataFrame, source: str) -> None:
+    places = {category: i for i, category in enumerate(rows["category"])}
+    same = beside[beside["category"].isin(places)]
+    if same.empty:
+        return
+    marker, colour, _ = BESIDE[source]
+    axes.plot(
+        same["share"] * 100,
+        same["category"].map(places),
+        linestyle="",
+        marker=marker,
+        markersize={"|": 8, "o": 5, "D": 2.6}[marker],
+        color="none" if marker == "o" else colour,
+        markeredgecolor=colour,
+        markeredgewidth=1.5 if marker == "|" else 0.7,
+    )
+
+
+def _draw_scores(axes: Axes, scores: pd.DataFrame, colour: str) -> None:
+    for place, trait in enumerate(scores.columns):
+        low, first, middle, third, high = np.percentile(scores[trait].dropna(), [5, 25, 50, 75, 95])
+        axes.hlines(place, low, high, color=colour, linewidth=1)
+        axes.hlines(place, first, third, color=colour, linewidth=4)
+        axes.plot(middle, place, "o", color="white", markersize=3.5, markeredgecolor=INK, markeredgewidth=0.7)
+    axes.set(xlim=(-2.6, 2.6), ylim=(len(scores.columns) - 0.5, -0.5))
+    axes.axvline(0, color=PALE, zorder=0)
+    axes.set_xticks([-2, 0, 2], ["-2", "0", "2 SD"], size=6.8)
+    axes.set_yticks(range(len(scores.columns)), [t.capitalize() for t in scores.columns], size=7.4)
+    axes.tick_params(axis="y", length=0, pad=2)
+    axes.tick_params(axis="x", length=2, pad=1)
+
+
+@drawing.styled
+def topics(prompts: pd.DataFrame, *, simulated: bool = False) -> Figure:
+    """Figure 3: kept prompts per topic and split, and what became of the prompts of the bank."""
+    kept = prompts[prompts["is_kept"]]
+    counts = kept.groupby(["topic", "prompt_split"]).size().unstack(fill_value=0)
+    counts = counts.reindex(columns=["train", "heldout_prompt"], fill_value=0)
+    counts = counts.loc[counts.sum(axis=1).sort_values(ascending=False, kind="stable").index]
+    note = (
+        f"Left: the {len(kept):,} prompts kept, by the topic that the classifier gave them, train "
+        f"({counts['train'].sum():,}) and held out ({counts['heldout_prompt'].sum():,}). Right: what became of all "
+        f"{len(prompts):,} prompts of the bank. These are counts of the whole bank, so no interval is drawn."
+    )
+    rows = max(len(counts), 6)
+    height = 0.24 * rows + 0.75
+    page = drawing.page("Figure 3 · Topics of the prompts", note, width_in=10, height_in=height, simulated=simulated)
+    axes = page.place(left_in=2.5, top_in=0.15, width_in=3.2, height_in=0.24 * rows)
+    axes.set_label("topics")
+    left = np.zeros(len(counts))
+    for split, colour in (("train", BLUE), ("heldout_prompt", ORANGE)):
+        name = "train" if split == "train" else "held out"
+        axes.barh(range(len(counts)), counts[split], left=left, height=0.74, color=colour, label=name)
+        left += counts[split].to_numpy()
+    for place, total in enumerate(left):
+        axes.text(total + 0.012 * left.max(), place, f"{int(total):,}", va="center", size=7.5, color=SOFT)
+    axes.set_yticks(range(len(counts)), [drawing.shorten(t or "(none)", 40) for t in counts.index])
+    axes.set(ylim=(rows - 0.5, -0.5), xlim=(0, left.max() * 1.12), xlabel="prompts kept")
+    axes.legend(loc="lower right")
+    axes.tick_params(axis="y", length=0)
+    axes.grid(axis="x")
+    fates = prompts["reason"].value_counts()
+    fates = fates.loc[
+        ["kept", *sorted(set(fates.index) - {"kept"}, key=lambda r: (-fates[r], r))] if "kept" in fates else fates.index
+    ]
+    beside = page.place(left_in=8.1, top_in=0.15, width_in=1.6, height_in=0.24 * len(fates))
+    beside.set_label("fates")
+    beside.barh(range(len(fates)), fates, height=0.74, color=[SOFT if r == "kept" else NOTHING for r in fates.index])
+    for place, total in enumerate(fates):
+        beside.text(total + 0.02 * fates.max(), place, f"{total:,}", va="center", size=7.5, color=SOFT)
+    beside.set_yticks(range(len(fates)), [drawing.shorten(r, 32) for r in fates.index])
+    beside.set(ylim=(len(fates) - 0.5, -0.5), xlim=(0, fates.max() * 1.2), xlabel="prompts of the bank")
+    beside.tick_params(axis="y", length=0)
+    return page.figure

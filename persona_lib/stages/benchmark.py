@@ -1,0 +1,276 @@
+"""PERSONA Bench: models answer as told of a persona, an examiner says what still needs revision.
+
+Also asks which attributes a summary dropped, and for repeated attempts (paper, section 5, Figures 10-12).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+
+import numpy as np
+import pandas as pd
+
+from persona_lib.stages import steps
+from persona_lib.stages.ablation import lines_of
+from persona_lib.tables.schema import SchemaError, attributes
+from persona_lib.tables.streams import generator, shard_of
+
+MODES = ["baseline", "output_only", "chain_of_thought", "summary"]
+TEMPLATES = {
+    "baseline": "answer",
+    "output_only": "answer_output_only",
+    "chain_of_thought": "answer_chain_of_thought",
+    "summary": "answer_from_summary",
+}
+MARKER = re.compile(r"^[ \t*#]*ANSWER:[ \t*]*", re.MULTILINE)
+EMPTY_WORDS = frozenset(
+    ("and", "are", "for", "from", "has", "have", "not", "other", "none", "that", "the", "this", "was", "who", "with")
+    + ("yes", "her", "hers", "him", "his", "she", "their", "them", "they")
+    + ("alway", "like", "often", "sometime", "usually")
+)
+
+
+def _items(personas: pd.DataFrame, prompts: pd.DataFrame, n_items: int, seed: int, name: str) -> pd.DataFrame:
+    """Distinct persona x held-out prompt items; each persona and prompt recurs as rarely as possible."""
+    heldout = prompts.loc[prompts["prompt_split"] == "heldout_prompt", "prompt_id"].sort_values().to_numpy()
+    everyone = personas["persona_id"].sort_values().to_numpy()
+    if n_items > len(heldout) * len(everyone):
+        raise SchemaError(
+            f"{name}: {len(everyone)} personas x {len(heldout)} held-out prompts give no {n_items} items: "
+            f"lower {name}.n_items"
+        )
+    rng = generator(seed, f"attempts.{name}")
+    who, what = rng.permutation(everyone), rng.permutation(heldout)
+    number = np.arange(n_items)
+    round_length = math.lcm(len(who), len(what))
+    items = pd.DataFrame(
+        {"persona_id": who[number % len(who)], "prompt_id": what[(number + number // round_length) % len(what)]}
+    )
+    items.insert(0, "item_id", items["persona_id"] + "." + items["prompt_id"])
+    other = (number + 1 + rng.integers(0, max(1, len(who) - 1), size=n_items)) % len(who)
+    return items.assign(other_persona_id=who[other])
+
+
+def _cross(items: pd.DataFrame, contestants: list[str], modes: list[str], n_attempts: int) -> pd.DataFrame:
+    if len(set(contestants)) < len(contestants):
+        raise SchemaError(f"roles.contestants names a model twice: {', '.join(contestants)}")
+    grid = pd.MultiIndex.from_product([contestants, modes, range(n_attempts)], names=["model", "mode", "attempt"])
+    return items.merge(grid.to_frame(index=False), how="cross").assign(critic_persona_id=lambda t: t["persona_id"])
+
+
+def plan_benchmark(
+    personas: pd.DataFrame, prompts: pd.DataFrame, *, n_items: int, contestants: list[str], seed: int
+) -> pd.DataFrame:
+    """Every contestant answers every item in the four modes; output_only answers are also calibration.
+
+    A calibration row is the same answer examined for another, random persona
+    (critic_persona_id): an examiner that listens to the persona passes fewer of them.
+
+    Returns
+    -------
+    One row per attempt: item_id, persona_id, prompt_id, model, mode, critic_persona_id, attempt.
+
+    Raises
+    ------
+    SchemaError
+        If there are fewer distinct items than asked for, fewer than two personas, or a
+        contestant named twice.
+    """
+    if personas["persona_id"].nunique() < 2:
+        raise SchemaError("benchmark: calibration needs at least two personas")
+    plan = _cross(_items(personas, prompts, n_items, seed, "benchmark"), contestants, MODES, 1)
+    direct = plan[plan["mode"] == "output_only"]
+    calibration = direct.assign(critic_persona_id=direct["other_persona_id"])
+    return pd.concat([plan, calibration], ignore_index=True).drop(columns="other_persona_id")
+
+
+def plan_pass_at_k(
+    personas: pd.DataFrame, prompts: pd.DataFrame, *, n_items: int, n_attempts: int, contestants: list[str], seed: int
+) -> pd.DataFrame:
+    """Every contestant attempts every item `n_attempts` times, with the persona and without.
+
+    The arm without a persona (mode baseline) tells how far any-of-k rewards the examiner's noise.
+    Columns and errors as in `plan_benchmark`.
+    """
+    items = _items(personas, prompts, n_items, seed, "pass_at_k").drop(columns="other_persona_id")
+    return _cross(items, contestants, ["output_only", "baseline"], n_attempts)
+
+
+def run(plan: pd.DataFrame, personas: pd.DataFrame, prompts: pd.DataFrame, *, ask: steps.Ask) -> pd.DataFrame:
+    """Let the contestants answer and the examiner judge: table `attempts`.
+
+    Mode summary first asks the contestant for a summary of the persona, once per persona. Mode
+    chain_of_thought counts only what follows the last line ANSWER:; without one the attempt is
+    unparsed. Attempt i is sample i of its request. A row whose step failed carries that step's
+    status; it has not passed and not failed.
+
+    Raises
+    ------
+    SchemaError
+        If the plan names a persona or prompt that the tables lack.
+    """
+    described = personas.set_index("persona_id")["description"]
+    texts = prompts.set_index("prompt_id")["text"]
+    for column, known in (("persona_id", described), ("critic_persona_id", described), ("prompt_id", texts)):
+        if unknown := sorted(set(plan[column]) - set(known.index)):
+            raise SchemaError(f"attempts: no {column} {unknown[0]!r} in the tables")
+    rows = plan.reset_index(drop=True)
+    rows = rows.assign(
+        sample=rows["attempt"],
+        prompt=rows["prompt_id"].map(texts),
+        persona=rows["persona_id"].map(described),
+        critic=rows["critic_persona_id"].map(described),
+    )
+    summary = _summaries(rows, ask=ask)
+    answer = _answers(rows, summary, ask=ask)
+    examined = steps.following(
+        answer,
+        steps.requests(
+            rows.assign(sample=0),
+            endpoint=ask.roles["examiner"],
+            template="examine",
+            persona=rows["critic"],
+            prompt=rows["prompt"],
+            answer=answer["text"],
+        ),
+        ask=ask,
+    )
+    is_ok = examined["status"] == "ok"
+    verdict = [not d["needs_revision"] if ok else None for d, ok in zip(examined["data"], is_ok, strict=True)]
+    key = ["item_id", "persona_id", "prompt_id", "model", "mode", "critic_persona_id", "attempt"]
+    return rows[key].assign(
+        answer=answer["text"].where(is_ok, ""),
+        summary=summary["text"],
+        passed=pd.array(verdict, dtype="boolean"),
+        status=examined["status"],
+        request_hash=examined["request_hash"],
+    )
+
+
+def _summaries(rows: pd.DataFrame, *, ask: steps.Ask) -> pd.DataFrame:
+    needed = rows[rows["mode"] == "summary"].assign(sample=0)
+    wanted = steps.requests(needed, endpoint=needed["model"], template="summarise", persona=needed["persona"])
+    return steps.first(wanted, ask=ask).reindex(rows.index).fillna({"text": "", "status": "ok", "request_hash": ""})
+
+
+def _answers(rows: pd.DataFrame, summary: pd.DataFrame, *, ask: steps.Ask) -> pd.DataFrame:
+    wanted = []
+    for mode in MODES:
+        asked = rows[rows["mode"] == mode]
+        slots = {"prompt": asked["prompt"]}
+        if mode == "summary":
+            slots["summary"] = summary.loc[asked.index, "text"]
+        elif mode != "baseline":
+            slots["persona"] = asked["persona"]
+        wanted.append(steps.requests(asked, endpoint=asked["model"], template=TEMPLATES[mode], **slots))
+    replies = steps.following(summary, pd.concat(wanted).reindex(rows.index), ask=ask)
+    is_reasoned = rows["mode"] == "chain_of_thought"
+    final = replies["text"].map(final_answer).where(is_reasoned, replies["text"])
+    return steps.unparsed_unless(replies.assign(text=final), final != "")
+
+
+def final_answer(text: str) -> str:
+    """What follows the last line that begins with ANSWER:, '' if there is none.
+
+    Examples
+    --------
+    >>> final_answer("1. She likes numbers.\\nANSWER:\\nBuy the small one.")
+    'Buy the small one.'
+    """
+    parts = MARKER.split(text)
+    return parts[-1].strip() if len(parts) > 1 else ""
+
+
+def find_dropped(attempts: pd.DataFrame, personas: pd.DataFrame, *, ask: steps.Ask) -> pd.DataFrame:
+    """Ask of every summary which of the 33 attributes it still conveys: table `dropped`.
+
+    One summary per persona and model; the examiner answers yes or no for each attribute. The
+    rule beside it is blind to paraphrase: see `is_dropped_by_rule`. Summaries that failed are
+    not here; their attempts say so.
+    """
+    written = attempts[(attempts["mode"] == "summary") & (attempts["summary"] != "")]
+    rows = written.drop_duplicates(["persona_id", "model"])[["persona_id", "model", "summary"]].reset_index(drop=True)
+    persona = rows["persona_id"].map(personas.set_index("persona_id")["description"])
+    if persona.isna().any():
+        raise SchemaError(f"find_dropped: no persona {rows.loc[persona.isna(), 'persona_id'].iloc[0]!r}")
+    wanted = steps.requests(
+        rows, endpoint=ask.roles["examiner"], template="find_dropped", persona=persona, summary=rows["summary"]
+    )
+    replies = steps.first(wanted, ask=ask)
+    names = attributes()["attribute"].tolist()
+    found = []
+    for row, description, reply in zip(rows.itertuples(), persona, replies.itertuples(), strict=True):
+        lines = lines_of(description)
+        found += [
+            {
+                "persona_id": row.persona_id,
+                "model": row.model,
+                "attribute": name,
+                "is_dropped": not reply.data[name] if reply.status == "ok" else None,
+                "is_dropped_by_rule": is_dropped_by_rule(lines.get(name, ""), row.summary),
+                "status": reply.status,
+                "request_hash": reply.request_hash,
+            }
+            for name in names
+        ]
+    columns = ["persona_id", "model", "attribute", "is_dropped", "is_dropped_by_rule", "status", "request_hash"]
+    return pd.DataFrame(found, columns=columns).astype({"is_dropped": "boolean"})
+
+
+def is_dropped_by_rule(line: str, summary: str) -> bool:
+    """Whether no word of a description line's value stands in the summary, case and plural s aside.
+
+    Words are numbers and words of three letters or more, without a few empty ones. Where the
+    value has no such word ("No"), every word of its label must stand there. Paraphrase counts as
+    dropped; a word that stands there for another reason counts as conveyed.
+
+    Examples
+    --------
+    >>> is_dropped_by_rule("Occupation category: Teachers", "A patient teacher of 43.")
+    False
+    >>> is_dropped_by_rule("Religion: Catholic", "Goes to mass every Sunday.")
+    True
+    """
+    label, _, value = line.partition(":")
+    said = _words(summary)
+    return not _words(value) & said if _words(value) else not _words(label) <= said
+
+
+def _words(text: str) -> set[str]:
+    joined = re.sub(r"(?<=\d),(?=\d{3})", "", text.casefold())
+    words = re.findall(r"\d+|[^\W\d_]{3,}", joined)
+    return {word.removesuffix("s") if len(word) > 3 else word for word in words} - EMPTY_WORDS
+
+
+def _mine(plan: pd.DataFrame, key: pd.Series, *, shard: int, of: int) -> pd.DataFrame:
+    """The rows of one shard: what asks for the same must have the same key."""
+    return plan[[shard_of(value, of) == shard for value in key]]
+
+
+def collect_benchmark(tables: dict, settings: dict, *, shard: int, of: int, ask: steps.Ask) -> None:
+    """Ask for the attempts of one shard, their examination and the attributes that summaries dropped."""
+    personas, prompts = tables["personas"], tables["prompts"]
+    plan = plan_benchmark(
+        personas,
+        prompts,
+        **settings["benchmark"],
+        contestants=ask.roles["contestants"],
+        seed=settings["seed"],
+    )
+    key = plan["persona_id"].where(plan["mode"] != "baseline", plan["prompt_id"])  # a persona's rows share its summary
+    attempts = run(_mine(plan, key, shard=shard, of=of), personas, prompts, ask=ask)
+    find_dropped(attempts, personas, ask=ask)
+
+
+def collect_pass_at_k(tables: dict, settings: dict, *, shard: int, of: int, ask: steps.Ask) -> None:
+    """Ask for the repeated attempts of one shard and their examination."""
+    personas, prompts = tables["personas"], tables["prompts"]
+    plan = plan_pass_at_k(
+        personas,
+        prompts,
+        **settings["pass_at_k"],
+        contestants=ask.roles["contestants"],
+        seed=settings["seed"],
+    )
+    run(_mine(plan, plan["prompt_id"], shard=shard, of=of), personas, prompts, ask=ask)

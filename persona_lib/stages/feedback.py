@@ -1,0 +1,184 @@
+"""Preference pairs by direct principle feedback: answer, critique, revision (paper, section 3 and Figure 4)."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from persona_lib.stages import steps
+from persona_lib.tables.schema import SchemaError
+from persona_lib.tables.streams import generator, shard_of
+
+BLOCK = 50  # prompts asked in one go: bounds the memory of a shard
+
+
+def assign(
+    personas: pd.DataFrame,
+    prompts: pd.DataFrame,
+    *,
+    n_train_pairs: int,
+    n_heldout_pairs: int,
+    n_heldout_prompts: int,
+    template: str,
+    seed: int,
+) -> pd.DataFrame:
+    """Which persona is asked about which prompt, and the split of each pair.
+
+    Every persona gets `n_train_pairs + n_heldout_pairs` random train prompts, without
+    replacement, the first of which are its train pairs, and `n_heldout_prompts` random held-out
+    prompts. Each persona has its own random stream: adding one moves no other's prompts.
+
+    Returns
+    -------
+    One row per pair, sorted by persona: pair_id, persona_id, prompt_id, template,
+    persona_split, pair_split (train, heldout_pair: a seen prompt, heldout_prompt: an unseen one).
+
+    Raises
+    ------
+    SchemaError
+        If a split has fewer prompts than a persona needs.
+    """
+    of_split = {
+        split: prompts.loc[prompts["prompt_split"] == split, "prompt_id"].sort_values().to_numpy()
+        for split in ("train", "heldout_prompt")
+    }
+    needed = {"train": n_train_pairs + n_heldout_pairs, "heldout_prompt": n_heldout_prompts}
+    for split, n in needed.items():
+        if len(of_split[split]) < n:
+            raise SchemaError(
+                f"feedback: a persona needs {n} prompts of split {split}, there are {len(of_split[split])}: "
+                "lower feedback.n_* or raise prompts.n"
+            )
+    pair_split = ["train"] * n_train_pairs + ["heldout_pair"] * n_heldout_pairs + ["heldout_prompt"] * n_heldout_prompts
+    rows = []
+    for persona in personas.sort_values("persona_id").itertuples():
+        rng = generator(seed, "feedback.assign", persona.persona_id)
+        drawn = [key for split, n in needed.items() for key in rng.choice(of_split[split], size=n, replace=False)]
+        rows += [
+            (f"{persona.persona_id}.{prompt_id}", persona.persona_id, prompt_id, template, persona.persona_split, split)
+            for prompt_id, split in zip(drawn, pair_split, strict=True)
+        ]
+    columns = ["pair_id", "persona_id", "prompt_id", "template", "persona_split", "pair_split"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def create(
+    plan: pd.DataFrame, personas: pd.DataFrame, prompts: pd.DataFrame, *, ask: steps.Ask
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Answer without the persona, criticise as the persona, revise: tables `pairs` and `answers`.
+
+    The answer of the representative user is asked once per prompt and shared by its personas.
+    A pair whose step failed carries that step's status and request, no later step is asked,
+    and the ids of answers it lacks are ''. `answers` has a row for every answer that was asked.
+    """
+    baseline = _baseline(plan, prompts, ask=ask)
+    rows = plan.merge(baseline[["prompt_id", "prompt", "text", "status", "request_hash"]], on="prompt_id", how="left")
+    rows = rows.merge(personas[["persona_id", "description"]], on="persona_id", how="left", validate="many_to_one")
+    if rows["description"].isna().any():
+        raise SchemaError(f"feedback: no persona {rows.loc[rows['description'].isna(), 'persona_id'].iloc[0]}")
+    critique = criticise(rows, rows, ask=ask)
+    revision = steps.following(
+        critique,
+        steps.requests(
+            rows,
+            endpoint=ask.roles["reviser"],
+            template="revise",
+            prompt=rows["prompt"],
+            answer=rows["text"],
+            critique=critique["text"],
+        ),
+        ask=ask,
+    )
+    pairs = plan.set_index(rows.index).assign(
+        chosen_answer_id=("revision." + rows["pair_id"]).where(revision["status"] == "ok", ""),
+        rejected_answer_id=("baseline." + rows["prompt_id"]).where(rows["status"] == "ok", ""),
+        critique=critique["text"],
+        status=revision["status"],
+        request_hash=revision["request_hash"],
+    )
+    was_asked = critique["status"] == "ok"
+    revised = rows.loc[was_asked, ["pair_id", "prompt_id", "persona_id"]].join(revision)
+    answers = pd.concat(
+        [
+            answer_rows(baseline.assign(answer_id="baseline." + baseline["prompt_id"], persona_id="", kind="baseline")),
+            answer_rows(revised.assign(answer_id="revision." + revised["pair_id"], kind="revision")),
+        ],
+        ignore_index=True,
+    )
+    return pairs.reset_index(drop=True), answers
+
+
+def _baseline(plan: pd.DataFrame, prompts: pd.DataFrame, *, ask: steps.Ask) -> pd.DataFrame:
+    if unknown := sorted(set(plan["prompt_id"]) - set(prompts["prompt_id"])):
+        raise SchemaError(f"feedback: no prompt {unknown[0]}")
+    asked = prompts[prompts["prompt_id"].isin(plan["prompt_id"])].sort_values("prompt_id").reset_index(drop=True)
+    wanted = steps.requests(asked, endpoint=ask.roles["answerer"], template="answer", prompt=asked["text"])
+    return asked[["prompt_id", "text"]].rename(columns={"text": "prompt"}).join(steps.first(wanted, ask=ask))
+
+
+def criticise(rows: pd.DataFrame, before: pd.DataFrame, *, ask: steps.Ask) -> pd.DataFrame:
+    """The critique of each row's answer (template, description, prompt, text), where `before` is ok.
+
+    A critique without its two last parts, EVALUATION and SUGGESTIONS, is unparsed.
+    """
+    wanted = steps.requests(
+        rows,
+        endpoint=ask.roles["critic"],
+        template="critique_" + rows["template"],
+        persona=rows["description"],
+        prompt=rows["prompt"],
+        answer=rows["text"],
+    )
+    critique = steps.following(before, wanted, ask=ask)
+    parts = r"(?ms)^\W*EVALUATION\b.*^\W*SUGGESTIONS\b"
+    return steps.unparsed_unless(critique, critique["text"].astype("str").str.contains(parts, regex=True))
+
+
+def answer_rows(rows: pd.DataFrame) -> pd.DataFrame:
+    """The columns of table `answers`: those of `rows`, and `n_words`, the number of words of `text`.
+
+    Examples
+    --------
+    >>> row = {"answer_id": "a", "prompt_id": "q", "persona_id": "", "kind": "baseline"}
+    >>> reply = {"text": "It depends.", "status": "ok", "request_hash": "h"}
+    >>> answer_rows(pd.DataFrame([row | reply])).n_words.tolist()
+    [2]
+    """
+    columns = ["answer_id", "prompt_id", "persona_id", "kind", "text", "n_words", "status", "request_hash"]
+    return rows.assign(n_words=rows["text"].map(lambda text: len(text.split())).astype("int64"))[columns]
+
+
+def leaks(pairs: pd.DataFrame, prompts: pd.DataFrame) -> pd.DataFrame:
+    """What would let held-out data leak into training, and how often it occurs: `statement`, `n_violations`.
+
+    Training on rows with persona_split train and pair_split train sees no held-out persona,
+    no held-out prompt and no held-out pair if every count is 0.
+    """
+    split = pairs["prompt_id"].map(prompts.set_index("prompt_id")["prompt_split"])
+    expected = pairs["pair_split"].map({"train": "train", "heldout_pair": "train", "heldout_prompt": "heldout_prompt"})
+    plain = prompts["text"].map(lambda text: " ".join(text.casefold().split()))
+    texts = {name: set(plain[prompts["prompt_split"] == name]) for name in ("train", "heldout_prompt")}
+    is_unseen = pairs["pair_split"] == "heldout_prompt"
+    n_splits = pairs.groupby("persona_id")["persona_split"].nunique()
+    counts = {
+        "a prompt of a held-out-prompt pair stands in another pair_split": len(
+            set(pairs.loc[is_unseen, "prompt_id"]) & set(pairs.loc[~is_unseen, "prompt_id"])
+        ),
+        "a pair_split disagrees with the split of its prompt": int((split != expected).sum()),
+        "a persona has the same prompt in two rows": int(pairs.duplicated(["persona_id", "prompt_id"]).sum()),
+        "a persona stands in both persona splits": int((n_splits > 1).sum()),
+        "a text stands in both prompt splits": len(texts["train"] & texts["heldout_prompt"]),
+    }
+    return pd.DataFrame({"statement": list(counts), "n_violations": list(counts.values())})
+
+
+def collect_feedback(tables: dict, settings: dict, *, shard: int, of: int, ask: steps.Ask) -> None:
+    """Ask answer, critique and revision for the prompts of one shard, a block of prompts at a time.
+
+    By batches all prompts are one block: each step of a block waits for a batch, which may take a day.
+    """
+    plan = assign(tables["personas"], tables["prompts"], **settings["feedback"], seed=settings["seed"])
+    mine = [key for key in sorted(plan["prompt_id"].unique()) if shard_of(key, of) == shard]
+    size = max(len(mine), 1) if getattr(ask, "by_batch", False) else BLOCK
+    for start in range(0, len(mine), size):
+        block = plan[plan["prompt_id"].isin(mine[start : start + size])]
+        create(block, tables["personas"], tables["prompts"], ask=ask)

@@ -1,0 +1,259 @@
+"""Every table's grain, key, columns and check; the only way tables are read and written.
+
+The declarations stand in `tables.yaml` beside this file.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+
+NOT_IN_UNIVERSE = "not in universe"
+UNKNOWN = "unknown"
+TOLD = {NOT_IN_UNIVERSE: "Not applicable", UNKNOWN: "Unknown"}  # as descriptions say it
+
+_ARROW = {"text": pa.string(), "integer": pa.int64(), "number": pa.float64(), "boolean": pa.bool_()}
+
+
+class SchemaError(ValueError):
+    """A table that is not what its declaration says; names table, column and row."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One declared column; the fields are described at the top of `tables.yaml`."""
+
+    type: str
+    about: str
+    unit: str = ""
+    nullable: bool = False
+    values: tuple | None = None
+    low: float | None = None
+    high: float | None = None
+    label: str = ""
+    origin: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """One declared table."""
+
+    name: str
+    grain: str
+    key: tuple[str, ...]
+    written_by: str
+    columns: dict[str, Column]
+
+
+@cache
+def tables() -> dict[str, Table]:
+    """Every declared table by name, in reading order.
+
+    Examples
+    --------
+    >>> tables()["pool_judgements"].key == tables()["judgements"].key
+    True
+    """
+    declared = yaml.safe_load((Path(__file__).with_name("tables.yaml")).read_text("utf-8"))
+    shapes, found = declared["shapes"], {}
+    for name, spec in declared["tables"].items():
+        like = spec.get("like")
+        if like == "statistics":
+            columns, key = shapes["statistics"], ("statistic", "group")
+            grain = "one statistic of one group"
+        elif like:
+            found[name] = Table(name, found[like].grain, found[like].key, spec["written_by"], found[like].columns)
+            continue
+        else:
+            columns, key, grain = spec["columns"], tuple(spec["key"]), spec["grain"]
+        built = {
+            column: Column(**{**fields, "values": tuple(fields["values"]) if "values" in fields else None})
+            for column, fields in columns.items()
+        }
+        found[name] = Table(name, grain, key, spec["written_by"], built)
+    return found
+
+
+@cache
+def attributes() -> pd.DataFrame:
+    """The paper's 33 attributes in order: column `attribute`, the `label` that a model reads, `origin`.
+
+    Examples
+    --------
+    >>> len(attributes()), attributes().label.iloc[0]
+    (33, 'Age')
+    """
+    rows = [
+        {"attribute": name, "label": column.label, "origin": column.origin}
+        for name, column in tables()["personas"].columns.items()
+        if column.label
+    ]
+    return pd.DataFrame(rows)
+
+
+def codebook(name: str) -> pd.DataFrame:
+    """One row per column of a table: column, type, unit, nullable, about."""
+    return pd.DataFrame(
+        [
+            {"column": key, "type": c.type, "unit": c.unit, "nullable": c.nullable, "about": c.about}
+            for key, c in tables()[name].columns.items()
+        ]
+    )
+
+
+def check(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Return `table` with its declared columns in order, typed and sorted by key, or say what is wrong.
+
+    Raises
+    ------
+    SchemaError
+        Unknown table; a missing or undeclared column; a value of the wrong type, missing,
+        outside its bounds or not among its values; a repeated key.
+
+    Examples
+    --------
+    >>> check(pd.DataFrame({"draw": [1, 1], "person_id": ["a", "b"]}), "draws")
+    Traceback (most recent call last):
+    persona_lib.tables.schema.SchemaError: draws: key draw = (1,) stands in 2 rows
+    """
+    if name not in tables():
+        raise SchemaError(f"{name}: no such table; declared are {', '.join(tables())}")
+    declared = tables()[name]
+    if missing := [c for c in declared.columns if c not in table.columns]:
+        raise SchemaError(f"{name}: column {', '.join(missing)} is missing")
+    if extra := [str(c) for c in table.columns if c not in declared.columns]:
+        raise SchemaError(f"{name}: column {', '.join(extra)} is not declared in tables.yaml")
+    typed = pd.DataFrame(
+        {key: _typed(table[key], column, f"{name}.{key}") for key, column in declared.columns.items()}
+    ).reset_index(drop=True)
+    for key, column in declared.columns.items():
+        _check_column(typed[key], column, f"{name}.{key}")
+    key = list(declared.key)
+    repeated = typed.duplicated(key, keep=False)
+    if repeated.any():
+        first = tuple(typed.loc[repeated, key].iloc[0].tolist())
+        n_rows = int((typed[key] == pd.Series(first, index=key)).all(axis=1).sum())
+        raise SchemaError(f"{name}: key {', '.join(key)} = {first} stands in {n_rows} rows")
+    return typed.sort_values(key, kind="stable").reset_index(drop=True)
+
+
+def _typed(values: pd.Series, column: Column, where: str) -> pd.Series:
+    kinds = {
+        "text": "str",
+        "integer": "Int64" if column.nullable else "int64",
+        "number": "float64",
+        "boolean": "boolean" if column.nullable else "bool",
+    }
+    missing = values.isna()
+    if missing.any() and not column.nullable:
+        raise SchemaError(f"{where}: row {values.index[missing][0]} has no value")
+    if column.type == "text" and (values.dtype == "str" or isinstance(values.dtype, pd.CategoricalDtype)):
+        return values
+    if column.type == "text" and not values[~missing].map(lambda v: isinstance(v, str)).all():
+        wrong = values[~missing][~values[~missing].map(lambda v: isinstance(v, str))]
+        raise SchemaError(f"{where}: row {wrong.index[0]} is {wrong.iloc[0]!r}, not text")
+    try:
+        return values.astype(kinds[column.type])
+    except (TypeError, ValueError) as error:
+        raise SchemaError(f"{where}: not {column.type}: {error}") from error
+
+
+def _check_column(values: pd.Series, column: Column, where: str) -> None:
+    present = values.dropna()
+    bad = pd.Series(False, index=present.index)
+    if column.values is not None:
+        bad |= ~present.isin(column.values)
+    if column.low is not None:
+        bad |= present < column.low
+    if column.high is not None:
+        bad |= present > column.high
+    if bad.any():
+        allowed = f"one of {list(column.values)}" if column.values else f"in [{column.low}, {column.high}]"
+        raise SchemaError(f"{where}: row {present.index[bad][0]} is {present[bad].iloc[0]!r}, not {allowed}")
+
+
+def read(path: str | os.PathLike, name: str, *, compact: bool = False) -> pd.DataFrame:
+    """Read and check one table from Parquet.
+
+    `compact` gives text columns, but for those of the key, as categories: a tenth of the memory.
+
+    Raises
+    ------
+    SchemaError
+        The file is missing or not Parquet, or `check` objects; the message names the file.
+    """
+    if not Path(path).is_file():
+        raise SchemaError(f"{path}: no such file; table {name} is written by {tables()[name].written_by}")
+    try:
+        declared = tables()[name]
+        texts = [c for c, column in declared.columns.items() if column.type == "text" and c not in declared.key]
+        frame = pq.ParquetFile(path, read_dictionary=texts if compact else []).read().to_pandas()
+    except (pa.ArrowInvalid, OSError) as error:
+        raise SchemaError(f"{path}: not a Parquet file of table {name}: {error}") from error
+    try:
+        return check(frame, name)
+    except SchemaError as error:
+        raise SchemaError(f"{path}: {error}") from error
+
+
+def write(table: pd.DataFrame, path: str | os.PathLike, name: str) -> pd.DataFrame:
+    """Check one table and write it to Parquet, whole or not at all; return it as written."""
+    checked = check(table, name)
+    write_parts([checked], path, name)
+    return checked
+
+
+def write_parts(parts: Iterable[pd.DataFrame], path: str | os.PathLike, name: str) -> int:
+    """Check and write a table that comes in parts, each beyond the keys of the one before; return its rows.
+
+    Only one part at a time is held in memory. The file is whole or not there.
+
+    Raises
+    ------
+    SchemaError
+        As `check`; a part that does not begin after the last key of the one before.
+    """
+    declared = tables()[name]
+    fields = pa.schema([(key, _ARROW[column.type]) for key, column in declared.columns.items()])
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    half = path.with_name(f".{path.name}.{os.getpid()}.half")
+    n_rows, last = 0, None
+    try:
+        with pq.ParquetWriter(half, fields, compression="zstd", compression_level=9) as writer:
+            for part in parts:
+                checked = check(part, name)
+                if n_rows and len(checked):
+                    first = tuple(checked[list(declared.key)].iloc[0])
+                    if first <= last:
+                        raise SchemaError(f"{name}: key {', '.join(declared.key)} = {first} comes after {last}")
+                if len(checked):
+                    last = tuple(checked[list(declared.key)].iloc[-1])
+                n_rows += len(checked)
+                arrow = pa.Table.from_pandas(checked, schema=fields, preserve_index=False)
+                writer.write_table(arrow.replace_schema_metadata(None))
+        os.replace(half, path)
+    finally:
+        half.unlink(missing_ok=True)
+    return n_rows
+
+
+def statistic(name: str, group: str, estimate: float, **rest: Any) -> dict:
+    """One row of a statistics table; low and high default to NaN, n_excluded to 0.
+
+    Examples
+    --------
+    >>> statistic("win_rate", "all", 0.5, n=10, method="share")["n_excluded"]
+    0
+    """
+    row = {"statistic": name, "group": group, "estimate": estimate, "low": float("nan"), "high": float("nan")}
+    return {**row, "n_excluded": 0, **rest}

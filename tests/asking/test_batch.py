@@ -1,0 +1,451 @@
+"""Batches against the simulator's: the same answers as by chat, each paid for once, whatever happens in between."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import traceback
+
+import httpx2
+import openai
+import pandas as pd
+import pytest
+from serving import FORMS, MODEL, TEXTS, Serving
+
+from persona_lib.asking import batch, budget
+from persona_lib.asking.asker import Asker, AskError
+from persona_lib.ledger import batch_journal
+from persona_lib.ledger import live as ledgers
+from persona_lib.ledger.batch_journal import Flights, held_usd
+from persona_lib.ledger.live import Ledger, LedgerError
+from persona_lib.messages.batch_files import rows
+from persona_lib.messages.request import Endpoint, Reply, Request
+from persona_lib.simulator.faults import BatchFault, Plan, Rule
+
+
+class Died(Exception):
+    """The process ends here, as if it were killed."""
+
+
+@pytest.fixture
+def ask(tmp_path, monkeypatch):
+    """Ask texts through one server over one ledger; gives the replies by text, and seals them."""
+    monkeypatch.setattr(batch, "_POLL_S", (0.01, 0.05))
+
+    def asked(server, texts=TEXTS, *, name="ledger", shard=0, of=1, meter=None, **changes):
+        settings = {"model": MODEL, "base_url": server.url, "concurrency": 4, "timeout_s": 20, "retries": 2}
+        one = {"large": Endpoint("large", **(settings | {"transport": "batch"} | changes))}
+        slots = [{"prompt": text} for text in texts]
+        rows = pd.DataFrame({"endpoint": "large", "template": "answer", "slots": slots})
+        with (
+            Ledger(tmp_path / name, "toy", shard=shard, of=of) as ledger,
+            Asker(one, {"answerer": "large"}, FORMS, ledger, quiet=True, meter=meter) as asker,
+        ):
+            replies = asker(rows).set_axis(texts)
+            ledger.seal(tmp_path / f"{name}.parquet", facts=asker.facts)
+        return replies
+
+    return asked
+
+
+@pytest.fixture(scope="module")
+def true(tmp_path_factory):
+    """What the same server says by chat: the oracle of every answer."""
+    one = {"large": Endpoint("large", model=MODEL, base_url="", concurrency=4, timeout_s=20)}
+    slots = [{"prompt": text} for text in TEXTS]
+    rows = pd.DataFrame({"endpoint": "large", "template": "answer", "slots": slots})
+    with Serving() as server, Ledger(tmp_path_factory.mktemp("true"), "toy", shard=0, of=1) as ledger:
+        one["large"] = Endpoint("large", model=MODEL, base_url=server.url, concurrency=4, timeout_s=20)
+        with Asker(one, {"answerer": "large"}, FORMS, ledger, quiet=True) as asker:
+            return asker(rows).set_axis(TEXTS)["text"].to_dict()
+
+
+def made(server) -> list:
+    """The batches that the server was given, the oldest first."""
+    with openai.OpenAI(base_url=server.url, api_key="none") as client:
+        return list(client.batches.list())[::-1]
+
+
+def n_answered(server) -> int:
+    return sum(found.request_counts.completed for found in made(server))
+
+
+def recorded(folder) -> list[tuple]:
+    return [(e["event"], e.get("status")) for e in batch_journal.events(folder / "toy-0-of-1.batches")]
+
+
+class TestWhole:
+    def test_answers_statuses_and_sealed_bytes_are_those_of_chat(self, ask, true, tmp_path):
+        with Serving() as server:
+            replies = ask(server)
+            assert replies["text"].to_dict() == true and replies["status"].eq("ok").all()
+            assert not server.calls and len(made(server)) == 1 and n_answered(server) == 12
+            ask(server, name="chat", transport="chat")
+            assert ask(server)["text"].to_dict() == true and len(made(server)) == 1, "known answers are not asked again"
+        ours, theirs = (pd.read_parquet(tmp_path / f"{name}.parquet") for name in ("ledger", "chat"))
+        pd.testing.assert_frame_equal(ours, theirs)
+        assert recorded(tmp_path / "ledger") == [("planned", None), ("made", None), ("ended", "completed")]
+
+    @pytest.mark.parametrize(("name", "value", "n"), [("MOST_REQUESTS", 5, 3), ("MOST_BYTES", 1_500, 3)])
+    def test_the_limits_of_a_batch_cut_the_requests_into_several(self, ask, true, monkeypatch, name, value, n):
+        monkeypatch.setattr(batch, name, value)
+        with Serving() as server:
+            assert ask(server)["text"].to_dict() == true
+            assert len(made(server)) >= n and n_answered(server) == 12
+
+    def test_a_request_that_is_too_large_for_any_batch(self, ask, monkeypatch):
+        monkeypatch.setattr(batch, "MOST_BYTES", 100)
+        with Serving() as server, pytest.raises(AskError, match=r"a request of \d+ bytes is too large for a batch"):
+            ask(server)
+
+    def test_text_with_line_separators_of_unicode_comes_back_whole(self, ask):
+        texts = ["Why\u2028so\u0085?", "日本語 {{prompt}} \x00", 'quotes " and \\']
+        with Serving() as server:
+            by_chat = ask(server, texts, name="chat", transport="chat")["text"]
+            pd.testing.assert_series_equal(ask(server, texts)["text"], by_chat)
+
+
+class TestPartialFailure:
+    def test_what_expired_is_handed_over_again(self, ask, true):
+        with Serving(Plan(batches=(BatchFault("expired", after=5),))) as server:
+            assert ask(server)["text"].to_dict() == true
+            counts = [(found.status, found.request_counts.completed) for found in made(server)]
+        assert counts == [("expired", 5), ("completed", 7)], "what was answered is not paid for again"
+
+    def test_what_expires_too_often_is_failed_with_the_reason(self, ask):
+        with Serving(Plan(batches=(BatchFault("expired", after=0),) * 3)) as server:
+            replies = ask(server, TEXTS[:2])
+        assert replies["status"].eq("failed").all() and replies["text"].eq("").all()
+        assert replies["detail"].str.contains("batch_expired.*tries: 3").all()
+
+    def test_lines_of_the_error_file_are_asked_again(self, ask, true):
+        with Serving(Plan(batches=(BatchFault(errors=0.5),))) as server:
+            assert ask(server)["text"].to_dict() == true
+            first, second = made(server)
+            assert 0 < first.request_counts.failed == second.request_counts.total < 12
+
+    def test_doubled_lines_count_once_and_strangers_not_at_all(self, ask, true, tmp_path):
+        with Serving(Plan(batches=(BatchFault(doubled=1.0, strangers=3),))) as server:
+            assert ask(server)["text"].to_dict() == true and len(made(server)) == 1
+        counted = ledgers.check([tmp_path / "ledger" / "toy-0-of-1.jsonl"])
+        assert (counted["records"], counted["repeated"]) == (12, 0)
+
+    def test_two_different_answers_with_one_id_are_not_recorded(self, ask, true, monkeypatch):
+        """The first file that is fetched has a second, other line for the first request."""
+        fetched = []
+
+        async def download(self, file, copy, n_rows):
+            await real(self, file, copy, n_rows)
+            if not fetched:
+                copy.seek(0)
+                lines = [json.loads(line) for line in copy]
+                copy.write(json.dumps({**lines[1], "custom_id": lines[0]["custom_id"]}).encode() + b"\n")
+            fetched.append(file)
+
+        real = batch.Batches._download
+        monkeypatch.setattr(batch.Batches, "_download", download)
+        with Serving() as server:
+            assert ask(server)["text"].to_dict() == true
+            assert [found.request_counts.total for found in made(server)] == [12, 1]
+
+    def test_a_cancelled_batch_stops_the_run_and_keeps_its_answers(self, ask, true):
+        with Serving(Plan(batches=(BatchFault("cancelled", after=4),))) as server:
+            with pytest.raises(AskError, match="batch_000002 was cancelled; the answers so far are kept"):
+                ask(server)
+            assert ask(server)["text"].to_dict() == true
+            assert [found.request_counts.completed for found in made(server)] == [4, 8]
+
+    def test_a_full_queue_means_smaller_batches_one_at_a_time(self, ask, true):
+        full = BatchFault("failed", code="token_limit_exceeded")
+        with Serving(Plan(batches=(full, full))) as server:
+            assert ask(server)["text"].to_dict() == true
+            sizes = [found.request_counts.total for found in made(server) if found.status == "completed"]
+        assert sizes == [3, 3, 3, 3]
+
+    def test_a_batch_that_is_not_taken_stops_the_run_with_the_reason(self, ask):
+        with (
+            Serving(Plan(batches=(BatchFault("failed", code="billing_hard_limit"),))) as server,
+            pytest.raises(AskError, match=r"batch_000002 was not taken \(billing_hard_limit: The batch failed"),
+        ):
+            ask(server)
+
+    def test_an_unknown_model_stops_the_run(self, ask):
+        with (
+            Serving() as server,
+            pytest.raises(AskError, match=r"take request \w{12} .404: The model 'gpt-9'"),
+        ):
+            ask(server, model="gpt-9")
+
+
+class TestTheWayThere:
+    @pytest.mark.parametrize("fault", ["broken", "limited", "dropped", "torn", "truncated", "html"])
+    @pytest.mark.parametrize("place", ["/v1/files", "/v1/batches"])
+    def test_a_fault_of_one_try_makes_no_second_batch(self, ask, true, place, fault):
+        """Torn and truncated answers leave a batch that was made and a client that does not know it."""
+        with Serving(Plan(rules=(Rule(fault, path=place, status=503, retry_after_s=0.01),))) as server:
+            assert ask(server)["text"].to_dict() == true
+            assert len(made(server)) == 1 and n_answered(server) == 12
+
+    def test_an_endpoint_that_stays_down_stops_the_run_resumably(self, ask, true, tmp_path):
+        with Serving(Plan(rules=(Rule("broken", path="/v1/batches", times=2, status=502),))) as server:
+            with pytest.raises(AskError, match="endpoint large does not make a batch .502: .*run again later"):
+                ask(server, retries=0)
+            with pytest.raises(AskError, match="does not list batches"):
+                ask(server, retries=0)
+            assert ask(server)["text"].to_dict() == true and len(made(server)) == 1
+        assert ("ended", "never made") in recorded(tmp_path / "ledger")
+
+    @pytest.mark.parametrize("start", [0, 70])
+    def test_no_key_that_a_file_or_an_error_repeats_is_told(self, ask, monkeypatch, start):
+        """Cut within the key, the rest of it would no longer be known as such."""
+        key = "sk-secret-0123456789abcdef"
+        said = ("x" * start + f" {key}").encode()
+
+        async def show(self, name):
+            if start:
+                raise ValueError(said.decode())
+            next(rows(io.BytesIO(b'{"error": "%s"}' % said)))
+
+        monkeypatch.setenv("TEST_KEY", key)
+        monkeypatch.setattr(batch.Batches, "_show", show)
+        with Serving() as server, pytest.raises(AskError, match="does not show a batch .not understood") as error:
+            ask(server, key_variable="TEST_KEY", retries=0)
+        assert "sk-" not in str(error.value)
+
+    def test_no_key_is_chained_to_an_error(self, ask, monkeypatch):
+        key = "sk-secret-0123456789abcdef"
+
+        async def show(self, name):
+            sent = httpx2.Request("GET", "http://x/v1/batches", headers={"Authorization": f"Bearer {key}"})
+            said = httpx2.Response(401, request=sent, json={"error": {"message": f"bad key {key}"}})
+            raise openai.AuthenticationError(f"bad key {key}", response=said, body=said.json())
+
+        monkeypatch.setenv("TEST_KEY", key)
+        monkeypatch.setattr(batch.Batches, "_show", show)
+        with Serving() as server, pytest.raises(AskError, match="TEST_KEY was not accepted") as error:
+            ask(server, key_variable="TEST_KEY", retries=0)
+        told = "".join(traceback.TracebackException.from_exception(error.value, capture_locals=False).format())
+        assert key not in told + repr(error.value.__context__)
+
+    def test_a_long_wait_that_is_asked_for_stops_the_run_at_once(self, ask):
+        plan = Plan(rules=(Rule("limited", path="/v1/files", retry_after_s=3600),))
+        said = r"does not take a file \(429: .*asks to wait 3600 s\).*run again later"
+        with Serving(plan) as server, pytest.raises(AskError, match=said):
+            ask(server)
+
+    def test_a_batch_whose_answers_are_gone_is_said_and_asked_again_by_the_next_run(self, ask, true, monkeypatch):
+        async def gone(self, *_):
+            raise batch._Gone("no such file")
+
+        with Serving() as server:
+            with monkeypatch.context() as patched:
+                patched.setattr(batch.Batches, "_download", gone)
+                with pytest.raises(AskError, match=r"no longer has file \S+ of batch \S+, so .* is paid for again"):
+                    ask(server)
+            assert ask(server)["text"].to_dict() == true and len(made(server)) == 2
+
+    def test_an_endpoint_without_batches(self, ask):
+        with Serving() as server, pytest.raises(AskError, match="if it has no batches, set its transport to chat"):
+            ask(server, base_url=server.url + "/nowhere")
+
+
+class TestResume:
+    def die(self, monkeypatch, event):
+        """Let the process end just before this event is written."""
+
+        def write(self, name, key, **facts):
+            if name == event:
+                raise Died
+            return real(self, name, key, **facts)
+
+        real = Flights.write
+        monkeypatch.setattr(Flights, "write", write)
+        return lambda: monkeypatch.setattr(Flights, "write", real)
+
+    @pytest.mark.parametrize(("event", "n"), [("planned", 1), ("made", 1), ("ended", 1)])
+    def test_a_death_before_any_event_makes_no_second_batch(self, ask, true, monkeypatch, event, n):
+        with Serving() as server:
+            revive = self.die(monkeypatch, event)
+            with pytest.raises(Died):
+                ask(server)
+            revive()
+            assert ask(server)["text"].to_dict() == true
+            assert len(made(server)) == n and n_answered(server) == 12
+
+    def test_a_batch_in_flight_is_awaited_from_another_machine(self, ask, true, monkeypatch, tmp_path):
+        """The folder of the ledgers is all that the other machine has."""
+        with Serving(Plan(batches=(BatchFault(seconds=0.5),))) as server:
+            revive = self.dies_waiting(monkeypatch)
+            with pytest.raises(Died):
+                ask(server)
+            revive()
+            shutil.copytree(tmp_path / "ledger", tmp_path / "there")
+            assert ask(server, name="there")["text"].to_dict() == true
+            assert len(made(server)) == 1 and n_answered(server) == 12
+
+    def dies_waiting(self, monkeypatch):
+        async def look(self, flight):
+            raise Died
+
+        real = batch.Batches._look_after
+        monkeypatch.setattr(batch.Batches, "_look_after", look)
+        return lambda: monkeypatch.setattr(batch.Batches, "_look_after", real)
+
+    def test_another_number_of_shards_takes_up_what_is_in_flight(self, ask, true, monkeypatch):
+        with Serving() as server:
+            revive = self.dies_waiting(monkeypatch)
+            for shard in range(2):
+                with pytest.raises(Died):
+                    ask(server, TEXTS[shard::2], shard=shard, of=2)
+            revive()
+            assert ask(server)["text"].to_dict() == true
+            assert len(made(server)) == 2 and n_answered(server) == 12
+
+    def test_one_batch_taken_up_by_more_shards_is_paid_for_once(self, ask, true, monkeypatch, tmp_path):
+        """The oracle is the server's own count of answers: one a text."""
+        with Serving() as server:
+            revive = self.dies_waiting(monkeypatch)
+            with pytest.raises(Died):
+                ask(server)
+            revive()
+            replies = pd.concat([ask(server, TEXTS[shard::2], shard=shard, of=2) for shard in range(2)])
+            assert replies["text"].to_dict() == true
+            assert len(made(server)) == 1 and n_answered(server) == 12 and not server.calls
+        assert not Flights(tmp_path / "ledger" / "toy-0-of-1.jsonl").open("large"), "both halves together end it"
+
+    @pytest.mark.parametrize("transport", ["chat", "batch"])
+    def test_one_batch_taken_up_by_smaller_blocks_is_paid_for_once(self, ask, true, monkeypatch, transport):
+        """The oracle is the server's own count; a stage under chat asks in smaller blocks than by batch."""
+        with Serving() as server:
+            revive = self.dies_waiting(monkeypatch)
+            with pytest.raises(Died):
+                ask(server)
+            revive()
+            for block in (TEXTS[:6], TEXTS[6:]):
+                assert ask(server, block, transport=transport)["text"].to_dict() == {text: true[text] for text in block}
+            assert n_answered(server) + sum(server.calls.values()) == 12
+
+    def test_half_of_an_expired_batch_is_handed_over_by_each_who_wants_it(self, ask, true, monkeypatch):
+        with Serving(Plan(batches=(BatchFault("expired", after=0),))) as server:
+            revive = self.dies_waiting(monkeypatch)
+            with pytest.raises(Died):
+                ask(server)
+            revive()
+            for shard in range(2):
+                ask(server, TEXTS[shard::2], shard=shard, of=2)
+            assert [found.request_counts.completed for found in made(server)] == [0, 6, 6]
+            assert ask(server)["text"].to_dict() == true and len(made(server)) == 3
+
+    def test_what_is_in_flight_is_awaited_and_priced_as_a_batch_where_the_transport_is_chat_now(
+        self, ask, true, monkeypatch, tmp_path
+    ):
+        with Serving() as server:
+            revive = self.dies_waiting(monkeypatch)
+            with pytest.raises(Died):
+                ask(server, TEXTS[:7])
+            revive()
+            one = Endpoint("large", MODEL, base_url=server.url, price="gpt-4o")
+            prices = budget.read_prices("data/reference/prices.csv")
+            with budget.Meter(
+                tmp_path / "ledger" / "toy-0-of-1.jsonl", {"large": one}, prices, asked=["large"]
+            ) as meter:
+                replies = ask(server, transport="chat", price="gpt-4o", meter=meter)
+            assert replies["text"].to_dict() == true
+            assert n_answered(server) == 7 and set(server.calls) == set(TEXTS[7:])
+        paid = {}  # by hand, USD 2.50 and 10 a million tokens, half of that by batch
+        for _, record in ledgers.lines(tmp_path / "ledger" / "toy-0-of-1.jsonl"):
+            text, reply = record["request"]["messages"][1]["content"], record["reply"]
+            paid[text] = record["usd"] / (2.5e-6 * reply["tokens_in"] + 1e-5 * reply["tokens_out"])
+        assert paid == pytest.approx({text: 0.5 if text in TEXTS[:7] else 1.0 for text in TEXTS})
+
+    def test_events_count_whatever_the_order_of_the_files_that_hold_them(self, tmp_path):
+        """A shard of another cut ends a flight in its own file, which sorts before the one that planned it."""
+        Flights(tmp_path / "toy-1-of-2.jsonl").write("planned", "k", endpoint="large", hashes=["h"], usd=0.5)
+        first = Flights(tmp_path / "toy-0-of-1.jsonl")
+        assert [flight.hashes for flight in first.open("large")] == [{"h"}]
+        first.write("ended", "k", status="completed")
+        assert not Flights(tmp_path / "toy-0-of-1.jsonl").open("large")
+
+    def test_flights_of_a_shard_at_work_are_its_own_business(self, tmp_path):
+        with Ledger(tmp_path, "toy", shard=1, of=2) as other:
+            Flights(other.path).write("planned", "k", endpoint="large", hashes=["h"], usd=0.5)
+            assert not Flights(tmp_path / "toy-0-of-2.jsonl").open("large")
+        assert Flights(tmp_path / "toy-0-of-2.jsonl").open("large")
+
+    def test_a_batch_that_the_endpoint_does_not_know_stops_the_run(self, ask, monkeypatch):
+        with Serving() as server:
+            revive = self.dies_waiting(monkeypatch)
+            with pytest.raises(Died):
+                ask(server)
+            revive()
+        with (
+            Serving() as another,
+            pytest.raises(AskError, match="knows no batch batch_000002, which toy-0-of"),
+        ):
+            ask(another)
+
+    def test_a_torn_record_is_cut_and_a_damaged_one_is_named(self, ask, true, tmp_path):
+        path = tmp_path / "ledger" / "toy-0-of-1.batches"
+        path.parent.mkdir()
+        path.write_text('{"event": "planned", "ke')
+        with Serving() as server:
+            assert ask(server)["text"].to_dict() == true
+            path.write_text("x\n" + path.read_text())
+            with pytest.raises(LedgerError, match=r"toy-0-of-1.batches: line 1 is damaged"):
+                ask(server, [*TEXTS, "one more"])
+
+
+class TestMoney:
+    def meter(self, tmp_path, cap):
+        one = Endpoint("large", model=MODEL, base_url="http://x/v1", price="gpt-4", transport="batch")
+        prices = budget.read_prices("data/reference/prices.csv")
+        path = tmp_path / "ledger" / "toy-0-of-1.jsonl"
+        path.parent.mkdir(exist_ok=True)
+        return budget.Meter(path, {"large": one}, prices, asked=["large"], cap_usd=cap)
+
+    def test_batches_are_cut_so_that_their_bound_fits_under_the_cap(self, ask, true, tmp_path):
+        with Serving() as server, self.meter(tmp_path, 0.15) as meter:
+            replies = ask(server, meter=meter, price="gpt-4", parameters={"max_tokens": 1024})
+            assert replies["text"].to_dict() == true and len(made(server)) > 1
+            used = budget.usage(tmp_path / "ledger" / "toy-0-of-1.jsonl")["large"]
+            assert meter.spent() == pytest.approx((used[1] * 15 + used[2] * 30) / 1e6) and meter.spent() <= 0.15
+
+    def test_nothing_is_sent_that_does_not_fit(self, ask, tmp_path):
+        with (
+            Serving() as server,
+            self.meter(tmp_path, 0.02) as meter,
+            pytest.raises(AskError, match="the spending cap is reached.*the same command goes on"),
+        ):
+            ask(server, meter=meter, price="gpt-4", parameters={"max_tokens": 1024})
+        assert not budget.usage(tmp_path / "ledger" / "toy-0-of-1.jsonl")
+
+    def test_money_of_a_killed_shard_is_held_while_its_batch_flies_and_free_when_it_is_answered(self, tmp_path):
+        recorded = [Request("large", MODEL, ({"role": "user", "content": "?"},), {}, i) for i in range(2)]
+        gone = tmp_path / "ledger" / "toy-1-of-2.jsonl"
+        with Ledger(gone.parent, "toy", shard=1, of=2) as ledger:
+            hashes = [request.hash for request in recorded]
+            Flights(gone).write("planned", "k", endpoint="large", hashes=hashes, usd=0.5)
+            ledger.append([(recorded[0], Reply("ok", "x", tokens_in=0, tokens_out=0))])
+        for n, free in ((1, 0.1), (2, 0.6)):
+            with self.meter(tmp_path, 0.6) as one:
+                assert one.hold(free) is None and "cap is reached" in one.hold(0.01), n
+            with Ledger(gone.parent, "toy", shard=1, of=2) as ledger:
+                ledger.append([(recorded[1], Reply("ok", "x", tokens_in=0, tokens_out=0))])
+
+    def test_money_in_flight_is_held_until_the_batch_has_ended(self, tmp_path):
+        path = tmp_path / "toy-0-of-1.jsonl"
+        record = Flights(path)
+        record.write("planned", "k", endpoint="large", hashes=["h"], usd=0.5)
+        record.write("planned", "l", endpoint="large", hashes=["i"], usd=0.25)
+        record.write("made", "k", batch="b")
+        assert held_usd(path) == 0.75 and [flight.key for flight in record.open("large")] == ["k", "l"]
+        record.write("ended", "k", status="completed")
+        assert held_usd(path) == 0.25 and held_usd(tmp_path / "toy-1-of-1.jsonl") == 0
+
+    def test_money_of_a_batch_that_several_take_is_held_until_the_last(self, tmp_path):
+        path = tmp_path / "toy-0-of-1.jsonl"
+        Flights(path).write("planned", "k", endpoint="large", hashes=["h", "i"], usd=0.5)
+        for shard, (digest, held) in enumerate((("h", 0.5), ("i", 0))):
+            Flights(tmp_path / f"toy-{shard}-of-2.jsonl").write("ended", "k", status="completed", hashes=[digest])
+            assert held_usd(path) == held

@@ -1,0 +1,262 @@
+"""Fetching from the Census Bureau: a server on this machine misbehaves in each of the ways that have been seen."""
+
+import subprocess
+import sys
+import zipfile
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from misbehaving import serving
+from pums_rows import ADULT, text_of, zipped
+
+from persona_lib import cli
+from persona_lib.census import download, releases
+from persona_lib.census.archives import PumsError
+from persona_lib.census.download import DownloadError, Patience
+
+FORM = releases.zip_member(2018, "p", "ri")
+ROWS = [ADULT | {"SPORDER": f"{k:02d}", "PINCP": str(1_000 * k)} for k in range(1, 21)]
+
+
+def zip_of(members: dict[str, str]) -> bytes:
+    held = BytesIO()
+    with zipfile.ZipFile(held, "w") as archive:
+        for name, text in members.items():
+            archive.writestr(name, text)
+    return held.getvalue()
+
+
+WHOLE = zip_of({"psam_p44.csv": text_of(ROWS), "ACS2018_PUMS_README.pdf": "x"})
+BLOCK_PAGE = b"<html><head><title>Request Rejected</title></head><body>The requested URL was rejected.</body></html>"
+
+
+def page(status: int, body: bytes = BLOCK_PAGE, **headers: str):
+    return lambda http: http.reply(status, body, Content_Type="text/html", **headers)
+
+
+def whole(http):
+    """The file, or from the byte on that is asked for if it is still the same file."""
+    start = http.headers.get("Range", "")
+    if start and http.headers.get("If-Range") == '"a"':
+        at = int(start.removeprefix("bytes=").removesuffix("-"))
+        http.reply(206, WHOLE[at:], ETag='"a"', Content_Range=f"bytes {at}-{len(WHOLE) - 1}/{len(WHOLE)}")
+    else:
+        http.reply(200, WHOLE, ETag='"a"', Content_Type="application/zip")
+
+
+def cut(n_bytes: int, tag: str = '"a"'):
+    """The connection breaks after some bytes."""
+    return lambda http: http.reply(200, WHOLE[:n_bytes], length=len(WHOLE), ETag=tag)
+
+
+@pytest.fixture
+def serve(monkeypatch):
+    """Start a server with a script; gives its address and the list of requests that it sees."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with serving() as start:
+        yield start
+
+
+@pytest.fixture
+def waits():
+    return []
+
+
+@pytest.fixture
+def fetch(tmp_path, serve, waits):
+    """Fetch csv_pri.zip from a scripted server; gives what was fetched and what the server saw."""
+
+    def go(*script, form: str = FORM, tries: int = 4):
+        base, seen = serve(*script)
+        with download.connect(timeout_s=2) as client:
+            patience = Patience(tries=tries, sleep=waits.append)
+            found = download.fetch_zip(
+                client, f"{base}/csv_pri.zip", tmp_path / "csv_pri.zip", member=form, patience=patience
+            )
+        return found, seen
+
+    return go
+
+
+def left(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_file_comes_whole_and_is_kept(fetch, tmp_path, waits):
+    found, seen = fetch(whole)
+    assert found.n_records == {"csv_pri.zip/psam_p44.csv": 20} and found.is_new
+    assert (tmp_path / "csv_pri.zip").read_bytes() == WHOLE and left(tmp_path) == ["csv_pri.zip"] and not waits
+    again, seen = fetch(page(500))
+    assert not again.is_new and again.sha256 == found.sha256 and not seen
+
+
+def test_a_broken_transfer_goes_on_where_it_stopped(fetch, tmp_path, waits):
+    _, seen = fetch(cut(1_000), cut(1_500, '"a"'), whole)
+    assert (tmp_path / "csv_pri.zip").read_bytes() == WHOLE
+    assert [headers.get("Range") for _, headers in seen] == [None, "bytes=1000-", "bytes=1500-"]
+    assert waits == [1, 2]
+
+
+def test_a_later_call_goes_on_too(fetch, tmp_path):
+    with pytest.raises(DownloadError, match="RemoteProtocolError, 1 times; the same command goes on"):
+        fetch(cut(1_000), tries=1)
+    assert left(tmp_path) == ["csv_pri.zip.part", "csv_pri.zip.part.tag"]
+    _, seen = fetch(whole)
+    assert seen[0][1]["Range"] == "bytes=1000-" and left(tmp_path) == ["csv_pri.zip"]
+
+
+def test_a_file_that_changed_meanwhile_is_fetched_anew(fetch, tmp_path):
+    _, seen = fetch(cut(1_000, '"older"'), whole)
+    assert seen[1][1]["If-Range"] == '"older"' and (tmp_path / "csv_pri.zip").read_bytes() == WHOLE
+
+
+def test_all_bytes_at_hand_but_not_yet_in_place(fetch, tmp_path):
+    (tmp_path / "csv_pri.zip.part").write_bytes(WHOLE)
+    (tmp_path / "csv_pri.zip.part.tag").write_text('"a"')
+    found, seen = fetch(page(416))
+    assert found.n_records["csv_pri.zip/psam_p44.csv"] == 20 and len(seen) == 1
+
+
+def test_a_server_that_sends_another_part_than_asked_for(fetch, tmp_path):
+    wrong = lambda http: http.reply(206, WHOLE[5:], ETag='"a"', Content_Range=f"bytes 5-{len(WHOLE) - 1}/{len(WHOLE)}")  # noqa: E731
+    fetch(cut(1_000), wrong, whole)
+    assert (tmp_path / "csv_pri.zip").read_bytes() == WHOLE
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504, 520, 524])
+def test_passing_faults_are_tried_again_with_growing_waits(fetch, waits, status):
+    fetch(page(status), page(status), whole)
+    assert waits == [1, 2]
+
+
+def test_the_server_may_say_how_long_to_wait(fetch, waits):
+    fetch(page(429, Retry_After="7"), page(503, Retry_After="900"), whole)
+    assert waits == [7, 60]
+
+
+@pytest.mark.parametrize("status", [520, 524])
+def test_a_fault_that_does_not_pass(fetch, tmp_path, waits, status):
+    with pytest.raises(DownloadError, match=f"csv_pri.zip: status {status}, 4 times"):
+        fetch(page(status))
+    assert waits == [1, 2, 4] and left(tmp_path) == []
+
+
+@pytest.mark.parametrize("status", [200, 403])
+def test_html_block_page_saved_as_zip(fetch, tmp_path, waits, status):
+    with pytest.raises(DownloadError, match=r"HTML page|a page .*'Request Rejected'.*blocks this client"):
+        fetch(page(status))
+    assert left(tmp_path) == [] and not waits
+
+
+def test_html_page_that_says_it_is_a_zip(fetch, tmp_path):
+    with pytest.raises(DownloadError, match="an HTML page in place of the zip"):
+        fetch(lambda http: http.reply(200, b"\n <!DOCTYPE html><p>maintenance", Content_Type="application/zip"))
+    assert left(tmp_path) == []
+
+
+def test_body_that_is_neither_page_nor_zip(fetch):
+    with pytest.raises(DownloadError, match=r"not a zip \(no PK signature\): b'hello'"):
+        fetch(lambda http: http.reply(200, b"hello", Content_Type="application/zip"))
+
+
+def test_missing_file_and_moved_file(fetch):
+    with pytest.raises(DownloadError, match=r"no such file or data set \(404\)"):
+        fetch(page(404))
+    with pytest.raises(DownloadError, match="the server moved the request"):
+        fetch(page(302, Location="https://elsewhere.example/"))
+
+
+def test_truncation_that_the_server_does_not_notice(fetch, tmp_path, waits):
+    short = lambda http: http.reply(200, WHOLE[:-40], ETag='"a"')  # noqa: E731
+    with pytest.raises(DownloadError, match="a truncated or damaged zip .*, 4 times"):
+        fetch(short)
+    assert left(tmp_path) == [] and waits == [1, 2, 4]
+    fetch(short, whole)
+    assert (tmp_path / "csv_pri.zip").read_bytes() == WHOLE
+
+
+def test_damage_inside_a_member_is_found(fetch, tmp_path):
+    broken = bytearray(WHOLE)
+    broken[200:240] = bytes(40)
+    with pytest.raises(DownloadError, match="psam_p44.csv: a truncated or damaged file"):
+        fetch(lambda http: http.reply(200, bytes(broken)), tries=2)
+    assert left(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("members", "words"),
+    [
+        ({"psam_p45.csv": text_of(ROWS)}, r"no member of the form psam_p44\\.csv; it holds psam_p45.csv"),
+        ({"psam_p44.csv": text_of(ROWS).split("\n")[0] + "\n"}, "a header without a single record"),
+        ({"psam_p44.csv": text_of(ROWS)[:-90]}, "the last record is torn"),
+    ],
+)
+def test_zip_of_another_state_or_without_records(fetch, tmp_path, members, words):
+    with pytest.raises(DownloadError, match=words):
+        fetch(lambda http: http.reply(200, zip_of(members)), tries=1)
+    assert left(tmp_path) == []
+
+
+def test_a_damaged_file_at_hand_is_fetched_again(fetch, tmp_path):
+    (tmp_path / "csv_pri.zip").write_bytes(BLOCK_PAGE)
+    found, _ = fetch(whole)
+    assert found.is_new and (tmp_path / "csv_pri.zip").read_bytes() == WHOLE
+
+
+def test_nobody_listens_and_no_address(tmp_path, waits):
+    with download.connect(timeout_s=1) as client:
+        patience = Patience(tries=2, sleep=waits.append)
+        for url, words in (("http://127.0.0.1:9/x.zip", "ConnectError, 2 times"), ("nonsense", "no address")):
+            with pytest.raises(DownloadError, match=words):
+                download.fetch_zip(client, url, tmp_path / "x.zip", member=FORM, patience=patience)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "path", "form", "members"),
+    [
+        ((2018, 1, "p", "VT"), "2018/1-Year/csv_pvt.zip", "psam_p50.csv", 1),
+        ((2023, 5, "h", "dc"), "2023/5-Year/csv_hdc.zip", "psam_h11.csv", 1),
+        ((2016, 1, "p", "pr"), "2016/1-Year/csv_ppr.zip", "ss16ppr.csv", 1),
+        ((2023, 1, "p", "us"), "2023/1-Year/csv_pus.zip", "psam_pusb.csv", 2),
+    ],
+)
+def test_official_places(tmp_path, arguments, path, form, members):
+    year, _, kind, state = arguments
+    assert releases.zip_path(*arguments) == path
+    held = dict.fromkeys([form, "psam_pusa.csv", "psam_p72.csv", "ss15pus.csv", "readme.pdf"], text_of(ROWS))
+    place = zipped(tmp_path / "x.zip", held)
+    assert len(download.count_records(place, releases.zip_member(year, kind, state))) == members
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((2020, 1, "p", "vt"), "2020: there is no standard 1-year file"),
+        ((2014, 1, "p", "vt"), "2014: PUMS of 2015 to 2024"),
+        ((2018, 1, "p", "xx"), "xx: no area"),
+    ],
+)
+def test_what_is_not_published(arguments, words):
+    with pytest.raises(PumsError, match=words):
+        releases.zip_path(*arguments)
+
+
+def test_the_console_script_fetches_what_is_named(serve, tmp_path, capsys):
+    base, seen = serve(whole)
+    words = ["census", "download", "--year", "2018", "--states", "RI", "--kinds", "p", "--quiet"]
+    words += ["--to", str(tmp_path), "--base", base]
+    assert cli.main(words) == 0 and cli.main(words) == 0
+    assert [path for path, _ in seen] == ["/2018/1-Year/csv_pri.zip"]
+    said = capsys.readouterr().out
+    assert "csv_pri.zip: fetched: 20 records" in said and "already there: 20 records" in said
+    assert (tmp_path / "2018/1-Year/csv_pri.zip").read_bytes() == WHOLE
+
+
+def test_the_console_script_ends_with_one_line(serve, tmp_path):
+    base, _ = serve(page(403))
+    words = ["census", "download", "--year", "2018", "--states", "ri", "--to", str(tmp_path), "--base", base, "--quiet"]
+    done = subprocess.run([sys.executable, "-m", "persona_lib.cli", *words], capture_output=True, text=True)
+    said = done.stderr.strip()
+    assert done.returncode == 1 and said.startswith("persona: http") and "\n" not in said
+    assert "blocks this client" in said

@@ -1,0 +1,223 @@
+"""Agreement. Oracles: scikit-learn, statsmodels, the krippendorff package, hand counts, relabelling, PAPER B13."""
+
+import itertools
+
+import krippendorff
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import cohen_kappa_score
+from statsmodels.stats.inter_rater import cohens_kappa, fleiss_kappa
+
+from persona_lib.measuring import agreement, coefficients
+from persona_lib.tables import schema
+
+ITEMS = [f"q{i:04d}" for i in range(1, 13)]
+PERSONAS = ["p0001", "p0002", "p0003", "p0004", "p0005"]
+
+
+@pytest.fixture
+def items():
+    return schema.check(
+        pd.DataFrame(
+            {
+                "item_id": [f"item.{q}" for q in ITEMS],
+                "prompt_id": ITEMS,
+                "answer_a_id": [f"baseline.{q}" for q in ITEMS],
+                "answer_b_id": [f"divergent.{q}" for q in ITEMS],
+            }
+        ),
+        "pool_items",
+    )
+
+
+def judged(choices, swapped=None, statuses=None):
+    """Pool judgements from {rater: persona x item array of 0 (answer a), 1 (answer b)}."""
+    rows = []
+    for rater, grid in choices.items():
+        for p, i in itertools.product(range(grid.shape[0]), range(grid.shape[1])):
+            shown_b_first = bool(swapped[p, i]) if swapped is not None else False
+            status = statuses.get((rater, p, i), "ok") if statuses else "ok"
+            chose_b = bool(grid[p, i])
+            answer = ("divergent." if chose_b else "baseline.") + ITEMS[i]
+            position = "A" if chose_b == shown_b_first else "B"
+            ok = status == "ok"
+            key = (f"item.{ITEMS[i]}", rater, PERSONAS[p], shown_b_first, 0)
+            rows.append((*key, answer if ok else "", position if ok else "", status, "h"))
+    columns = ["item_id", "rater_id", "persona_shown_id", "swapped", "repeat"]
+    columns += ["chosen_answer_id", "chosen_position", "status", "request_hash"]
+    return schema.check(pd.DataFrame(rows, columns=columns), "pool_judgements")
+
+
+def random_choices(seed=1, raters=("large", "small", "people.1", "people.2", "people.3", "people.4")):
+    rng = np.random.default_rng(seed)
+    taste = rng.random((len(PERSONAS), len(ITEMS)))
+    return {rater: (rng.random(taste.shape) < taste).astype(int) for rater in raters}
+
+
+@pytest.mark.parametrize("labels", [list("xy"), list("xyz")])
+def test_kappa_equals_scikit_learn_and_statsmodels(labels):
+    rng = np.random.default_rng(len(labels))
+    table = pd.DataFrame({"ann": rng.choice(labels, 60), "bob": rng.choice(labels, 60)})
+    table["bob"] = table["bob"].where(rng.random(60) < 0.5, table["ann"])
+    ours = coefficients.cohen_kappa(table, first="ann", second="bob")
+    assert ours == pytest.approx(cohen_kappa_score(table["ann"], table["bob"]))
+    counts = coefficients.contingency(table, first="ann", second="bob")
+    assert ours == pytest.approx(cohens_kappa(counts).kappa)
+
+
+def test_kappa_is_unchanged_when_a_and_b_change_names_or_raters_places():
+    rng = np.random.default_rng(3)
+    table = pd.DataFrame({"ann": rng.choice(["a", "b"], 40), "bob": rng.choice(["a", "b"], 40)})
+    named = coefficients.cohen_kappa(table, first="ann", second="bob")
+    assert coefficients.cohen_kappa(table.replace({"a": "b", "b": "a"}), first="ann", second="bob") == named
+    assert coefficients.cohen_kappa(table, first="bob", second="ann") == pytest.approx(named)
+
+
+def test_content_and_position_disagree_as_the_paper_leaves_open():
+    """PAPER B13: independent raters who take the revision 96 % of the time, orders at random: 0.00 and 0.85."""
+    choose = 0.96
+    content = np.array([[choose**2, choose * (1 - choose)], [choose * (1 - choose), (1 - choose) ** 2]])
+    same, differ = choose**2 + (1 - choose) ** 2, 2 * choose * (1 - choose)
+    position = np.array([[same / 2, differ / 2], [differ / 2, same / 2]])
+    assert coefficients.coefficients(content * 1e6)["kappa"] == pytest.approx(0, abs=1e-9)
+    assert coefficients.coefficients(position * 1e6)["kappa"] == pytest.approx(0.8464)
+
+
+def test_ac1_by_hand():
+    """Gwet: p_o = 0.92, mean share of the first label 0.95, so chance 2 x 0.95 x 0.05 = 0.095."""
+    table = pd.DataFrame({"ann": ["x"] * 95 + ["y"] * 5, "bob": ["x"] * 91 + ["y"] * 4 + ["x"] * 4 + ["y"]})
+    assert coefficients.gwet_ac1(table, first="ann", second="bob") == pytest.approx((0.92 - 0.095) / (1 - 0.095))
+
+
+@pytest.mark.parametrize("n_labels", [2, 4])
+def test_alpha_equals_the_krippendorff_package(n_labels):
+    rng = np.random.default_rng(n_labels)
+    truth = rng.integers(0, n_labels, 30)
+    ratings = pd.DataFrame({r: np.where(rng.random(30) < 0.7, truth, rng.integers(0, n_labels, 30)) for r in "abcd"})
+    ratings = ratings.astype(float).mask(rng.random(ratings.shape) < 0.2)
+    theirs = krippendorff.alpha(reliability_data=ratings.to_numpy().T, level_of_measurement="nominal")
+    assert coefficients.krippendorff_alpha(ratings) == pytest.approx(theirs)
+
+
+def test_alpha_of_complete_two_raters_equals_the_table_form():
+    table = pd.DataFrame({"ann": list("xxyyxyxx"), "bob": list("xyyyxxxx")})
+    counts = coefficients.contingency(table, first="ann", second="bob")
+    assert coefficients.krippendorff_alpha(table) == pytest.approx(float(coefficients.coefficients(counts)["alpha"]))
+
+
+def test_alpha_approaches_fleiss_kappa_when_units_are_many():
+    rng = np.random.default_rng(8)
+    truth = rng.random(4000)
+    ratings = (rng.random((4000, 3)) < truth[:, None]).astype(int)
+    per_unit = np.stack([(ratings == 0).sum(1), (ratings == 1).sum(1)], axis=1)
+    assert coefficients.krippendorff_alpha(pd.DataFrame(ratings)) == pytest.approx(fleiss_kappa(per_unit), abs=2e-4)
+
+
+def test_undefined_is_nan():
+    one = pd.DataFrame({"ann": ["x", "x"], "bob": ["x", "x"]})
+    assert np.isnan(coefficients.cohen_kappa(one, first="ann", second="bob"))
+    assert np.isnan(coefficients.krippendorff_alpha(one))
+    none = pd.DataFrame({"ann": ["x", None], "bob": [None, "x"]}, dtype="str")
+    assert np.isnan(coefficients.cohen_kappa(none, first="ann", second="bob"))
+    assert coefficients.cohen_kappa(pd.DataFrame({"a": list("xxxx"), "b": list("xxxy")}), first="a", second="b") == 0
+
+
+def test_strange_labels_and_columns_are_named():
+    table = pd.DataFrame({"ann": ["x"], "bob": ["z"]})
+    with pytest.raises(schema.SchemaError, match="'z' is not among"):
+        coefficients.contingency(table, first="ann", second="bob", categories=["x", "y"])
+    with pytest.raises(schema.SchemaError, match="cem is missing"):
+        coefficients.cohen_kappa(table, first="ann", second="cem")
+
+
+def test_matrix_cells_equal_scikit_learn(items):
+    found = random_choices()
+    kappas = schema.check(agreement.kappas(judged(found), items, min_shared=8), "kappas")
+    people = (found["people.1"] + found["people.2"] + found["people.3"] >= 2).astype(int)
+    cells = kappas[(kappas["comparison"] == "model-rater") & (kappas["model"] == "small")]
+    assert len(cells) == 25
+    for row in cells.itertuples():
+        a, b = PERSONAS.index(row.rater_a), PERSONAS.index(row.rater_b)
+        assert row.kappa == pytest.approx(cohen_kappa_score(found["small"][a], people[b]), nan_ok=True)
+        assert row.agreement == pytest.approx((found["small"][a] == people[b]).mean())
+        assert row.n == len(ITEMS)
+    raters = kappas[kappas["comparison"] == "rater-rater"]
+    assert len(raters) == 6 * 5
+    row = raters.iloc[0]
+    assert row["rater_a"].split("|")[0] == row["rater_b"].split("|")[0], "raters of one persona"
+
+
+def test_too_few_shared_items_are_nan_but_counted(items):
+    kappas = agreement.kappas(judged(random_choices()), items, min_shared=13)
+    assert kappas["kappa"].isna().all()
+    assert (kappas["n"] == 12).all()
+    with pytest.raises(ValueError, match="min_shared"):
+        agreement.kappas(judged(random_choices()), items, min_shared=0)
+
+
+def test_pooled_statistics_equal_scikit_learn(items):
+    found = random_choices(4)
+    rng = np.random.default_rng(5)
+    swapped = rng.random(found["large"].shape) < 0.5
+    table = judged(found, swapped)
+    statistics = schema.check(
+        agreement.agreement_statistics(table, items, min_shared=8, n_bootstrap=50, seed=1), "agreement"
+    )
+    one = statistics.set_index(["statistic", "group"])
+    three = [found[f"people.{i}"] for i in (1, 2, 3)]
+    people = (sum(three) >= 2).astype(int)
+    assert one.loc[("kappa_content", "large"), "estimate"] == pytest.approx(
+        cohen_kappa_score(found["large"].ravel(), people.ravel())
+    )
+    position = cohen_kappa_score((found["large"] ^ swapped).ravel(), (people ^ swapped).ravel())
+    assert one.loc[("kappa_position", "large"), "estimate"] == pytest.approx(position)
+    pairs = itertools.combinations([found[f"people.{i}"] for i in (1, 2, 3, 4)], 2)
+    light = np.mean([cohen_kappa_score(x.ravel(), y.ravel()) for x, y in pairs])
+    assert one.loc[("kappa_content", "rater_rater"), "estimate"] == pytest.approx(light)
+    others = [(a, b) for a in range(len(PERSONAS)) for b in range(len(PERSONAS)) if a != b]
+    off = cohen_kappa_score(
+        np.concatenate([found["large"][a] for a, _ in others]), np.concatenate([people[b] for _, b in others])
+    )
+    assert one.loc[("kappa_other", "large"), "estimate"] == pytest.approx(off)
+    assert {f"large|{three}" for three in ("1,2,3", "1,2,4", "1,3,4", "2,3,4")} <= set(one.loc["kappa_majority"].index)
+    assert one.loc[("kappa_majority", "large|1,2,3"), "estimate"] == one.loc[("kappa_content", "large"), "estimate"]
+    held = statistics[statistics["group"] == "held_out_rater"]
+    assert set(held["statistic"]) == {"kappa_content", "raw_agreement"}
+    inside = statistics.dropna(subset=["low"])
+    assert (inside["low"] <= inside["high"]).all()
+
+
+def test_alpha_of_all_raters_equals_the_krippendorff_package(items):
+    found = random_choices(6)
+    statistics = agreement.agreement_statistics(judged(found), items, min_shared=8, n_bootstrap=10, seed=1)
+    ours = statistics.set_index(["statistic", "group"]).loc[("alpha", "rater_rater"), "estimate"]
+    data = [found[f"people.{i}"].ravel() for i in (1, 2, 3, 4)]
+    assert ours == pytest.approx(krippendorff.alpha(reliability_data=data, level_of_measurement="nominal"))
+
+
+def test_refused_and_failed_calls_are_left_out_and_counted(items):
+    statuses = {("large", 0, 0): "refused", ("people.1", 1, 1): "failed", ("people.2", 1, 1): "unparsed"}
+    table = judged(random_choices(2), statuses=statuses)
+    statistics = agreement.agreement_statistics(table, items, min_shared=8, n_bootstrap=10, seed=1)
+    row = statistics.set_index(["statistic", "group"]).loc[("kappa_content", "large")]
+    assert (row["n"], row["n_excluded"]) == (58, 2), "one refusal, one majority of a single rater"
+
+
+def test_majority_needs_more_than_half_of_the_three():
+    grids = [np.array([0.0, 1.0, np.nan]), np.array([0.0, 0.0, np.nan]), np.array([1.0, np.nan, 1.0])]
+    assert agreement.majority(grids)[0] == 0
+    assert np.isnan(agreement.majority(grids)[1:]).all()
+
+
+def test_a_foreign_answer_stops(items):
+    table = judged(random_choices())
+    table.loc[3, "chosen_answer_id"] = "baseline.q9999"
+    with pytest.raises(schema.SchemaError, match="baseline.q9999"):
+        agreement.kappas(table, items, min_shared=8)
+
+
+def test_the_same_seed_gives_the_same_intervals(items):
+    table = judged(random_choices(9))
+    one, two = (agreement.agreement_statistics(table, items, min_shared=8, n_bootstrap=30, seed=7) for _ in range(2))
+    pd.testing.assert_frame_equal(one, two)

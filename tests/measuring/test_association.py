@@ -1,0 +1,62 @@
+"""Association of two attributes: against another implementation, a page's formula and simulated independence."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats.contingency import association as scipy_association
+
+from persona_lib.measuring.association import cramers_v, cross_table, effective_size, lumped
+
+TABLE = np.array([[20, 5, 1], [4, 18, 7], [3, 6, 30]])
+
+
+def test_without_the_correction_it_is_scipys():
+    """With n beyond all bounds the correction vanishes, and the plain V of another implementation is left."""
+    assert cramers_v(TABLE, n=1e12) == pytest.approx(scipy_association(TABLE, method="cramer"), abs=1e-6)
+
+
+def test_the_correction_is_bergsmas():
+    """By hand: four cells are 1/12 off the expected 1/6, so phi2 = 4 (1/12)^2 / (1/6) = 1/6. With n = 61 it is
+    1/6 - 2/60 = 8/60, over 1 - 1/60 = 59/60: V^2 = 8/59."""
+    assert cramers_v([[3, 1, 2], [1, 3, 2]], n=61) == pytest.approx(np.sqrt(8 / 59))
+
+
+def test_independent_pairs_average_to_nothing():
+    """The plain V of 200 independent pairs in 5 x 5 categories is about 0.14; corrected, most are 0."""
+    rng = np.random.default_rng(1)
+    tables = [np.histogram2d(*rng.integers(5, size=(2, 200)), bins=5)[0] for _ in range(200)]
+    plain = np.mean([scipy_association(t.astype(int), method="cramer") for t in tables])
+    corrected = np.mean([cramers_v(t) for t in tables])
+    assert plain > 0.12 and corrected < 0.04
+
+
+def test_landmarks_and_undefined_cases():
+    assert cramers_v(np.eye(4) * 25) == pytest.approx(1)
+    assert cramers_v(np.full((3, 4), 10)) == 0
+    assert cramers_v([[10, 0, 3], [5, 0, 9], [0, 0, 0]]) == cramers_v([[10, 3], [5, 9]])
+    assert np.isnan(cramers_v([[5, 6]])) and np.isnan(cramers_v(np.zeros((2, 2))))
+    with pytest.raises(ValueError, match="negative or missing"):
+        cramers_v([[1, -1], [1, 1]])
+
+
+def test_scaled_weights_change_nothing_once_n_is_given():
+    assert cramers_v(TABLE * 1000.0, n=94) == pytest.approx(cramers_v(TABLE))
+
+
+def test_cross_table_counts_what_pandas_counts():
+    rng = np.random.default_rng(2)
+    rows = pd.DataFrame({"a": rng.choice(list("xyz"), 300), "b": rng.choice(list("uv"), 300), "w": rng.random(300)})
+    rows.loc[:9, "a"] = None
+    table, n = cross_table(rows["a"], rows["b"], rows["w"])
+    oracle = pd.crosstab(rows["a"], rows["b"], rows["w"], aggfunc="sum")
+    assert np.allclose(table, oracle.to_numpy())
+    kept = rows["w"][10:]
+    assert n == pytest.approx(len(kept) / (1 + kept.var(ddof=0) / kept.mean() ** 2))  # Kish's other form
+    assert np.isnan(effective_size([0, 0]))
+
+
+def test_lumping_keeps_the_heaviest():
+    found = lumped(pd.Series(["a", "b", "c", None, "d"]), [1, 5, 9, 9, 2], most=3)
+    assert found.tolist()[:3] == ["all other", "b", "c"] and pd.isna(found[3]) and found[4] == "all other"
+    same = pd.Series(["a", "b"])
+    assert lumped(same, [1, 1], most=2).equals(same)

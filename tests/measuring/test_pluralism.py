@@ -1,0 +1,154 @@
+"""Majority and minority. Oracles: hand counts, identities, a world in which departing personas are served worse."""
+
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from persona_lib.measuring import pluralism
+from persona_lib.tables import schema
+
+
+def items_of(n):
+    prompts = [f"q{i:04d}" for i in range(1, n + 1)]
+    ids = {name: [f"{name}.{q}" for q in prompts] for name in ("item", "baseline", "divergent")}
+    return pd.DataFrame(
+        {"item_id": ids["item"], "prompt_id": prompts, "answer_a_id": ids["baseline"], "answer_b_id": ids["divergent"]}
+    )
+
+
+def judged(choices, items):
+    rows = []
+    for rater, grid in choices.items():
+        for p, i in itertools.product(range(grid.shape[0]), range(grid.shape[1])):
+            answer = items[("answer_b_id" if grid[p, i] else "answer_a_id")].iloc[i]
+            key = (items["item_id"].iloc[i], rater, f"p{p + 1:04d}", False, 0)
+            rows.append((*key, answer, "B" if grid[p, i] else "A", "ok", "h"))
+    columns = ["item_id", "rater_id", "persona_shown_id", "swapped", "repeat"]
+    columns += ["chosen_answer_id", "chosen_position", "status", "request_hash"]
+    return schema.check(pd.DataFrame(rows, columns=columns), "pool_judgements")
+
+
+def persona_table(n):
+    return pd.DataFrame(
+        {
+            "persona_id": [f"p{i + 1:04d}" for i in range(n)],
+            "sex": ["Female", "Male"] * (n // 2),
+            "age_years": np.arange(n) % 60 + 20,
+            "race": "White alone",
+            "ideology": ["Liberal"] * n,
+        }
+    )
+
+
+def attempt_table(passed, model="large"):
+    rows = []
+    for i, verdict in enumerate(passed):
+        persona = f"p{i + 1:04d}"
+        rows.append(
+            {
+                "item_id": f"{persona}.q0001",
+                "persona_id": persona,
+                "prompt_id": f"q{i % 3:04d}",
+                "model": model,
+                "mode": "baseline",
+                "critic_persona_id": persona,
+                "attempt": 0,
+                "answer": "t",
+                "summary": "",
+                "passed": verdict,
+                "status": "ok",
+                "request_hash": "h",
+            }
+        )
+    return schema.check(pd.DataFrame(rows), "attempts")
+
+
+def test_the_majority_of_the_others_by_hand():
+    """Choices 1, 1, 0, 0, 0: a persona for b sees 1 of 4, one for a sees 2 of 4, a split."""
+    chosen = pd.DataFrame({"persona_id": list("vwxyz"), "item_id": "i", "choice": [1.0, 1.0, 0.0, 0.0, 0.0]})
+    found = pluralism.with_majority(chosen)
+    assert found["share_b_others"].tolist() == [0.25, 0.25, 0.5, 0.5, 0.5]
+    assert found["is_majority"].tolist()[:2] == [0, 0]
+    assert found["is_majority"].iloc[2:].isna().all()
+
+
+def test_a_missing_choice_is_not_part_of_any_majority():
+    chosen = pd.DataFrame({"persona_id": list("wxyz"), "item_id": "i", "choice": [1.0, 1.0, np.nan, 0.0]})
+    found = pluralism.with_majority(chosen)
+    assert np.isnan(found["is_majority"].iloc[2])
+    assert found["share_b_others"].iloc[3] == 1
+
+
+def test_majority_is_unchanged_when_answers_change_names():
+    rng = np.random.default_rng(1)
+    chosen = pd.DataFrame(
+        {
+            "persona_id": list("abcdefg") * 2,
+            "item_id": ["i"] * 7 + ["j"] * 7,
+            "choice": rng.integers(0, 2, 14).astype(float),
+        }
+    )
+    other = chosen.assign(choice=1 - chosen["choice"])
+    left, right = pluralism.with_majority(chosen)["is_majority"], pluralism.with_majority(other)["is_majority"]
+    pd.testing.assert_series_equal(left, right)
+
+
+def test_lead_model_is_the_one_that_judged_for_most_personas():
+    items = items_of(2)
+    table = judged({"small": np.zeros((9, 2)), "large": np.zeros((4, 2)), "people.1": np.zeros((10, 2))}, items)
+    assert pluralism.lead_model(table) == "small"
+    with pytest.raises(schema.SchemaError, match="no rows of a model"):
+        pluralism.lead_model(table[table["rater_id"] == "people.1"])
+
+
+def test_small_groups_are_counted_but_not_estimated():
+    personas = persona_table(12).assign(race=["Rare"] * 2 + ["White alone"] * 10)
+    chosen = pd.DataFrame(
+        [(p, f"i{i}", float(i % 2)) for p in personas["persona_id"] for i in range(6)],
+        columns=["persona_id", "item_id", "choice"],
+    )
+    rows = pluralism.group_statistics(pluralism.with_majority(chosen), pluralism.persona_groups(personas))
+    found = pd.DataFrame(rows).set_index(["statistic", "group"])
+    assert np.isnan(found.loc[("fits_majority", "race|Rare"), "estimate"])
+    assert found.loc[("fits_majority", "race|Rare"), "n_excluded"] == 12
+    assert found.loc[("fits_majority", "sex|Female"), "estimate"] == 1
+    assert ("p_value", "ideology|Liberal") not in found.index, "a group of everybody has no others"
+
+
+def test_total_variation_by_hand():
+    cells = pd.DataFrame({"item_id": list("iijj"), "one": [1.0, 1.0, 0.0, 1.0], "two": [1.0, 0.0, 0.0, np.nan]})
+    assert pluralism.total_variation(cells, first="one", second="two") == pytest.approx((0.5 + 0.0) / 2)
+    assert pluralism.total_variation(cells.assign(same=cells["one"]), first="one", second="same") == 0
+
+
+def test_the_central_claim_is_found_where_it_was_put_in():
+    """Personas 1-30 follow the majority and are served; 31-40 depart and are not."""
+    rng = np.random.default_rng(2)
+    n, items = 40, items_of(12)
+    side = np.arange(12) % 2 == 1
+    lead = np.where(rng.random((n, 12)) < 0.1, ~side, side)
+    lead[30:] = np.where(rng.random((10, 12)) < 0.1, side, ~side)
+    panel = {f"people.{i}": lead[:10] for i in range(1, 5)} | {"small": rng.random((10, 12)) < 0.5}
+    attempts = attempt_table([bool(rng.random() < (0.8 if i < 30 else 0.1)) for i in range(n)])
+    found = pluralism.pluralism_statistics(
+        judged({"large": lead} | panel, items), items, persona_table(n), attempts, n_bootstrap=100, seed=1
+    )
+    one = schema.check(found, "pluralism").set_index(["statistic", "group"])
+    assert one.loc[("central_slope", "all"), "low"] > 0
+    assert one.loc[("central_claim", "all"), "estimate"] > 0
+    assert one.loc[("pass_rate", "near"), "estimate"] > one.loc[("pass_rate", "far"), "estimate"]
+    assert one.loc[("fits_raters", "large|with_majority"), "estimate"] == 1
+    assert one.loc[("distance", "large"), "estimate"] == 0
+    assert one.loc[("distance", "small"), "estimate"] > one.loc[("distance", "one_answer"), "estimate"]
+    assert one.loc[("representative", "all"), "n"] == n * 12
+    shares = one.loc["minority_share", "estimate"]
+    assert shares.max() <= 0.5
+
+
+def test_a_panel_needs_a_held_out_rater():
+    items = items_of(2)
+    table = judged({"large": np.zeros((4, 2)), "people.1": np.zeros((4, 2))}, items)
+    with pytest.raises(schema.SchemaError, match="need four"):
+        pluralism.rater_cells(table, items)

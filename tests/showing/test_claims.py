@@ -1,0 +1,310 @@
+"""The register of claims and its verdicts, against hand-made rows and the rule as it is written down."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from persona_lib.showing import claims
+from persona_lib.tables import schema
+
+ROOT = Path(__file__).parents[2]
+REGISTER = ROOT / "data/reference/claims.csv"
+
+
+def claim(**changes):
+    """One register row: a number exceeds 0.5."""
+    row = {"claim_id": "c", "section": "s", "claim": "it is large", "paper": "large", "paper_low": 0.5}
+    row |= {"paper_high": np.nan, "statistic": "share", "group": "all", "table": "toy", "rule": "greater"}
+    return row | {"kind": "qualitative", "rests_on": "answers", "note": ""} | changes
+
+
+def table(*rows):
+    """Rows (group, estimate, low, high) of the statistic share."""
+    found = pd.DataFrame(rows, columns=["group", "estimate", "low", "high"])
+    return {"toy": found.assign(statistic="share", n=10, n_excluded=0, method="hand")}
+
+
+def verdict(row, statistics, *, truth=None, simulated=False):
+    known = None if truth is None else pd.DataFrame([{"statistic": "share", "group": row["group"], "truth": truth}])
+    return claims.compare(pd.DataFrame([row]), statistics, known, simulated=simulated)["verdict"].item()
+
+
+class TestRulesInALiveRun:
+    @pytest.mark.parametrize(
+        ("rule", "bounds", "interval", "expected"),
+        [
+            ("greater", (0.5, np.nan), (0.7, 0.6, 0.8), "holds"),
+            ("greater", (0.5, np.nan), (0.2, 0.1, 0.3), "differs"),
+            ("greater", (0.5, np.nan), (0.6, 0.4, 0.8), "undecided"),
+            ("greater", (0.5, np.nan), (0.7, np.nan, np.nan), "holds"),
+            ("less", (np.nan, 0.5), (0.2, 0.1, 0.3), "holds"),
+            ("less", (np.nan, 0.5), (0.7, 0.6, 0.8), "differs"),
+            ("less", (np.nan, 0.5), (0.4, 0.3, 0.6), "undecided"),
+            ("within", (0.6, 0.8), (0.7, 0.1, 0.9), "holds"),
+            ("within", (0.6, 0.8), (0.5, 0.4, 0.7), "undecided"),
+            ("within", (0.6, 0.8), (0.5, 0.4, 0.55), "differs"),
+            ("within", (0.6, 0.8), (0.9, 0.85, 0.95), "differs"),
+            ("exact", (40, 40), (40, np.nan, np.nan), "holds"),
+            ("exact", (40, 40), (39, np.nan, np.nan), "differs"),
+            ("exact", (40, 40), (41, np.nan, np.nan), "differs"),
+            ("exact", (40, 40), (4, np.nan, np.nan), "not at this scale"),
+        ],
+    )
+    def test_each_rule(self, rule, bounds, interval, expected):
+        row = claim(rule=rule, paper_low=bounds[0], paper_high=bounds[1])
+        assert verdict(row, table(("all", *interval))) == expected
+
+    def test_a_star_lets_the_worst_group_decide(self):
+        statistics = table(("large|x", 0.9, 0.8, 1), ("small|x", 0.4, 0.3, 0.45), ("small|y", 0, 0, 0))
+        row = claims.compare(pd.DataFrame([claim(group="*|x")]), statistics, None, simulated=False).iloc[0]
+        assert (row["group"], row["estimate"], row["verdict"]) == ("small|x", 0.4, "differs")
+
+    def test_every_group_holds_only_if_every_group_is_defined(self):
+        undefined = ("small", np.nan, np.nan, np.nan)
+        assert verdict(claim(group="*"), table(("large", 0.9, 0.8, 1), undefined)) == "undecided"
+        assert verdict(claim(group="*"), table(("large", 0.2, 0.1, 0.3), undefined)) == "differs"
+
+    @pytest.mark.parametrize(
+        ("third", "expected"),
+        [((0.2, 0.1, 0.3), "holds"), ((0.6, 0.5, 0.75), "undecided"), ((0.9, 0.85, 1), "differs")],
+    )
+    def test_ordering_compares_the_lowest_before_with_the_highest_after(self, third, expected):
+        statistics = table(("a", 0.9, 0.8, 1), ("b", 0.7, 0.6, 0.8), ("c", *third), ("all", 1, 1, 1), ("m|a", 1, 1, 1))
+        assert verdict(claim(rule="ordering", group="a, b > *"), statistics) == expected
+        assert verdict(claim(rule="ordering", group="a, b > c"), statistics) == expected
+
+    def test_missing_or_undefined_statistic_is_not_computed(self):
+        assert verdict(claim(group="none"), table(("all", 0.7, 0.6, 0.8))) == "not computed"
+        assert verdict(claim(), table(("all", np.nan, np.nan, np.nan))) == "not computed"
+        assert verdict(claim(statistic="", table="", group="", rests_on=""), {}) == "not computed"
+        assert (
+            verdict(claim(rule="ordering", group="a, x > *"), table(("a", 0.9, 0.8, 1), ("b", 0, 0, 0)))
+            == "not computed"
+        )
+
+    @pytest.mark.parametrize("kind", claims.FIXED)
+    def test_fixed_kinds_keep_their_word_and_show_the_estimate(self, kind):
+        statistics = table(("all", 0.7, 0.6, 0.8))
+        found = claims.compare(pd.DataFrame([claim(kind=kind, rule="none")]), statistics, None, simulated=False)
+        assert (found["verdict"].item(), found["estimate"].item()) == (kind, 0.7)
+
+
+class TestASimulatedRun:
+    def test_truth_in_or_out_of_the_interval(self):
+        statistics = table(("all", 0.7, 0.6, 0.8))
+        assert verdict(claim(), statistics, truth=0.6, simulated=True) == "recovered"
+        assert verdict(claim(), statistics, truth=0.59, simulated=True) == "not recovered"
+
+    def test_without_truth_or_interval_it_says_so(self):
+        assert verdict(claim(), table(("all", 0.7, 0.6, 0.8)), simulated=True) == "no truth"
+        assert verdict(claim(), table(("all", 0.7, 0.6, 0.8)), truth=np.nan, simulated=True) == "no truth"
+        assert verdict(claim(), table(("all", 0.7, np.nan, np.nan)), truth=0.7, simulated=True) == "no truth"
+
+    @pytest.mark.parametrize("rule", ["greater", "less", "within", "ordering"])
+    @pytest.mark.parametrize("truth", [None, 0.1, 0.7])
+    def test_is_never_compared_with_the_paper(self, rule, truth):
+        row = claim(rule=rule, paper_high=0.8, group="all" if rule != "ordering" else "all > *")
+        statistics = table(("all", 0.7, 0.6, 0.8), ("b", 0.1, 0.0, 0.2))
+        assert verdict(row, statistics, truth=truth, simulated=True) not in ("holds", "differs", "undecided")
+
+    def test_no_simulated_number_stands_beside_the_papers(self):
+        rows = pd.DataFrame(
+            [claim(claim_id="a"), claim(claim_id="b", group="none"), claim(claim_id="c", rests_on="configuration")]
+        )
+        found = claims.compare(rows, table(("all", 0.6, np.nan, np.nan)), None, simulated=True)
+        assert found["paper"].tolist() == ["", "large", "large"]
+        assert found["verdict"].tolist() == ["no truth", "not computed", "holds"]
+
+    def test_a_live_run_ignores_a_truth(self):
+        statistics = table(("all", 0.7, 0.6, 0.8))
+        assert verdict(claim(), statistics, truth=0.1, simulated=False) == "holds"
+
+
+def test_unknown_table_is_named():
+    with pytest.raises(claims.RegisterError, match="claim c: no table toy"):
+        claims.compare(pd.DataFrame([claim()]), {"other": pd.DataFrame()}, None, simulated=False)
+
+
+class TestRecovery:
+    def test_counts_only_what_has_truth_and_interval(self):
+        statistics = table(
+            ("in", 0.7, 0.6, 0.8), ("out", 0.7, 0.6, 0.65), ("bare", 0.7, np.nan, np.nan), ("free", 1, 1, 1)
+        )
+        truth = pd.DataFrame({"statistic": "share", "group": ["in", "out", "bare"], "truth": [0.7, 0.7, 0.7]})
+        truth["standard_error"] = 0.0
+        found = claims.recovery(statistics, truth).set_index("group")["is_inside"]
+        assert found["in"] and not found["out"] and found["bare"] is pd.NA and "free" not in found
+
+    def test_without_truth_there_is_nothing(self):
+        assert claims.recovery(table(("in", 0.7, 0.6, 0.8)), None).empty
+
+    def test_twice_the_same_truth_is_an_error(self):
+        truth = pd.DataFrame({"statistic": "share", "group": ["in", "in"], "truth": [0.7, 0.7]})
+        with pytest.raises(pd.errors.MergeError):
+            claims.recovery(table(("in", 0.7, 0.6, 0.8)), truth)
+
+    def test_off_counts_standard_errors_on_the_side_of_the_truth(self):
+        """Half widths of 1.96 and 3.92 claim errors of 1 and 2: off by 2 to either side is two errors, or one."""
+        statistics = table(("above", 0.0, -3.92, 1.96), ("below", 0.0, -3.92, 1.96), ("same", 1.0, 1.0, 1.0))
+        truth = pd.DataFrame({"statistic": "share", "group": ["above", "below", "same"], "truth": [2.0, -2.0, 1.0]})
+        recovered = claims.recovery(statistics, truth.assign(standard_error=0.0))
+        assert recovered["off"].round(9).tolist() == [-2.0, 1.0, 0.0]
+        found = claims.calibration(recovered)
+        assert found["truths"].tolist() == [3] and found["inside"].tolist() == [2]
+        assert found["rms_off"].iloc[0] == pytest.approx(np.sqrt(5 / 3)) and found["mean_off"].iloc[0] == pytest.approx(
+            -1 / 3
+        )
+
+
+@pytest.fixture
+def run():
+    """Two personas with three pairs each, five prompts."""
+    prompts = pd.DataFrame(
+        [
+            ("What is a good life?", "x", True, "train"),
+            ("Is this one right too?", "y", True, "train"),
+            ("Why not this one then?", "x", True, "heldout_prompt"),
+            ("Short?", "x", True, "heldout_prompt"),
+            ("No question", "", False, "none"),
+        ],
+        columns=["text", "topic", "is_kept", "prompt_split"],
+    )
+    pairs = pd.DataFrame(
+        [
+            (p, s, split)
+            for p, split in (("p1", "train"), ("p2", "heldout_persona"))
+            for s in ("train", "train", "heldout_pair")
+        ],
+        columns=["persona_id", "pair_split", "persona_split"],
+    )
+    made = {"low": 0.0, "high": 1.0, "method": "hand"}
+    rates = [
+        ("pass_rate", "all|x", 90, 0),
+        ("pass_rate", "large|x", 28, 2),
+        ("flip_rate", "sex", 10, 0),
+        ("pass_at_k", "large|x|16", 5, 0),
+    ]
+    statistics = pd.DataFrame([schema.statistic(s, g, 0.5, n=n, **made) | {"n_excluded": x} for s, g, n, x in rates])
+    return prompts, pairs, statistics
+
+
+class TestCounts:
+    def count(self, prompts, pairs, statistics):
+        found = claims.counts(prompts, pairs, benchmark=statistics, pass_at_k=statistics, influences=statistics)
+        schema.check(found, "agreement")
+        return found.set_index(["statistic", "group"])["estimate"]
+
+    def test_against_a_hand_count(self, run):
+        found = self.count(*run)
+        sizes = {
+            "personas": 2,
+            "personas_train": 1,
+            "personas_heldout": 1,
+            "pairs": 6,
+            "pairs_train": 4,
+            "pairs_heldout": 2,
+        }
+        sizes |= {"prompts_bank": 5, "prompts_kept": 4, "prompts_train": 2, "prompts_heldout": 2, "attributes": 33}
+        sizes |= {"pairs_per_persona": 3, "pairs_per_persona_train": 2, "pairs_per_persona_heldout_pair": 1}
+        sizes |= {"benchmark_items": 30, "ablation_cells": 10, "attempts": 16}
+        assert {name: found["count", name] for name in sizes} == sizes
+        assert np.isnan(found["count", "pairs_per_persona_heldout_prompt"])
+        assert found["share_by_rule", "prompts_kept"] == 0.75
+        assert found["total_variation", "topics_train-heldout"] == 0.5
+
+    def test_unequal_personas_have_no_common_size(self, run):
+        prompts, pairs, statistics = run
+        assert np.isnan(self.count(prompts, pairs.iloc[1:], statistics)["count", "pairs_per_persona"])
+
+    def test_absent_statistics_are_nan_not_zero(self, run):
+        found = self.count(run[0], run[1], run[2].iloc[:0])
+        assert found["count"][["benchmark_items", "ablation_cells", "attempts"]].isna().all()
+
+
+class TestRegister:
+    def write(self, path, *rows):
+        pd.DataFrame(rows).to_csv(path, index=False)
+        return path
+
+    def test_the_shipped_one_is_valid_and_large_enough(self):
+        register = claims.read_register(REGISTER)
+        assert len(register) >= 35
+        assert set(register["kind"]) == set(claims.KINDS)
+        assert set(register["rule"]) == set(claims.RULES)
+        tables = {"counts", *(name for name, t in schema.tables().items() if "estimate" in t.columns)}
+        assert set(register["table"]) - {""} <= tables
+
+    def test_every_count_it_asks_for_is_counted(self, run):
+        register = claims.read_register(REGISTER)
+        found = claims.counts(run[0], run[1], benchmark=run[2], pass_at_k=run[2], influences=run[2])
+        asked = register.loc[register["table"] == "counts", ["statistic", "group"]].apply(tuple, axis=1)
+        assert set(asked) <= set(found[["statistic", "group"]].apply(tuple, axis=1))
+
+    def test_only_sizes_and_the_census_rest_on_no_answer(self):
+        register = claims.read_register(REGISTER)
+        free = register[register["rests_on"] == "configuration"]
+        assert set(free["table"]) == {"counts", "fidelity"}
+        assert set(free.loc[free["table"] == "counts", "rule"]) == {"exact"}
+
+    @pytest.mark.parametrize(
+        ("changes", "message"),
+        [
+            ({"kind": "sure"}, "kind 'sure' is none of"),
+            ({"rule": "about"}, "rule 'about' is none of"),
+            ({"paper_low": ""}, "rule greater needs paper_low"),
+            ({"rule": "within"}, "rule within needs paper_high"),
+            ({"rule": "ordering"}, "rule ordering needs a group"),
+            ({"rule": "none"}, "kind qualitative needs a rule"),
+            ({"table": ""}, "statistic and table go together"),
+            ({"rests_on": "faith"}, "rests_on 'faith' is neither"),
+            ({"rests_on": ""}, "rests_on '' is neither"),
+            ({"claim": ""}, "claim is empty"),
+            ({"paper_low": "much"}, "paper_low or paper_high is no number"),
+        ],
+    )
+    def test_a_bad_row_is_named(self, tmp_path, changes, message):
+        path = self.write(tmp_path / "claims.csv", claim(claim_id="fine"), claim(claim_id="bad", **changes))
+        with pytest.raises(claims.RegisterError, match=re.escape(message)) as caught:
+            claims.read_register(path)
+        assert "line 3" in str(caught.value) or "no number" in message
+
+    def test_missing_file_missing_column_and_repeated_claim(self, tmp_path):
+        with pytest.raises(claims.RegisterError, match="no such file"):
+            claims.read_register(tmp_path / "none.csv")
+        with pytest.raises(claims.RegisterError, match="column note is missing"):
+            claims.read_register(self.write(tmp_path / "a.csv", {k: v for k, v in claim().items() if k != "note"}))
+        with pytest.raises(claims.RegisterError, match="claim c stands in two rows"):
+            claims.read_register(self.write(tmp_path / "b.csv", claim(), claim()))
+
+    def test_verdicts_are_those_of_the_schema(self):
+        assert set(schema.tables()["claims"].columns["verdict"].values) == set(claims.VERDICTS)
+        assert set(schema.tables()["claims"].columns["kind"].values) == set(claims.KINDS)
+
+
+EXPECTED = ROOT / "data/expected/demo"
+
+
+@pytest.mark.parametrize("name", sorted(set(claims.read_register(REGISTER)["table"]) - {"", "counts"}))
+def test_statistics_that_claims_name_exist_in_the_expected_tables(name):
+    path = EXPECTED / f"{name}.parquet"
+    if not path.exists():
+        pytest.skip("the demo run has not been refreshed yet")
+    statistics = schema.read(path, name)
+    for row in claims.read_register(REGISTER).query("table == @name").itertuples():
+        assert (statistics["statistic"] == row.statistic).any(), f"{row.claim_id}: {name} has no {row.statistic}"
+
+
+class TestDecisions:
+    register = pd.read_csv(ROOT / "data/reference/decisions.csv", dtype=str, keep_default_na=False)
+
+    def test_twenty_two_whole_rows(self):
+        assert self.register["decision_id"].tolist() == [f"{i:02d}" for i in range(1, 23)]
+        assert (self.register != "").all(axis=None)
+
+    def test_the_files_they_name_exist(self):
+        for row in self.register.itertuples():
+            for path in re.findall(r"(?:persona_lib|data|config)/[\w./*]+", row.implemented):
+                assert list(ROOT.glob(path)), f"decision {row.decision_id}: {path} does not exist"

@@ -1,0 +1,175 @@
+"""Cards and the dataset folder. Oracles: the tables themselves, hand counts, an HTML parser, `datasets` (system)."""
+
+from html.parser import HTMLParser
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from small_personas import census, complete, draws, run
+
+from persona_lib.showing import cards, export
+from persona_lib.synthesis import personas, selection
+from persona_lib.tables import schema
+from persona_lib.tables.schema import SchemaError
+
+NASTY = '<script>alert(1)</script> & "quotes" {braces} | pipe: 5% `tick`'
+
+
+@pytest.fixture(scope="module")
+def made():
+    """Ten personas, their provenance and weights; every personal time is hostile text."""
+    data = {"data": {"personal_time": NASTY}}
+    people, table, provenance = run(answer=lambda template, _: data if template == "write_traits" else {})
+    weights = selection.raked(table, people, personas.apply_rules(complete(draws(), census())))
+    return [
+        schema.check(t, name)
+        for t, name in ((people, "personas"), (provenance, "provenance"), (weights, "persona_weights"))
+    ]
+
+
+@pytest.fixture
+def folder(made, tmp_path):
+    where = tmp_path / "dataset"
+    export.write_dataset(*made, where, files=["raw/csv_pvt.zip"], big_five="correlated", simulated=True)
+    return where
+
+
+def head(folder):
+    _, text, _ = (folder / "README.md").read_text("utf-8").split("---\n", 2)
+    return yaml.safe_load(text)
+
+
+# ------------------------------------------------------------------ cards
+
+
+def test_card_has_every_attribute_once_with_its_origin(made):
+    table = cards.card(made[0], made[1], "p0003")
+    assert sorted(table["label"]) == sorted([*schema.attributes()["label"], "Core values"])
+    mine = made[0].set_index("persona_id").loc["p0003"]
+    value = table.set_index("label")["value"]
+    assert value["Age"] == str(mine["age_years"]) and value["Core values"] == mine["core_values"]
+    assert value["Personal time"] == NASTY
+    origin = table.set_index("label")["origin"]
+    assert origin[["Age", "Religion", "Mannerisms", "Personal time"]].tolist() == [
+        "observed",
+        "imputed",
+        "listed",
+        "written",
+    ]
+    assert origin.drop_duplicates().tolist() == [o for o in cards.ORIGINS if o in set(origin)], "one block per origin"
+
+
+def test_a_card_of_nobody_or_without_provenance_is_refused(made):
+    with pytest.raises(SchemaError, match="p9999 stands in 0 rows"):
+        cards.card(made[0], made[1], "p9999")
+    with pytest.raises(SchemaError, match="p0001 lacks sex"):
+        cards.card(made[0], made[1][made[1]["field"] != "sex"], "p0001")
+
+
+def test_text_on_a_card_is_never_markup(made):
+    class Reader(HTMLParser):
+        tags, said = set(), []
+
+        def handle_starttag(self, tag, attrs):
+            self.tags.add(tag)
+
+        def handle_data(self, data):
+            self.said.append(data)
+
+    reader = Reader()
+    reader.feed(cards.card_html(cards.card(made[0], made[1], "p0001"), title="<i>p0001</i>"))
+    assert reader.tags == {"table", "caption", "b", "tr", "th", "td"}
+    assert NASTY in reader.said and "<i>p0001</i>" in reader.said
+
+
+# ------------------------------------------------------------------ dataset folder
+
+
+def test_files_hold_the_tables_and_the_card_says_so(made, folder):
+    said = head(folder)
+    weight = made[2].set_index("persona_id")["weight"]
+    assert [c["config_name"] for c in said["configs"]] == ["personas", "provenance"] and said["configs"][0]["default"]
+    for config, info in zip(said["configs"], said["dataset_info"], strict=True):
+        for file, split in zip(config["data_files"], info["splits"], strict=True):
+            written = pq.read_table(folder / file["path"])
+            assert file["split"] == split["name"] and len(written) == split["num_examples"]
+            columns = {f["name"]: f["dtype"] for f in info["features"]}
+            assert list(columns) == written.column_names and columns["persona_id"] == "string"
+            arrow = {"string": {"string", "large_string"}, "int64": {"int64"}, "float64": {"double"}, "bool": {"bool"}}
+            assert all(str(written.schema.field(name).type) in arrow[kind] for name, kind in columns.items())
+    both = pd.concat([pd.read_parquet(folder / f"personas/{name}.parquet") for name in ("train", "test")])
+    both = both.sort_values("persona_id", ignore_index=True)
+    pd.testing.assert_frame_equal(both[list(made[0].columns)], made[0], check_dtype=False)
+    assert both["weight"].tolist() == weight[both["persona_id"]].tolist()
+    assert set(pd.read_parquet(folder / "personas/test.parquet")["persona_split"]) == {"heldout_persona"}
+    assert len(pd.read_parquet(folder / "provenance/train.parquet")) == 6 * made[1].groupby("persona_id").size().iloc[0]
+
+
+def test_card_says_what_it_is_and_is_not(folder):
+    text = (folder / "README.md").read_text("utf-8")
+    assert "simulated" in head(folder)["tags"] and head(folder)["license"] == "apache-2.0"
+    for words in (
+        "What it must not be used for",
+        "`csv_pvt.zip`",
+        "our simulator, not a language model",
+        "| written | 10 |",
+    ):
+        assert words in text
+    assert "raw/" not in text and NASTY not in text and "no real persons" not in text
+    listed = [line for line in text.splitlines() if line.startswith("| `")]
+    assert len(listed) == len(schema.tables()["personas"].columns) + 1, "one line per column, and the weight"
+
+
+def test_the_shipped_sample_is_named_as_synthetic(made, tmp_path):
+    files = ["data/reference/census_sample.csv.gz"]
+    card = export.write_dataset(*made, tmp_path, files=files, big_five="uniform", simulated=True)
+    assert "`census_sample.csv.gz` (the shipped synthetic sample: its rows are no real persons)" in card.read_text(
+        "utf-8"
+    )
+
+
+def test_a_live_run_is_not_called_simulated(made, tmp_path):
+    card = export.write_dataset(*made, tmp_path, files=["a.zip"], big_five="uniform", simulated=False)
+    assert "simulat" not in card.read_text("utf-8").split("## Columns")[0].replace("simulator, ", "")
+    assert "simulated" not in head(tmp_path)["tags"]
+
+
+def test_without_the_model_stage_nothing_is_simulated(made, tmp_path):
+    listed = made[1].assign(origin=made[1]["origin"].replace("written", "listed"))
+    card = export.write_dataset(made[0], listed, made[2], tmp_path, files=["a.zip"], big_five="uniform", simulated=True)
+    assert "written by: nobody: the model stage was left out" in card.read_text("utf-8")
+    assert "simulated" not in head(tmp_path)["tags"]
+
+
+def test_same_tables_same_bytes_and_nothing_half_written(made, folder, tmp_path):
+    again = tmp_path / "again"
+    export.write_dataset(*made, again, files=["raw/csv_pvt.zip"], big_five="correlated", simulated=True)
+    files = sorted(p.relative_to(folder) for p in folder.rglob("*") if p.is_file())
+    assert len(files) == 5 and not any(p.name.endswith(".half") for p in files)
+    assert all((folder / p).read_bytes() == (again / p).read_bytes() for p in files)
+
+
+def test_tables_of_different_runs_are_refused(made, tmp_path):
+    with pytest.raises(SchemaError, match="persona_weights and personas are about different personas"):
+        export.write_dataset(made[0], made[1], made[2].iloc[1:], tmp_path, files=[], big_five="x", simulated=True)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.system
+def test_hugging_face_loads_the_folder_offline(made, folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    datasets = pytest.importorskip("datasets")
+    loaded = datasets.load_dataset(str(folder), cache_dir=str(tmp_path / "cache"))
+    counts = made[0]["persona_split"].value_counts()
+    assert {name: len(rows) for name, rows in loaded.items()} == {
+        "train": counts["train"],
+        "test": counts["heldout_persona"],
+    }
+    assert set(loaded["train"].column_names) == {*made[0].columns, "weight"}
+    first = loaded["test"][0]
+    mine = made[0].set_index("persona_id").loc[first["persona_id"]]
+    assert first["description"] == mine["description"] and first["age_years"] == mine["age_years"]
+    origins = datasets.load_dataset(str(folder), "provenance", cache_dir=str(tmp_path / "cache"))
+    assert sum(len(rows) for rows in origins.values()) == len(made[1])

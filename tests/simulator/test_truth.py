@@ -1,0 +1,302 @@
+"""The truth of a simulated run: what its statistics are on average over all that it could have drawn.
+
+Oracles: counts by hand, all outcomes of four raters one by one, and choices that the simulated models really make.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from simulated import PROMPTS, description, said, spotless
+
+from persona_lib.commands import inputs
+from persona_lib.commands.truth import declared
+from persona_lib.simulator import expected, respondents
+from persona_lib.simulator.sentences import load_bank
+from persona_lib.simulator.truth import spoken, truth
+from persona_lib.simulator.world import load
+from persona_lib.synthesis import population
+from persona_lib.tables.schema import attributes
+
+EXPECTED, REFERENCE = "data/expected/demo", "data/reference"
+LISTS = {"quirks": "quirks", "mannerisms": "mannerisms", "lifestyles": "lifestyle", "core_values": "core_values"}
+LISTS |= {"personal_time": "personal_time"}
+SETTINGS = {
+    "seed": 5,
+    "endpoints": {alias: {"model": f"sim-{alias}"} for alias in ("large", "medium", "people", "judge")},
+    "roles": {
+        "answerer": "large", "critic": "large", "reviser": "large", "judge": "medium", "panel": ["large", "medium"],
+        "raters": "people", "contestants": ["large"], "examiner": "judge", "writer": "large",
+    },
+    "population": {"n_draws": 150, "adults_only": True, "group_quarters": True, "strata": []},
+    "personas": {"n": 100, "big_five": "correlated", "model_stage": True},
+    "feedback": {"template": "neutral"},
+    "pool": {"n_raters": 4},
+    "ablation": {"n_personas": 5, "n_questions": 6, "n_shown": 2},
+    "pass_at_k": {"n_items": 10, "n_attempts": 4},
+    "benchmark": {"n_items": 30},
+}  # fmt: skip
+
+
+# From chances to truths: by hand
+
+
+def test_calibration_tells_own_from_other_and_generic():
+    own = {("m", "baseline"): [0.1, 0.1], ("m", "output_only"): [0.7, 0.9], ("m", "summary"): [0.5, 0.5]}
+    found = expected.examined({key: np.array(x) for key, x in own.items()}, {"m": np.array([0.2, 0.4])})
+    by_hand = {"own": 0.8, "other": 0.3, "generic": 0.1, "own-other": 0.5, "own-generic": 0.7}
+    assert {group: found["calibration", group] for group in by_hand} == pytest.approx(by_hand)
+    assert found["difference", "m|summary-baseline"] == found["difference", "all|summary-baseline"] == 0.4
+    assert found["difference", "m|summary-output_only"] == pytest.approx(-0.3)
+
+
+def test_pairs_by_hand():
+    """Chance of the revision when it stands second, and first; another person dislikes it."""
+    ab = {"own": np.array([0.6, 0.8]), "swapped": np.array([0.2, 0.2]), "none": np.array([0.5, 0.5])}
+    ba = {"own": np.array([0.8, 1.0]), "swapped": np.array([0.4, 0.4]), "none": np.array([0.5, 0.5])}
+    found = expected.held(ab, ba)
+    by_hand = {("holds", "own"): 0.8, ("holds", "own_ab"): 0.7, ("holds", "own_ba"): 0.9, ("holds", "swapped"): 0.3}
+    by_hand |= {
+        ("persona_effect", "own-swapped"): 0.5,
+        ("first_position", "own"): 0.6,
+        ("first_position", "all"): 1.7 / 3,
+    }
+    by_hand |= {("order_consistency", "own"): (0.6 * 0.8 + 0.4 * 0.2 + 0.8) / 2}
+    assert {key: found[key] for key in by_hand} == pytest.approx(by_hand)
+
+
+def test_at_k_is_the_mean_over_all_choices_of_k():
+    chances = np.random.default_rng(1).random((3, 5))
+    for k in range(1, 6):
+        picks = list(itertools.combinations(range(5), k))
+        assert expected.at_k(chances, k) == pytest.approx(
+            np.mean([1 - np.prod(1 - chances[:, p], axis=1) for p in picks])
+        )
+
+
+def test_kappa_with_a_majority_by_all_outcomes():
+    """Oracle: the sixteen outcomes of a model and three raters in every cell, and the textbook formula."""
+    chances, joint = np.random.default_rng(2).random((4, 6)), np.zeros((2, 2))
+    for outcome in itertools.product((0, 1), repeat=4):
+        weight = np.prod([x if o else 1 - x for x, o in zip(chances, outcome, strict=True)], axis=0).mean()
+        joint[outcome[0], int(sum(outcome[1:]) >= 2)] += weight
+    by_chance = joint.sum(axis=0) @ joint.sum(axis=1)
+    found = expected.agreement(chances[0], expected.majority(chances[1:]), swapped=np.zeros(6, dtype=bool))
+    assert found["raw_agreement"] == pytest.approx(np.trace(joint))
+    assert found["kappa_content"] == found["kappa_position"]
+    assert found["kappa_content"] == pytest.approx((np.trace(joint) - by_chance) / (1 - by_chance))
+
+
+def test_position_and_content_part_where_orders_differ():
+    """Both sides always take what stands first: one answer by position, either by content."""
+    swapped = np.array([True, False, True, False])
+    first = np.where(swapped, 0.9, 0.1)
+    found = expected.agreement(first, first, swapped=swapped)
+    assert found["kappa_position"] == pytest.approx(0) and found["kappa_content"] == pytest.approx(0.64)
+
+
+def test_majorities_of_two_groups():
+    """All of one group choose b, all of the other a; of ten others seven choose b with chance 0.7 each."""
+    chances = np.repeat([[1.0], [0.0]], [7, 3], axis=0)
+    inside = np.arange(10) < 7
+    found = expected.majorities(chances, n_others=1001, groups={"g": inside, "rest": ~inside})
+    assert found["majority_share", "all"] == pytest.approx(0.7) and found["representative", "all"] == pytest.approx(0.3)
+    assert found["fits_majority", "g"] == pytest.approx(1) and found["group_difference", "rest"] == pytest.approx(-1)
+    items = expected.item_majorities(chances, ["i"], n_others=1001)
+    assert items["minority_share", "i"] == pytest.approx(0.3) and items["majority_share", "i"] == pytest.approx(0.7)
+
+
+def test_those_near_the_majority_pass_more():
+    """Certain choices: eight with the majority, who pass with chance 0.6, and two against it, with chance 0.1."""
+    chances = np.repeat([[1.0, 1.0], [0.0, 0.0]], [8, 2], axis=0)
+    passed = {"m": np.repeat([0.6, 0.1], [8, 2])}
+    found = expected.central(chances, passed, np.random.default_rng(1))
+    assert found["central_claim", "m"] == found["central_claim", "all"] == pytest.approx(0.5)
+    assert found["pass_rate", "far"] == pytest.approx(0.1) and found["likeness", "all"] == pytest.approx(0.8)
+    assert found["central_slope", "all"] == pytest.approx(0.05)
+
+
+def test_dropped_as_the_extractor_sees_it():
+    found = expected.dropped({"m": {"sex": 0.5, "race": 0.0}, "n": {"sex": 0.1, "race": 0.0}}, extractor_error=0.1)
+    by_hand = {("drop_rate", "m|sex"): 0.5, ("drop_rate", "n|sex"): 0.18, ("drop_rate", "sex"): 0.34}
+    by_hand |= {("n_dropped", "m"): 0.6, ("equivalent", "m"): 0.45, ("drop_rate", "all"): (0.5 + 0.1 + 0.18 + 0.1) / 4}
+    assert {key: found[key] for key in by_hand} == pytest.approx(by_hand)
+
+
+# The truth of a run
+
+
+@pytest.fixture(scope="module")
+def frame() -> dict[str, pd.DataFrame]:
+    """300 invented persons and what else a run could have drawn."""
+    people = pd.DataFrame(
+        {"persona_id": [f"d{i:03d}" for i in range(300)], "description": map(description, range(300))}
+    )
+    names = ["lifestyle", "hearing_difficulty", "placebo"]
+    short = people[["persona_id"]].merge(pd.DataFrame({"attribute": names}), how="cross")
+    return {
+        "persons": people,
+        "prompts": pd.DataFrame({"prompt_id": [f"q{i}" for i in range(len(PROMPTS))], "text": PROMPTS}),
+        "groups": people[["persona_id"]].assign(attribute="half", value=np.where(np.arange(300) < 150, "one", "other")),
+        "ablation": short.assign(shown_attributes="age_years|ideology"),
+    }
+
+
+@pytest.fixture(scope="module")
+def tables() -> dict[str, pd.DataFrame]:
+    a, b = (spotless("sim-large", "answer", prompt=text) for text in PROMPTS[:2])
+    answers = pd.DataFrame({"answer_id": ["a", "b"], "text": [a, b], "status": "ok"})
+    items = pd.DataFrame({"item_id": ["i", "lost"], "answer_a_id": ["a", "a"], "answer_b_id": ["b", "c"]})
+    return {"pool_items": items, "pool_answers": answers}
+
+
+@pytest.fixture(scope="module")
+def found(frame, tables) -> pd.DataFrame:
+    return truth(frame, tables, SETTINGS).set_index(["statistic", "group"])
+
+
+def test_holds_and_utility_are_those_of_pairs_that_the_models_write_and_judge(found, frame):
+    """Oracle: 240 pairs made and judged by the simulated models themselves, one request each."""
+    rng, held, gains = np.random.default_rng(3), {"own": [], "swapped": [], "none": []}, []
+    everyone = frame["persons"]["description"].tolist()
+    for i, person in enumerate(everyone[:240]):
+        prompt, sample = str(rng.choice(PROMPTS)), int(rng.integers(1000))
+        base = said("sim-large", "answer", sample, prompt=prompt).text
+        critique = spotless("sim-large", "critique_neutral", persona=person, prompt=prompt, answer=base)
+        new = spotless("sim-large", "revise", prompt=prompt, answer=base, critique=critique)
+        position = load().position(respondents.parse_description(person))
+        new_one, old_one = (load().utility(position, *load_bank().vector(text)) for text in (new, base))
+        gains.append(new_one - old_one)
+        for kind, shown in (("own", {"persona": person}), ("swapped", {"persona": everyone[i + 1]}), ("none", {})):
+            swapped = bool(rng.integers(2))
+            shown |= {"answer_a": new if swapped else base, "answer_b": base if swapped else new}
+            name = "judge_no_persona" if kind == "none" else "judge"
+            chosen = json.loads(spotless("sim-medium", name, prompt=prompt, **shown))["choice"]
+            held[kind].append((chosen == "A") == swapped)
+    for kind, values in held.items():
+        assert abs(np.mean(values) - found.truth["holds", kind]) < 4 * 0.5 / np.sqrt(240), kind
+    put_in = found.truth["utility", "chosen"] - found.truth["utility", "rejected"]
+    assert abs(np.mean(gains) - put_in) < 4 * np.std(gains) / np.sqrt(240) and put_in > 0.2
+    assert found.truth["first_position", "own"] > 0.5
+
+
+def test_pass_rates_are_those_of_answers_that_the_examiner_reads(found, frame):
+    """Oracle: 200 answers written and examined by the simulated models themselves."""
+    everyone, rng = frame["persons"]["description"].tolist(), np.random.default_rng(4)
+    passed = {"own": [], "other": [], "generic": [], "thought": []}
+    for i in range(200):
+        prompt, sample = str(rng.choice(PROMPTS)), int(rng.integers(1000))
+        told = said("sim-large", "answer_output_only", sample, prompt=prompt, persona=everyone[i]).text
+        plain = said("sim-large", "answer", sample, prompt=prompt).text
+        thought = spotless("sim-large", "answer_chain_of_thought", prompt=prompt, persona=everyone[i])
+        shown = {"own": (everyone[i], told), "other": (everyone[i + 1], told), "generic": (everyone[i], plain)}
+        shown |= {"thought": (everyone[i], thought.partition("ANSWER:\n")[2])}
+        for kind, (person, answer) in shown.items():
+            verdict = json.loads(spotless("sim-judge", "examine", prompt=prompt, persona=person, answer=answer))
+            passed[kind].append(not verdict["needs_revision"])
+    rates = {kind: found.truth["calibration", kind] for kind in ("own", "other", "generic")}
+    rates |= {"thought": found.truth["pass_rate", "large|chain_of_thought"]}
+    for kind, rate in rates.items():
+        assert abs(np.mean(passed[kind]) - rate) < 4 * max(0.2, np.std(passed[kind])) / np.sqrt(200), kind
+    assert found.truth["pass_rate", "large|output_only"] == found.truth["calibration", "own"]
+    assert found.truth["pass_at_k", "large|output_only|4"] > found.truth["pass_at_k", "large|output_only|1"]
+
+
+def test_kappa_is_that_of_choices_that_models_and_raters_make(found, frame):
+    """Oracle: 600 cells, in each the chances of a model and three raters one by one, and choices drawn with them."""
+    rng, chances = np.random.default_rng(5), []
+    for person in [*frame["persons"]["description"]] * 2:
+        prompt, sample = str(rng.choice(PROMPTS)), int(rng.integers(1000))
+        a = said("sim-large", "answer", sample, prompt=prompt).text
+        b = said("sim-large", "answer_divergent", sample, prompt=prompt, answer=a).text
+        swapped = bool(rng.integers(2))
+        shown = (b, a) if swapped else (a, b)
+        asked = [("sim-large", 0), *(("sim-people", number) for number in range(3))]
+        first = [respondents.prefer_first(person, *shown, load().models[name], sample=number) for name, number in asked]
+        chances.append(first if swapped else [1 - chance for chance in first])
+    model, *raters = np.array(chances).T
+    same = raters[0] * raters[1] + (1 - raters[0]) * (1 - raters[1])
+    truths, n = found.truth, len(chances)
+    assert abs(same.mean() - truths["raw_agreement", "rater_rater"]) < 4 * same.std() / np.sqrt(n)
+    assert abs(model.mean() - truths["prevalence", "large"]) < 4 * model.std() / np.sqrt(n)
+    chose_b, most = rng.random(n) < model, (rng.random((3, n)) < raters).sum(axis=0) >= 2
+    by_chance = chose_b.mean() * most.mean() + (1 - chose_b.mean()) * (1 - most.mean())
+    kappa = ((chose_b == most).mean() - by_chance) / (1 - by_chance)
+    assert abs(kappa - truths["kappa_content", "large"]) < 4 * 0.8 / np.sqrt(n)
+
+
+def test_influence_is_a_share_of_variance(found):
+    """Oracle: the variance of each attribute's part over the persons, one effect at a time."""
+    lines = [respondents.parse_description(description(i)) for i in range(300)]
+    parts = {
+        name: np.array([load().weights[name] * load().effect(name, own[name]) for own in lines])
+        for name in load().weights
+    }
+    variance = {name: part.var(axis=0).sum() for name, part in parts.items()}
+    for name in ("lifestyle", "age_years", "sex"):
+        share = variance[name] / sum(variance.values())
+        assert abs(found.truth["influence", name] - share) < 5 * found.standard_error["influence", name] + 0.002, name
+    assert found.truth["influence"].sum() == pytest.approx(1)
+
+
+def test_the_placebo_and_the_rates_are_exact(found):
+    who = load().models["sim-medium"]
+    assert found.truth["excess_flip", "placebo"] == pytest.approx(0, abs=1e-12)
+    assert found.truth["kappa", "placebo"] == pytest.approx(found.truth["kappa_retest", "placebo"])
+    assert found.truth["excess_flip", "lifestyle"] > found.truth["excess_flip", "hearing_difficulty"] + 0.03
+    assert found.truth["refused", "all"] == who.refusal_rate and found.truth["unparsed", "all"] == 0.998 * 0.006
+    assert found.truth["scored", "large|summary"] == pytest.approx(0.996**2 * 0.998**2)
+    assert found.truth["drop_rate", "age_years"] == pytest.approx(0.5 * 0.98 + 0.5 * 0.02)
+    exact = found.standard_error[found.standard_error == 0].index.get_level_values("statistic")
+    assert {"refused", "scored", "drop_rate", "noise"} <= set(exact) and "holds" not in exact
+    assert "lost" not in found.index.get_level_values("group") and not found["truth"].isna().any()
+
+
+def test_the_standard_error_is_how_far_another_integration_lies_off(found, frame, tables):
+    """Two integrations over other halves of the persons differ by their errors."""
+    halves = {**frame, "persons": frame["persons"].iloc[::-1]}
+    again = truth(halves, tables, SETTINGS | {"seed": 6}).set_index(["statistic", "group"])
+    error = np.hypot(found.standard_error, again.standard_error)
+    z = ((found.truth - again.truth) / error)[error > 1e-9].sort_index().drop(["influence", "fits_majority"])
+    assert len(z) > 50 and 0.3 < np.sqrt(np.mean(z**2)) < 1.5
+
+
+def test_an_endpoint_that_asks_again_has_no_known_rate_of_unparsed(frame, tables):
+    endpoints = SETTINGS["endpoints"] | {"medium": {"model": "sim-medium", "json_schema": False}}
+    few = {**frame, "persons": frame["persons"].iloc[:40]}
+    known = truth(few, tables, SETTINGS | {"endpoints": endpoints}).set_index(["statistic", "group"]).index
+    assert ("unparsed", "all") not in known and ("scored", "raters") in known and ("scored", "medium") not in known
+
+
+# Who could have been drawn
+
+
+@pytest.fixture(scope="module")
+def read() -> dict[str, pd.DataFrame]:
+    files = {name: f"{EXPECTED}/{name}.parquet" for name in ("census", "prompts", "pool_items", "pool_answers")}
+    files |= {"chain": f"{REFERENCE}/chain_coefficients.csv", "norms": f"{REFERENCE}/big_five_norms.csv"}
+    files |= {name: f"{REFERENCE}/traits_{file}.csv" for name, file in LISTS.items()}
+    return inputs.read_tables([f"{name}={path}" for name, path in files.items()])
+
+
+def test_persons_are_drawn_anew_as_the_run_drew_its_own(read):
+    """Oracles: the census' weighted mean age and shares, all kept prompts, the run's own draws."""
+    could = declared(read, SETTINGS, told=spoken)
+    lines = pd.DataFrame([dict(respondents.parse_description(text)) for text in could["persons"]["description"]])
+    assert list(lines) == attributes()["attribute"].tolist() and 1000 < len(lines) <= 1200
+    adults = population.eligible(read["census"])
+    age = np.average(adults["age_years"], weights=adults["weight_persons"])
+    assert abs(lines["age_years"].astype(float).mean() - age) < 4 * 18 / np.sqrt(len(lines)) + 1
+    own = population.draw(read["census"], n_draws=150, seed=SETTINGS["seed"])
+    drawn = population.draw(read["census"], n_draws=150, seed=SETTINGS["seed"] + 1)
+    assert not own["person_id"].equals(drawn["person_id"])
+    assert set(could["prompts"]["prompt_id"]) == set(read["prompts"].query("is_kept")["prompt_id"])
+    assert (
+        could["ablation"]["attribute"].nunique() == 34 and (could["ablation"].groupby("attribute").size() == 200).all()
+    )
+    assert (could["ablation"]["shown_attributes"].str.count(r"\|") == 1).all()
+    assert lines["personal_time"].nunique() > 900

@@ -1,0 +1,340 @@
+"""Oracles: published ACS totals, hand-worked replicate errors and shares, scipy's multinomial, identities."""
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from pums_rows import PUMS, needs_pums, tables_of
+from scipy import stats
+
+from persona_lib.census import published, pums
+from persona_lib.synthesis import population
+from persona_lib.tables import schema
+from persona_lib.tables.schema import NOT_IN_UNIVERSE, UNKNOWN, SchemaError
+
+ROOT = Path(__file__).parents[2]
+REFERENCE = ROOT / "data" / "reference"
+
+
+@pytest.fixture(scope="module")
+def totals() -> pd.DataFrame:
+    return published.read_published(REFERENCE / "published_acs2018_1yr.csv.gz")
+
+
+@pytest.fixture(scope="module")
+def sample() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Census and replicates of the shipped sample."""
+    return tables_of([REFERENCE / "census_sample.csv.gz"])
+
+
+@pytest.fixture(scope="module")
+def seven_states() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Census and replicates of the seven official files."""
+    return tables_of(sorted(PUMS.glob("csv_p??.zip")))
+
+
+def few(sample: tuple, n: int = 4) -> pd.DataFrame:
+    """The first n adults of the sample, to be given other weights and ages."""
+    rows = sample[0]
+    return rows[rows["age_years"] >= 18].head(n).reset_index(drop=True)
+
+
+def test_draws_follow_the_weights(sample):
+    """Oracle: scipy's chi-square of 40,000 draws of four persons with weights 1, 2, 3, 4."""
+    people = few(sample).assign(weight_persons=[1, 2, 3, 4])
+    counts = population.draw(people, n_draws=40_000, seed=1)["person_id"].value_counts().reindex(people["person_id"])
+    assert stats.chisquare(counts, np.array([1, 2, 3, 4]) * 4_000).pvalue > 0.001
+
+
+def test_weight_zero_is_never_drawn_and_draws_come_with_replacement(sample):
+    people = few(sample).assign(weight_persons=[0, 5, 5, 0])
+    drawn = population.draw(people, n_draws=500, seed=2)["person_id"]
+    assert set(drawn) == set(people["person_id"].iloc[1:3])
+
+
+def test_same_seed_same_draws_and_a_longer_run_starts_with_the_shorter(sample):
+    short, long = (population.draw(sample[0], n_draws=n, seed=3) for n in (10, 40))
+    pd.testing.assert_frame_equal(short, long.head(10))
+    shuffled = population.draw(sample[0].sample(frac=1, random_state=0), n_draws=10, seed=3)
+    pd.testing.assert_frame_equal(short, shuffled)
+    assert not short.equals(population.draw(sample[0], n_draws=10, seed=4))
+    schema.check(short, "draws")
+
+
+def strata_counts(people: pd.DataFrame, draws: pd.DataFrame) -> pd.Series:
+    return draws.merge(people, on="person_id").groupby("sex").size().reindex(["Female", "Male"], fill_value=0)
+
+
+def test_strata_get_their_share_in_every_first_part_of_the_draws(sample):
+    """Largest deviation from proportion: 2 draws, where independent draws of 120 are off by 5 in the mean."""
+    people = sample[0][sample[0]["age_years"] >= 18]
+    share = people.groupby("sex")["weight_persons"].sum() / people["weight_persons"].sum()
+    draws = population.draw(people, n_draws=120, seed=3, strata=["sex"])
+    for n in (7, 50, 120):
+        assert (strata_counts(people, draws.head(n)) - n * share).abs().max() <= 1
+    pd.testing.assert_frame_equal(draws.head(50), population.draw(people, n_draws=50, seed=3, strata=["sex"]))
+    by_state = population.draw(people, n_draws=400, seed=3, strata=["state", "sex"]).merge(people, on="person_id")
+    expected = people.groupby("state")["weight_persons"].sum() / people["weight_persons"].sum() * 400
+    assert (by_state.groupby("state").size().reindex(expected.index, fill_value=0) - expected).abs().max() <= 3
+
+
+def test_small_strata_are_drawn_at_their_weight_on_average(sample):
+    """Four persons, each a stratum; the lightest is worth a third of a draw. Oracle: the binomial of 300 runs."""
+    people = few(sample).assign(weight_persons=[1, 9, 8, 12], state=list("abcd"))
+    runs = [population.draw(people, n_draws=10, seed=seed, strata=["state"])["person_id"] for seed in range(300)]
+    counts = pd.concat(runs).value_counts()[people["person_id"]]
+    assert stats.binomtest(int(counts.iloc[0]), 300, 1 / 3).pvalue > 0.001
+    assert np.allclose(counts / 300, np.array([1, 9, 8, 12]) / 3, atol=0.09)
+
+
+def test_within_a_stratum_draws_follow_the_weights(sample):
+    people = few(sample).assign(weight_persons=[1, 3, 2, 6], sex=["Female", "Female", "Male", "Male"])
+    counts = population.draw(people, n_draws=12_000, seed=4, strata=["sex"])["person_id"].value_counts()
+    assert stats.chisquare(counts[people["person_id"]], np.array([1, 3, 2, 6]) * 1_000).pvalue > 0.001
+
+
+def test_a_redraw_keeps_to_the_strata_and_to_the_weights(sample):
+    people = few(sample).assign(weight_persons=[1, 3, 2, 6], sex=["Female", "Female", "Male", "Male"])
+    frame = population.frame(people, strata=["sex"])
+    rows = np.array([0] * 3_000 + [2] * 6_000)  # 3,000 women, 6,000 men, whoever they were
+    counts = sum(np.bincount(again, minlength=4) for again in frame.again(rows, np.random.default_rng(1), 2))
+    assert counts[:2].sum() == 6_000
+    weight = frame.pool["weight_persons"].to_numpy()
+    expected = np.concatenate([6_000 * weight[:2] / 4, 12_000 * weight[2:] / 8])
+    assert stats.chisquare(counts, expected).pvalue > 0.001
+
+
+def test_a_stratum_that_is_no_column_stops(sample):
+    with pytest.raises(SchemaError, match=r"population\.strata: 'county' is no column of the census"):
+        population.draw(sample[0], n_draws=5, seed=1, strata=["sex", "county"])
+
+
+def test_adults_by_default_minors_by_switch(sample):
+    rows = sample[0]
+    drawn = population.draw(rows, n_draws=2_000, seed=5).merge(rows, on="person_id")
+    assert drawn["age_years"].min() >= 18
+    everyone = population.draw(rows, n_draws=2_000, seed=5, adults_only=False).merge(rows, on="person_id")
+    assert everyone["age_years"].min() < 18
+
+
+def test_group_quarters_by_switch(sample):
+    drawn = population.draw(sample[0], n_draws=2_000, seed=5, group_quarters=False).merge(sample[0], on="person_id")
+    assert not drawn["is_group_quarters"].any()
+
+
+def test_no_adult_stops_loudly(sample):
+    with pytest.raises(SchemaError, match="no person of 18 or over"):
+        population.draw(few(sample).assign(age_years=9), n_draws=5, seed=1)
+
+
+def test_no_weight_stops_loudly(sample):
+    with pytest.raises(SchemaError, match="have no weight"):
+        population.draw(few(sample).assign(weight_persons=0), n_draws=5, seed=1)
+
+
+def test_replicate_error_by_hand():
+    """4/80 x (4 x 3^2 + 76 x 0) = 1.8; its root."""
+    replicates = np.array([13.0] * 2 + [7.0] * 2 + [10.0] * 76)
+    assert population.replicate_error(10.0, replicates) == pytest.approx(1.8**0.5)
+
+
+def test_replicate_error_is_about_the_estimate_not_the_mean():
+    assert population.replicate_error(10.0, np.full(80, 11.0)) == pytest.approx(2.0)
+
+
+def test_replicate_error_wants_eighty():
+    with pytest.raises(ValueError, match="79 replicate estimates"):
+        population.replicate_error(1.0, np.ones(79))
+
+
+def test_weighted_shares_by_hand():
+    weights = np.hstack([[[3.0], [1.0], [9.0]], np.tile([[3.0], [1.0], [9.0]], 80)])
+    weights[1, 1] = 5.0  # in one replicate: shares 3/8 and 5/8
+    found = population.weighted_shares(pd.Series(["a", "b", None]), weights)
+    assert found["share"].tolist() == [0.75, 0.25]
+    assert found["standard_error"].tolist() == pytest.approx([(4 / 80 * 0.375**2) ** 0.5] * 2)
+    assert found["n"].tolist() == [1, 1]
+
+
+def test_categories_keep_unknown_and_drop_who_was_not_asked(sample):
+    people = few(sample).assign(education=[UNKNOWN, NOT_IN_UNIVERSE, "GED or alternative credential", "Grade 3"])
+    found = published.category(people, "education")
+    assert found.isna().tolist() == [False, True, False, False]
+    assert found.dropna().tolist() == [UNKNOWN, "High school graduate", "Less than 9th grade"]
+
+
+def test_a_label_of_no_category_stops(sample):
+    with pytest.raises(SchemaError, match="'Bachelor' belongs to no category"):
+        published.category(few(sample).assign(education="Bachelor"), "education")
+
+
+def test_every_label_belongs_to_one_category_at_most():
+    for attribute, groups in published.GROUPS.items():
+        members = [label for labels, _ in groups.values() for label in labels]
+        assert len(members) == len(set(members)), attribute
+
+
+def test_income_bands_at_their_bounds(sample):
+    income = [-1.0, 0.0, 9_999.99, 10_000.0]
+    found = published.category(few(sample).assign(income_usd=income), "income_usd")
+    assert found.tolist() == ["Loss", "None", "Under $10,000", "$10,000 to $24,999"]
+    nothing = few(sample).assign(income_usd=np.nan, age_years=[14, 15, 40, 3])
+    assert published.category(nothing, "income_usd").isna().tolist() == [True, False, False, True]
+
+
+def test_published_shares_are_the_published_percentages(totals):
+    """Percentages as printed in the nation's DP02 and DP05, 2018."""
+    education = published.shares(totals, "education", areas=["United States"]).set_index("category")["share"]
+    printed = {"Less than 9th grade": 5.0, "High school graduate": 26.9, "Bachelor's degree": 20.0}
+    for category, percent in printed.items():
+        assert 100 * education[category] == pytest.approx(percent, abs=0.05)
+    race = published.shares(totals, "race", areas=["United States"]).set_index("category")["share"]
+    assert 100 * race["Black or African American"] == pytest.approx(12.7, abs=0.05)
+
+
+def test_published_error_by_hand(totals):
+    """Female share of the nation: controlled totals, so almost no error; Vermont's bachelors by the formula."""
+    rows = totals[totals["area"] == "Vermont"].set_index("variable")
+    found = published.shares(totals, "disability", areas=["Vermont"]).set_index("category")
+    yes, all_ = rows.loc["DP02_0071"], rows.loc["DP02_0070"]
+    share = yes["estimate"] / all_["estimate"]
+    assert found.loc["With a disability", "share"] == pytest.approx(share)
+    assert 0 < found.loc["With a disability", "standard_error"] < 2 * yes["moe"] / 1.645 / all_["estimate"]
+
+
+def test_unpublished_attribute_or_area_has_no_shares(totals):
+    assert published.shares(totals, "ancestry", areas=["United States"]).empty
+    assert published.shares(totals, "sex", areas=["Atlantis"]).empty
+    assert published.shares(totals, "sex", areas=[]).empty
+
+
+def test_areas_are_states_or_the_nation(sample):
+    assert published.areas(sample[0]) == ["United States"]
+    two = sample[0][sample[0]["state"].isin(["Idaho", "Texas"])]
+    assert published.areas(two) == ["Idaho", "Texas"]
+    without_ohio = sample[0][sample[0]["state"] != "Ohio"]
+    assert len(published.areas(without_ohio)) == 50, "a state short of the nation is not the nation"
+    first = two.head(1).assign(state="Puerto Rico")  # no United States total counts it
+    assert published.areas(pd.concat([sample[0], first])) == ["United States", "Puerto Rico"]
+    assert published.areas(pd.concat([two, first])) == ["Idaho", "Texas", "Puerto Rico"]
+    assert published.areas(two.assign(survey_year=2023)) == published.areas(two.assign(state=UNKNOWN)) == []
+
+
+def test_margins_of_the_sample_sum_to_one(sample, totals):
+    census, replicates = sample
+    draws = population.draw(census, n_draws=400, seed=7)
+    margins = schema.check(population.tabulate(census, draws, replicates, totals), "margins")
+    assert np.allclose(margins.groupby(["source", "attribute"])["share"].sum(), 1)
+
+
+def test_without_replicates_there_is_no_standard_error(sample, totals):
+    census, replicates = sample
+    draws = population.draw(census, n_draws=50, seed=7)
+    margins = population.tabulate(census, draws, replicates.head(0), totals)
+    assert margins.loc[margins["source"] == "census", "standard_error"].isna().all()
+    with pytest.raises(SchemaError, match="has no row; give files of one kind"):
+        population.tabulate(census, draws, replicates.iloc[1:], totals)
+
+
+def test_a_draw_of_somebody_else_stops(sample, totals):
+    draws = pd.DataFrame({"draw": [0], "person_id": ["2018-nobody-01"]})
+    with pytest.raises(SchemaError, match="a person_id is not in the census"):
+        population.tabulate(*[sample[0], draws, sample[1]], totals)
+
+
+@needs_pums
+def test_population_and_sexes_of_seven_states_are_the_published_ones(seven_states, totals):
+    """Weights are controlled to the population estimates: totals agree to the person but for rounding."""
+    census, _ = seven_states
+    ours = census.groupby("state")["weight_persons"].sum()
+    theirs = totals[totals["variable"] == "DP05_0001"].set_index("area")["estimate"]
+    assert len(ours) == 7 and np.allclose(ours, theirs.reindex(ours.index), rtol=1e-4)
+
+
+@needs_pums
+def test_shares_of_seven_states_are_within_half_a_point_of_the_published(seven_states, totals):
+    census, replicates = seven_states
+    draws = population.draw(census, n_draws=10, seed=1)
+    margins = population.tabulate(census, draws, replicates, totals)
+    wide = margins.pivot(index=["attribute", "category"], columns="source", values="share")
+    gaps = (wide["file"] - wide["published"]).dropna().abs()
+    assert len(gaps) > 80 and gaps.max() < 0.006 and gaps.mean() < 0.0012
+
+
+@needs_pums
+def test_shares_of_each_state_are_the_published_ones_within_their_errors(seven_states, totals):
+    census, replicates = seven_states
+    distances = []
+    for state in census["state"].unique():
+        rows = census[census["state"] == state]
+        draws = population.draw(rows, n_draws=5, seed=1)
+        margins = population.tabulate(rows, draws, replicates, totals)
+        wide = margins.pivot(index=["attribute", "category"], columns="source", values=["share", "standard_error"])
+        gaps = (wide["share", "file"] - wide["share", "published"]).dropna()
+        errors = np.hypot(wide["standard_error", "file"], wide["standard_error", "published"]).reindex(gaps.index)
+        assert gaps.abs().max() < 0.025, state
+        distances.append((gaps / errors)[errors > 1e-9])
+    far = pd.concat(distances).abs()
+    assert len(far) > 500 and far.max() < 3.5 and (far > 2).mean() < 0.05
+
+
+@needs_pums
+def test_replicate_errors_are_those_of_the_r_package_survey():
+    """Persons by PUMA and sex in Vermont, 2018: totals and errors as R's survey prints them in tidycensus's article
+    on census microdata, which also finds the Census Bureau's own verification estimates with the same code."""
+    printed = {
+        ("00100", 1): (108732, 1122.9765),
+        ("00100", 2): (111564, 1360.3476),
+        ("00200", 1): (73768, 754.0906),
+        ("00200", 2): (73416, 808.7364),
+        ("00300", 1): (61601, 490.5432),
+        ("00300", 2): (64806, 578.3529),
+        ("00400", 1): (65675, 702.0659),
+        ("00400", 2): (66737, 775.9812),
+    }
+    columns = ["PUMA", "SEX", "PWGTP", *pums.REPLICATES]
+    with zipfile.ZipFile(PUMS / "csv_pvt.zip") as archive, archive.open("psam_p50.csv") as member:
+        rows = pd.read_csv(member, usecols=columns, dtype={"PUMA": "str"})
+    sums = rows.groupby(["PUMA", "SEX"])[columns[2:]].sum()
+    error = population.replicate_error(sums["PWGTP"].to_numpy(), sums.iloc[:, 1:].to_numpy())
+    assert list(zip(sums["PWGTP"], error.round(4), strict=True)) == [printed[key] for key in sums.index]
+
+
+def test_published_shares_of_adults_by_hand(totals):
+    """Of 253,815,197 adults 123,578,869 are men; 28,565,542 less 4,055,110 uninsured of all ages and below 19."""
+    rows = totals[totals["area"] == "United States"].set_index("variable")["estimate"]
+    shares = {a: published.shares(totals, a, areas=["United States"], adults=True) for a in published.ADULTS}
+    shares = {a: table.set_index("category")["share"] for a, table in shares.items()}
+    assert shares["sex"]["Male"] == pytest.approx(123_578_869 / 253_815_197)
+    uninsured = (rows["DP03_0099"] - rows["DP03_0101"]) / (rows["DP03_0095"] - rows["DP03_0100"])
+    assert shares["health_insurance"]["No health insurance"] == pytest.approx(uninsured)
+    disabled = (20_212_750 + 17_329_760) / (197_888_546 + 51_137_346)
+    assert shares["disability"]["With a disability"] == pytest.approx(disabled)
+    assert shares["age_years"].sum() == pytest.approx(1) and "15 to 19" not in shares["age_years"]
+    assert published.shares(totals, "race", areas=["United States"], adults=True).empty
+
+
+def test_the_universe_of_adults_has_none_younger(sample):
+    for attribute, (youngest, _) in published.ADULTS.items():
+        inside = published.universe(sample[0], attribute, adults=True)
+        assert sample[0]["age_years"][inside].min() == youngest
+    assert not published.universe(sample[0], "race", adults=True).any()
+
+
+def test_two_categories_have_one_error(totals):
+    errors = published.shares(totals, "health_insurance", areas=["Vermont"])["standard_error"]
+    assert errors.iloc[0] == errors.iloc[1] > 0
+
+
+@needs_pums
+def test_replicate_errors_agree_with_published_margins_of_error(seven_states, totals):
+    """The files hold 1 % of the population; in a small state that is under half of the sample behind the
+    published error, so ours is larger by about the root of two."""
+    census, replicates = seven_states
+    rows = census[census["state"] == "Nebraska"]
+    margins = population.tabulate(rows, population.draw(rows, n_draws=5, seed=1), replicates, totals)
+    errors = margins.pivot(index=["attribute", "category"], columns="source", values="standard_error")
+    ratio = (errors["file"] / errors["published"]).loc[["education", "race", "industry", "occupation"]].dropna()
+    assert 1.2 < ratio.median() < 1.8
