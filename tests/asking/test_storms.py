@@ -245,7 +245,7 @@ class TestCollect:
         monkeypatch.syspath_prepend(tmp_path)
         monkeypatch.setitem(cli.STAGES, "stormy", "stormy:collect")
         one = {"base_url": "simulator", "model": MODEL, "key_variable": None, "concurrency": 4, "timeout_s": 20}
-        one |= {"retries": 8, "parameters": {}}
+        one |= {"retries": 2, "parameters": {}}
 
         def run(name: str, faults: str = "", *more: str, **changes) -> tuple[int, bytes | None]:
             folder = tmp_path / name
