@@ -339,7 +339,7 @@ rule collect_validation:
         pairs=rules.feedback.output.pairs,
         answers=rules.feedback.output.answers,
         templates=TEMPLATES,
-        library=library_files("persona_lib/stages/judging.py"),
+        library=library_files("persona_lib/stages/validation.py"),
     output:
         sealed=f"{RUN}/sealed/validation-{{shard}}-of-{{of}}.parquet",
     log:
@@ -389,7 +389,7 @@ rule collect_pool:
         personas=rules.personas.output.personas,
         prompts=rules.prompts.output.prompts,
         templates=TEMPLATES,
-        library=library_files("persona_lib/stages/judging.py"),
+        library=library_files("persona_lib/stages/pool.py"),
     output:
         sealed=f"{RUN}/sealed/pool-{{shard}}-of-{{of}}.parquet",
     log:
@@ -547,7 +547,7 @@ rule collect_pass_at_k:
         personas=rules.personas.output.personas,
         prompts=rules.prompts.output.prompts,
         templates=TEMPLATES,
-        library=library_files("persona_lib/stages/benchmark.py"),
+        library=library_files("persona_lib/stages/pass_at_k.py"),
     output:
         sealed=f"{RUN}/sealed/pass_at_k-{{shard}}-of-{{of}}.parquet",
     log:

@@ -26,9 +26,11 @@ import pandas as pd
 ROOT = Path(__file__).parents[1]
 DRIVER = """
 import sys
-from persona_lib import batch, cli
+from persona_lib import cli
+from persona_lib.asking import batch
+from persona_lib.commands import collect
 batch.MOST_REQUESTS = 1000
-cli.STAGES['toy'] = 'toy:collect'
+collect.STAGES['toy'] = 'toy:collect'
 sys.exit(cli.main())
 """
 STAGE = """

@@ -23,9 +23,16 @@ import pandas as pd
 from loopback import Server
 
 from persona_lib.ledger import live
+from persona_lib.ledger.replay import replay
 
 ROOT = Path(__file__).parents[1]
-DRIVER = "import sys; from persona_lib import cli; cli.STAGES['toy'] = 'toy:collect'; sys.exit(cli.main())"
+DRIVER = """
+import sys
+from persona_lib import cli
+from persona_lib.commands.collect import STAGES
+STAGES["toy"] = "toy:collect"
+sys.exit(cli.main())
+"""
 STAGE = """
 import pandas as pd
 
@@ -74,7 +81,7 @@ def results(folder: Path, name: str) -> tuple[bytes, bytes]:
     from toy import ask_all
 
     texts = pd.read_csv(folder / "texts.csv", dtype=str)["text"]
-    table = ask_all(texts, live.replay(folder / name / "toy.parquet"))
+    table = ask_all(texts, replay(folder / name / "toy.parquet"))
     return (folder / name / "toy.parquet").read_bytes(), table.to_parquet()
 
 

@@ -42,7 +42,7 @@ class State:
         return FAULTS[int.from_bytes(digest[4:]) % len(FAULTS)]
 
 
-class Line(asyncio.Protocol):
+class Client(asyncio.Protocol):
     """One connection: one call at a time, kept open."""
 
     def __init__(self, state: State) -> None:
@@ -161,7 +161,7 @@ class Server:
 async def serve(state: State, port: int) -> None:
     """Serve on a port (0: a free one) of 127.0.0.1, printed as the only line, until stdin closes."""
     loop, ended = asyncio.get_running_loop(), asyncio.Event()
-    server = await loop.create_server(lambda: Line(state), "127.0.0.1", port, backlog=2048)
+    server = await loop.create_server(lambda: Client(state), "127.0.0.1", port, backlog=2048)
     print(server.sockets[0].getsockname()[1], flush=True)
     threading.Thread(target=lambda: (sys.stdin.read(), loop.call_soon_threadsafe(ended.set)), daemon=True).start()
     await ended.wait()

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from persona_lib.asking.budget import Meter, read_prices
-from persona_lib.cost.dry_run import Rehearsal
+from persona_lib.asking.budget import Budget
+from persona_lib.asking.prices import read_prices
+from persona_lib.cost.dry_run import DryRun
 from persona_lib.cost.plan import read_lengths
 from persona_lib.ledger.live import Ledger
-from persona_lib.messages.request import Endpoint, Reply
+from persona_lib.messages.endpoint import Endpoint
+from persona_lib.messages.request import Reply
 from persona_lib.messages.templates import load
 
 ROOT = Path(__file__).parents[1]
@@ -31,7 +33,7 @@ def rehearsing_s(folder: str, n: int) -> float:
     rows = pd.DataFrame({"endpoint": "mine", "template": "judge", "slots": slots})
     with Ledger(folder, "toy", shard=0, of=1) as ledger:
         lengths = read_lengths(REFERENCE / "typical_lengths.csv")
-        ask = Rehearsal({"mine": MINE}, {"judge": "mine"}, templates, ledger, lengths=lengths)
+        ask = DryRun({"mine": MINE}, {"judge": "mine"}, templates, ledger, lengths=lengths)
         before = time.process_time()
         ask(rows)
         took = time.process_time() - before
@@ -42,11 +44,11 @@ def rehearsing_s(folder: str, n: int) -> float:
 def metering_s(folder: str, n: int) -> float:
     """Of admitting and charging so many calls under a cap that all of them fit in."""
     prices = read_prices(REFERENCE / "prices.csv")
-    with Meter(Path(folder) / "toy-0-of-1.jsonl", {"mine": MINE}, prices, asked=["mine"], cap_usd=1e6) as meter:
+    with Budget(Path(folder) / "toy-0-of-1.jsonl", {"mine": MINE}, prices, asked=["mine"], cap_usd=1e6) as budget:
         before = time.process_time()
         for _ in range(n):
-            assert meter.stop_reason("mine") is None
-            meter.charge(REPLY, MINE)
+            assert budget.stop_reason("mine") is None
+            budget.charge(REPLY, MINE)
         return time.process_time() - before
 
 

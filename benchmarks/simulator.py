@@ -13,10 +13,12 @@ import argparse
 import json
 import multiprocessing
 import resource
+import subprocess
 import sys
 import tempfile
 import time
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -73,10 +75,9 @@ def by_role(n: int) -> dict[str, float]:
 
 def through_the_asker(way: str, n: int, out: multiprocessing.SimpleQueue) -> None:
     """Judge n pairs of answers by a way; puts CPU seconds per 1,000 calls, children included, and calls a second."""
-    from persona_lib import cli
     from persona_lib.asking import asker
     from persona_lib.ledger.live import Ledger
-    from persona_lib.messages.request import endpoints
+    from persona_lib.messages.endpoint import read_endpoints
     from persona_lib.messages.templates import load
     from persona_lib.simulator import version
 
@@ -88,7 +89,7 @@ def through_the_asker(way: str, n: int, out: multiprocessing.SimpleQueue) -> Non
         for c in cells(n)
     ]  # fmt: skip
     asked = pd.DataFrame({"endpoint": "medium", "template": "judge", "slots": slots, "sample": 0})
-    known = endpoints({"medium": {**ENDPOINT, "model": f"sim-medium@{version()}"}})
+    known = read_endpoints({"medium": {**ENDPOINT, "model": f"sim-medium@{version()}"}})
     with tempfile.TemporaryDirectory() as folder:
         inside = None
         if way == "inside":
@@ -98,7 +99,7 @@ def through_the_asker(way: str, n: int, out: multiprocessing.SimpleQueue) -> Non
         ready, start = used(), time.perf_counter()
         with (
             Ledger(folder, "bench", shard=0, of=1) as ledger,
-            nullcontext() if inside else cli._serving(str(TEMPLATES)) as address,
+            nullcontext() if inside else served() as address,
             asker.Asker(known, {"judge": "medium"}, load(TEMPLATES), ledger, mode="simulate", simulator=address,
                       transport=inside, quiet=True) as ask,
         ):  # fmt: skip
@@ -106,6 +107,15 @@ def through_the_asker(way: str, n: int, out: multiprocessing.SimpleQueue) -> Non
         wall = time.perf_counter() - start
     assert (found["status"] != "failed").all()
     out.put({"cpu_s_per_1000": round((used() - ready) / n * 1000, 2), "calls_per_s": round(n / wall)})
+
+
+@contextmanager
+def served() -> Iterator[str]:
+    """A simulator in a process of its own, by its address."""
+    command = [sys.executable, "-m", "persona_lib.cli", "simulate", "--templates", str(TEMPLATES)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT) as server:
+        yield f"http://127.0.0.1:{int(server.stdout.readline())}/v1"
+        server.stdin.close()
 
 
 def used() -> float:

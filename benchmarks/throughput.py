@@ -137,7 +137,7 @@ def ours(args: argparse.Namespace) -> Callable[[], None]:
 
     from persona_lib.asking.asker import Asker
     from persona_lib.ledger.live import Ledger
-    from persona_lib.messages.request import Endpoint
+    from persona_lib.messages.endpoint import Endpoint
     from persona_lib.messages.templates import Template
 
     endpoint = Endpoint("large", "m", base_url=args.url, concurrency=args.concurrency, parameters={"temperature": 0.5})

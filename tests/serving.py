@@ -34,7 +34,7 @@ class Serving:
         await self.app(scope, counted, send)
 
     def __enter__(self) -> Serving:
-        config = uvicorn.Config(self, port=0, log_level="critical", access_log=False, lifespan="off")
+        config = uvicorn.Config(self, port=0, log_config=None, log_level="critical", access_log=False, lifespan="off")
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, daemon=True)
         self._thread.start()

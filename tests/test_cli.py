@@ -10,16 +10,19 @@ import sys
 import threading
 import time
 from collections import Counter
+from contextlib import nullcontext
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from serving import Serving
 
 from persona_lib import cli
-from persona_lib.commands import inputs
+from persona_lib.commands import collect, inputs
 from persona_lib.ledger import live as ledger
 from persona_lib.ledger import sealed
+from persona_lib.ledger.replay import replay
 from persona_lib.messages import templates
 from persona_lib.tables import schema
 from persona_lib.tables.streams import shard_of
@@ -39,7 +42,13 @@ def collect(tables, settings, *, shard, of, ask):
     again = [{"prompt": text} for text in first.loc[first["status"] == "ok", "text"]]
     ask(pd.DataFrame({"endpoint": "large", "template": "answer", "slots": again, "sample": 1}))
 """
-DRIVER = "import sys; from persona_lib import cli; cli.STAGES['toy'] = 'toy:collect'; sys.exit(cli.main())"
+DRIVER = """
+import sys
+from persona_lib import cli
+from persona_lib.commands.collect import STAGES
+STAGES["toy"] = "toy:collect"
+sys.exit(cli.main())
+"""
 
 
 class Echo(BaseHTTPRequestHandler):
@@ -109,7 +118,7 @@ def house(tmp_path, server, monkeypatch):
     monkeypatch.setenv("TEST_KEY", KEY)
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{ROOT}")
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setitem(cli.STAGES, "toy", "toy:collect")
+    monkeypatch.setitem(collect.STAGES, "toy", "toy:collect")
 
     def arguments(name="run", *, shard=0, of=1, concurrency=8, mode="live", **changes):
         one = {
@@ -199,7 +208,7 @@ class TestCollect:
         server.calls.clear()
         assert cli.main(house(mode="replay")) == 0
         assert (tmp_path / "run" / "toy-0-of-1.parquet").read_bytes() == whole and not server.calls
-        ask = ledger.replay(tmp_path / "run" / "toy-0-of-1.parquet")
+        ask = replay(tmp_path / "run" / "toy-0-of-1.parquet")
         texts = pd.read_csv(tmp_path / "texts.csv", dtype=str)["text"]
         rows = pd.DataFrame({"endpoint": "large", "template": "answer", "slots": [{"prompt": t} for t in texts]})
         assert ask(rows)["text"].tolist() == texts.tolist()
@@ -401,7 +410,7 @@ class TestTables:
 
 
 def test_every_stage_has_its_function():
-    assert all(callable(inputs.found(name)) for name in (*cli.STAGES.values(), *inputs.READERS.values()))
+    assert all(callable(inputs.found(name)) for name in (*collect.STAGES.values(), *inputs.READERS.values()))
 
 
 def test_check_ledger_counts_and_finds_damage(house, tmp_path, capsys):
@@ -434,11 +443,15 @@ class TestSimulator:
             *name, **{"mode": "simulate", "endpoints": {"large": SIMULATED}, **changes}
         )
 
-    def test_inside_and_over_a_socket_the_same_bytes_and_in_any_order_the_same_answers(self, simulated, tmp_path):
+    def test_inside_and_over_a_socket_the_same_bytes_and_in_any_order_the_same_answers(
+        self, simulated, tmp_path, monkeypatch
+    ):
         from persona_lib.simulator import VERSION
 
         assert cli.main(simulated("inside")) == 0
-        assert cli.main([*simulated("over"), "--server"]) == 0
+        with Serving() as served, monkeypatch.context() as patch:
+            patch.setattr(collect, "simulator", lambda *_: nullcontext({"simulator": served.url}))
+            assert cli.main(simulated("over")) == 0
         inside, over = (tmp_path / name / "toy-0-of-1.parquet" for name in ("inside", "over"))
         texts = (tmp_path / "texts.csv").read_text().split("\n")
         (tmp_path / "texts.csv").write_text("\n".join([texts[0], *texts[:0:-1]]))
@@ -456,24 +469,3 @@ class TestSimulator:
     def test_another_world_is_refused(self, simulated, capsys):
         assert cli.main(simulated(world="another")) == 1
         assert "settings are for world another, but the simulator is" in capsys.readouterr().err
-
-    def test_ends_with_its_parent_even_after_kill_9(self):
-        code = "from persona_lib.cli import _serving\nimport time\n"
-        code += "with _serving('data/templates') as address: print(address, flush=True); time.sleep(60)"
-        with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=ROOT) as parent:
-            address = parent.stdout.readline()
-            port = int(address.split(":")[2].split("/")[0])
-            socket.create_connection(("127.0.0.1", port)).close()
-            parent.kill()
-        for _ in range(100):
-            try:
-                socket.create_connection(("127.0.0.1", port)).close()
-            except ConnectionRefusedError:
-                return
-            time.sleep(0.1)
-        raise AssertionError("the simulator outlived its parent")
-
-    def test_that_cannot_start_is_said(self, simulated, capfd, monkeypatch):
-        monkeypatch.setattr(cli.sys, "executable", "/bin/false")
-        assert cli.main([*simulated(), "--server"]) == 1
-        assert "the simulator did not start" in capfd.readouterr().err

@@ -13,7 +13,7 @@ from pathlib import Path
 import yaml
 from snakemake.utils import update_config
 
-from persona_lib.asking import budget
+from persona_lib.asking.prices import read_prices
 from persona_lib.cost import plan, quote
 from persona_lib.messages import templates
 from workflow.surroundings import pinned
@@ -108,7 +108,7 @@ def _tell_price(config: dict, config_file: Path, *, confirmed: bool) -> None:
     SystemExit
         The run is not confirmed, has no cap and may cost something; or its plan cannot be made.
     """
-    prices = budget.read_prices("data/reference/prices.csv")
+    prices = read_prices("data/reference/prices.csv")
     try:
         left, whole = (
             quote.quote(

@@ -22,16 +22,19 @@ from types import TracebackType
 import pandas as pd
 
 from persona_lib.asking.batch import Batches
-from persona_lib.asking.client import SIMULATOR, AskError, Line
-from persona_lib.asking.dispatch import Desk, halt
-from persona_lib.asking.progress import Meter, Progress
+from persona_lib.asking.budget import Budget
+from persona_lib.asking.client import AskError, Client
+from persona_lib.asking.dispatch import Dispatcher, halt
+from persona_lib.asking.progress import Progress
 from persona_lib.ledger import sealed
-from persona_lib.ledger.live import Ledger, ReplayMiss
+from persona_lib.ledger.errors import ReplayMiss
+from persona_lib.ledger.live import Ledger
+from persona_lib.ledger.replay import miss
 from persona_lib.messages import request as words
-from persona_lib.messages.request import Endpoint, Reply, Request
+from persona_lib.messages.endpoint import SIMULATOR, Endpoint, used
+from persona_lib.messages.request import Reply, Request
 from persona_lib.messages.templates import Template
 
-__all__ = ["MODES", "SIMULATOR", "AskError", "Asker"]
 MODES = ("simulate", "live", "replay")
 _log = logging.getLogger(__name__)
 
@@ -49,7 +52,7 @@ class Asker:
     mode : simulate and live send what the ledger lacks; replay sends nothing and stops there
     simulator : address of the running simulator, for endpoints whose base_url says so
     transport : httpx transport that reaches the simulator inside this process, instead of its address
-    meter : counts what is spent and may stop the run
+    budget : counts what is spent and may stop the run
     n_expected : requests that this shard is planned to ask, for the progress bar
     quiet : no progress bar; there is none either where stderr is no terminal
 
@@ -71,7 +74,7 @@ class Asker:
         mode: str = "live",
         simulator: str | None = None,
         transport: object | None = None,
-        meter: Meter | None = None,
+        budget: Budget | None = None,
         n_expected: int | None = None,
         quiet: bool = False,
     ) -> None:
@@ -81,13 +84,13 @@ class Asker:
         self.simulated = any(endpoint.base_url == SIMULATOR for endpoint in endpoints.values())
         self.by_batch = any(endpoint.transport == "batch" for endpoint in endpoints.values())
         self._endpoints, self._templates, self._used = endpoints, templates, set()
-        self._ledger, self._mode, self._meter = ledger, mode, meter
-        self._desks: dict[str, Desk] = {}
-        for alias, endpoint in words.used(endpoints, self.roles).items():
+        self._ledger, self._mode, self._budget = ledger, mode, budget
+        self._dispatchers: dict[str, Dispatcher] = {}
+        for alias, endpoint in used(endpoints, self.roles).items():
             if mode != "replay":
-                line = Line(endpoint, simulator=simulator, transport=transport)
-                self._desks[alias] = Desk(line, meter, ledger=ledger.path)
-        self._progress = Progress(ledger.path.stem, n_expected=n_expected, meter=meter, quiet=quiet)
+                client = Client(endpoint, simulator=simulator, transport=transport)
+                self._dispatchers[alias] = Dispatcher(client, budget, ledger=ledger.path)
+        self._progress = Progress(ledger.path.stem, n_expected=n_expected, budget=budget, quiet=quiet)
         self._runner = asyncio.Runner()
 
     def __enter__(self) -> Asker:
@@ -101,8 +104,8 @@ class Asker:
             self._runner.close()
 
     async def _close(self) -> None:
-        for desk in self._desks.values():
-            await desk.close()
+        for dispatcher in self._dispatchers.values():
+            await dispatcher.close()
 
     @property
     def facts(self) -> dict:
@@ -142,8 +145,8 @@ class Asker:
             return
         _log.info("%d distinct requests, %d to ask", len(distinct), len(missing))
         if self._mode == "replay":
-            raise ReplayMiss(sealed.miss(missing[0], self._ledger.requests(), where=self._ledger.path))
-        if unnamed := sorted({request.endpoint for request in missing} - set(self._desks)):
+            raise ReplayMiss(miss(missing[0], self._ledger.requests(), where=self._ledger.path))
+        if unnamed := sorted({request.endpoint for request in missing} - set(self._dispatchers)):
             raise AskError(f"endpoint {', '.join(unnamed)} is asked, but no role names it")
         self._runner.run(self._ask_all(missing))
 
@@ -154,31 +157,31 @@ class Asker:
         stop = asyncio.get_running_loop().create_future()
         answers = asyncio.Queue(maxsize=sum(self._endpoints[alias].concurrency for alias in waiting))
         keeper = asyncio.create_task(self._keep(answers, stop))
-        desks = [asyncio.create_task(self._work(alias, line, answers, stop)) for alias, line in waiting.items()]
+        dispatchers = [asyncio.create_task(self._work(alias, queue, answers, stop)) for alias, queue in waiting.items()]
         try:
-            await asyncio.wait(desks)
+            await asyncio.wait(dispatchers)
         except asyncio.CancelledError:
             halt(stop, AskError("interrupted"))
             self._progress.say("interrupted: waiting for the calls under way; Ctrl-C again drops them")
-            await asyncio.wait(desks)
+            await asyncio.wait(dispatchers)
             raise
         finally:
             await _wholly(asyncio.create_task(answers.put(None)), keeper)
-        _log.info("tries repeated so far: %s", {alias: self._desks[alias].n_retries for alias in waiting})
+        _log.info("tries repeated so far: %s", {alias: self._dispatchers[alias].n_retries for alias in waiting})
         if stop.done():
             raise stop.result()
 
     async def _work(self, alias: str, waiting: deque[Request], answers: asyncio.Queue, stop: asyncio.Future) -> None:
-        desk = self._desks[alias]
+        dispatcher = self._dispatchers[alias]
         try:
-            batches = Batches(desk.line, self._ledger, answers=answers, stop=stop, meter=self._meter)
-            by_batch = list(waiting) if desk.line.endpoint.transport == "batch" else batches.in_flight(waiting)
+            batches = Batches(dispatcher.client, self._ledger, answers=answers, stop=stop, budget=self._budget)
+            by_batch = list(waiting) if dispatcher.client.endpoint.transport == "batch" else batches.pending(waiting)
             await batches.ask(by_batch)
         except Exception as error:
             halt(stop, error)
             return
         done = {request.hash for request in by_batch}
-        await desk.work(deque(request for request in waiting if request.hash not in done), answers, stop)
+        await dispatcher.work(deque(request for request in waiting if request.hash not in done), answers, stop)
 
     async def _keep(self, answers: asyncio.Queue, stop: asyncio.Future) -> None:
         """Write what has come in while the disk was busy with the batch before, until None comes."""
@@ -201,16 +204,17 @@ class Asker:
                 return
 
     def _cost(self, reply: Reply, endpoint: Endpoint) -> float | None:
-        if self._meter is not None:
-            return self._meter.cost(reply, endpoint)
+        if self._budget is not None:
+            return self._budget.cost(reply, endpoint)
         return 0.0 if endpoint.base_url == SIMULATOR else None
 
     def _count(self, new: Sequence[tuple[Request, Reply, Endpoint]]) -> None:
-        if self._meter is not None:
+        if self._budget is not None:
             for _, reply, endpoint in new:
-                self._meter.charge(reply, endpoint)
+                self._budget.charge(reply, endpoint)
         self._progress.count(
-            [reply for _, reply, _ in new], n_retries=sum(desk.n_retries for desk in self._desks.values())
+            [reply for _, reply, _ in new],
+            n_retries=sum(dispatcher.n_retries for dispatcher in self._dispatchers.values()),
         )
 
 

@@ -1,10 +1,10 @@
 """Asking by batches: files of requests handed to an endpoint, and the answers fetched when it is done.
 
-The second way to the network beside `line`, through the same client: the same requests, statuses and
+The second way to the network beside `client`, over the same connections: the same requests, statuses and
 ledger. A batch has at most 50,000 requests and 200 MB and is done within 24 hours or expires; what
 it answered is kept, the rest is handed over again.
 
-A batch in flight outlives this process. Its id stands in a file beside the ledger (`flights`) before
+A batch in flight outlives this process. Its id stands in a file beside the ledger (`batch_journal`) before
 it counts; the next run of the stage, here or on another machine with that folder, waits for it and
 pays nothing twice. Answers are told apart by `custom_id`, which is the hash of their request: one
 with an unknown id, or two different ones with the same id, are not recorded.
@@ -22,13 +22,14 @@ from dataclasses import replace
 from functools import partial
 from typing import IO, Any, TypeVar
 
-from persona_lib.asking.budget import Meter
-from persona_lib.asking.client import FILTERED, Again, AskError, Line, body, not_taken
-from persona_lib.asking.concurrency import LONGEST_WAIT_S
-from persona_lib.ledger.batch_journal import Flight, Flights
+from persona_lib.asking.budget import Budget
+from persona_lib.asking.client import FILTERED, Again, AskError, Client, body, not_taken
+from persona_lib.asking.rate_limits import LONGEST_WAIT_S
+from persona_lib.ledger.batch_journal import BatchJournal, SentBatch
 from persona_lib.ledger.live import Ledger
 from persona_lib.messages.batch_files import PATH, NoAnswer, asking, doubtful, outcome, rows
-from persona_lib.messages.request import SIMULATOR, Reply, Request
+from persona_lib.messages.endpoint import SIMULATOR
+from persona_lib.messages.request import Reply, Request
 
 MOST_REQUESTS = 50_000
 MOST_BYTES = 200_000_000
@@ -49,35 +50,35 @@ class Batches:
 
     Parameters
     ----------
-    line : the line to the endpoint, which has its client and knows its errors
+    client : the way to the endpoint, which has the official client and knows its errors
     ledger : the open ledger of the shard; beside it stands the record of what is in flight
     answers : takes each request with its reply and the endpoint as it was asked, to be made durable in the ledger
     stop : done as soon as the run must stop
-    meter : keeps the cap, if there is one
+    budget : keeps the cap, if there is one
     """
 
     def __init__(
         self,
-        line: Line,
+        client: Client,
         ledger: Ledger,
         *,
         answers: asyncio.Queue,
         stop: asyncio.Future,
-        meter: Meter | None = None,
+        budget: Budget | None = None,
     ) -> None:
-        self._line, self._ledger, self._flights = line, ledger, Flights(ledger.path)
-        self._endpoint = replace(line.endpoint, transport="batch")  # whatever it is now: batches cost what they cost
-        self._answers, self._stop, self._meter = answers, stop, meter
+        self._client, self._ledger, self._journal = client, ledger, BatchJournal(ledger.path)
+        self._endpoint = replace(client.endpoint, transport="batch")  # whatever it is now: batches cost what they cost
+        self._answers, self._stop, self._budget = answers, stop, budget
         self._waiting: dict[str, Request] = {}
         self._asked: frozenset[str] = frozenset()
         self._tries: Counter[str] = Counter()
-        self._under_way: dict[str, Flight] = {}
+        self._under_way: dict[str, SentBatch] = {}
         self._most, self._is_full = MOST_REQUESTS, False
 
-    def in_flight(self, requests: Iterable[Request]) -> list[Request]:
+    def pending(self, requests: Iterable[Request]) -> list[Request]:
         """Those requests that earlier runs left in a batch: they are on their way, whatever the transport is now."""
-        flying = {digest for flight in self._flights.open(self._endpoint.alias) for digest in flight.left}
-        return [request for request in requests if request.hash in flying]
+        pending = {digest for sent in self._journal.open(self._endpoint.alias) for digest in sent.left}
+        return [request for request in requests if request.hash in pending]
 
     async def ask(self, requests: Iterable[Request]) -> None:
         """Answer every request, or return early when the run stops; what is in flight then stays there.
@@ -87,7 +88,7 @@ class Batches:
         AskError
             The endpoint does not take the requests, cancelled a batch, lost one, or stays down; the cap is reached.
         LedgerError
-            The record of flights cannot be written.
+            The journal of batches cannot be written.
         """
         self._waiting = {request.hash: request for request in requests}
         self._asked = frozenset(self._waiting)
@@ -104,30 +105,30 @@ class Batches:
             await self._hand_over()
             await asyncio.wait([self._stop], timeout=wait_s)
             before = len(self._waiting)
-            for flight in list(self._under_way.values()):
+            for sent in list(self._under_way.values()):
                 if not self._stop.done():
-                    await self._look_after(flight)
+                    await self._check(sent)
             wait_s = _POLL_S[0] if len(self._waiting) < before else min(wait_s * 1.5, _POLL_S[1])
 
     async def _rejoin(self) -> None:
         """Take up what earlier runs left in flight, if it holds what is wanted now."""
-        for flight in self._flights.open(self._endpoint.alias):
-            if not flight.left & self._waiting.keys():
+        for sent in self._journal.open(self._endpoint.alias):
+            if not sent.left & self._waiting.keys():
                 continue
-            if flight.batch is None:
-                batch = await self._patiently("list batches", lambda flight=flight: self._find(flight.key))
+            if sent.batch is None:
+                batch = await self._patiently("list batches", lambda sent=sent: self._find(sent.key))
                 if batch is None:
-                    self._flights.write("ended", flight.key, status="never made")
+                    self._journal.write("ended", sent.key, status="never made")
                     continue
-                self._flights.write("made", flight.key, batch=batch)
-            self._board(flight)
-            if self._meter is not None:
-                self._meter.hold(flight.usd, already_sent=True)
+                self._journal.write("made", sent.key, batch=batch)
+            self._follow(sent)
+            if self._budget is not None:
+                self._budget.hold(sent.usd, already_sent=True)
 
     async def _hand_over(self) -> None:
-        """Send what is in no flight yet, in as many batches as it takes."""
-        flying = {digest for flight in self._under_way.values() for digest in flight.hashes}
-        ready = [request for digest, request in self._waiting.items() if digest not in flying]
+        """Send what is in no batch yet, in as many batches as it takes."""
+        pending = {digest for sent in self._under_way.values() for digest in sent.hashes}
+        ready = [request for digest, request in self._waiting.items() if digest not in pending]
         while ready and not self._stop.done():
             if self._is_full and self._under_way:
                 return
@@ -138,10 +139,10 @@ class Batches:
                         return  # what is in flight may turn out cheaper than what is held for it
                     raise AskError(f"{reason}; the answers so far are kept, the same command goes on")
                 key = secrets.token_hex(16)
-                flight = self._flights.write(
+                sent = self._journal.write(
                     "planned", key, endpoint=self._endpoint.alias, hashes=[one.hash for one in part], usd=usd
                 )
-                await self._launch(flight, file)
+                await self._submit(sent, file)
             ready = ready[len(part) :]
 
     def _packed(self, ready: list[Request], file: IO[bytes]) -> tuple[list[Request], float, str]:
@@ -152,9 +153,9 @@ class Batches:
             if n_bytes + len(block) > MOST_BYTES:
                 reason = f"a request of {len(block)} bytes is too large for a batch"
                 break
-            if self._meter is not None:
-                one = self._meter.bound(request, self._endpoint)
-                if reason := self._meter.hold(one) or "":
+            if self._budget is not None:
+                one = self._budget.bound(request, self._endpoint)
+                if reason := self._budget.hold(one) or "":
                     break
                 usd += one
             file.write(block)
@@ -162,19 +163,19 @@ class Batches:
             n_bytes += len(block)
         return part, usd, reason
 
-    async def _launch(self, flight: Flight, file: IO[bytes]) -> None:
-        client = self._line.client
+    async def _submit(self, sent: SentBatch, file: IO[bytes]) -> None:
+        connection = self._client.connection
 
         async def upload() -> str:
             file.seek(0)
-            return (await client.files.create(file=(f"{flight.key}.jsonl", file), purpose="batch")).id
+            return (await connection.files.create(file=(f"{sent.key}.jsonl", file), purpose="batch")).id
 
         async def create() -> str:
-            if was_tried and (found := await self._find(flight.key)):
+            if was_tried and (found := await self._find(sent.key)):
                 return found
             was_tried.append(True)
-            metadata = {_KEY: flight.key}
-            made = await client.batches.create(
+            metadata = {_KEY: sent.key}
+            made = await connection.batches.create(
                 input_file_id=uploaded, endpoint=PATH, completion_window="24h", metadata=metadata
             )
             return made.id
@@ -182,31 +183,31 @@ class Batches:
         was_tried: list[bool] = []
         uploaded = await self._patiently("take a file", upload, limit_s=_FILE_S)
         batch = await self._patiently("make a batch", create)
-        self._flights.write("made", flight.key, batch=batch)
-        self._board(flight)
+        self._journal.write("made", sent.key, batch=batch)
+        self._follow(sent)
 
-    def _board(self, flight: Flight) -> None:
-        self._under_way[flight.key] = flight
-        _log.info("endpoint %s: batch %s of %d requests", self._endpoint.alias, flight.batch, len(flight.hashes))
+    def _follow(self, sent: SentBatch) -> None:
+        self._under_way[sent.key] = sent
+        _log.info("endpoint %s: batch %s of %d requests", self._endpoint.alias, sent.batch, len(sent.hashes))
 
     async def _find(self, key: str) -> str | None:
         """The id of the batch that has this key in its metadata, None if there is none."""
-        async for batch in self._line.client.batches.list(limit=100):
+        async for batch in self._client.connection.batches.list(limit=100):
             if (batch.metadata or {}).get(_KEY) == key:
                 return batch.id
         return None
 
-    async def _look_after(self, flight: Flight) -> None:
-        """See how a flight fares; when it has ended, take what it brought."""
+    async def _check(self, sent: SentBatch) -> None:
+        """See how a batch fares; when it has ended, take what it brought."""
         try:
-            batch = await self._patiently("show a batch", partial(self._show, flight.batch))
+            batch = await self._patiently("show a batch", partial(self._show, sent.batch))
         except _Gone:
             if self._endpoint.base_url != SIMULATOR:
                 raise AskError(
-                    f"endpoint {self._endpoint.alias} knows no batch {flight.batch}, which {self._flights.path.name} "
+                    f"endpoint {self._endpoint.alias} knows no batch {sent.batch}, which {self._journal.path.name} "
                     "records: is the key of another account? If it is gone for good, delete that file and ask again"
                 ) from None
-            self._land(flight, "lost with its simulator")
+            self._close(sent, "lost with its simulator")
             return
         if batch.status not in ("completed", "failed", "expired", "cancelled"):
             return
@@ -219,37 +220,37 @@ class Batches:
                     try:
                         await self._patiently("give a file", fetch, limit_s=_FILE_S)
                     except _Gone:
-                        self._land(flight, "its answers are gone")
+                        self._close(sent, "its answers are gone")
                         raise AskError(
                             f"endpoint {self._endpoint.alias} no longer has file {file} of batch {batch.id}, so what "
                             "it held is lost; the same command asks for that again, and it is paid for again"
                         ) from None
-                    reasons |= await self._take(copy, flight)
+                    reasons |= await self._take(copy, sent)
         if self._stop.done():
             return
         never = [digest for digest, none in reasons.items() if none.is_refused and digest in self._waiting]
         refused = not_taken(self._waiting[never[0]], reasons[never[0]].reason) if never else ""
         if batch.status == "failed":
-            refused = self._why_not_taken(batch, flight)
+            refused = self._why_not_taken(batch, sent)
         elif batch.status == "cancelled":
             refused = f"batch {batch.id} was cancelled; the answers so far are kept"
         elif not refused:
-            await self._count_tries(sorted(flight.hashes & self._waiting.keys()), reasons, batch.status)
-        self._land(flight, batch.status)
+            await self._count_tries(sorted(sent.hashes & self._waiting.keys()), reasons, batch.status)
+        self._close(sent, batch.status)
         if refused:
             raise AskError(f"endpoint {self._endpoint.alias}: {refused}; the same command hands over the rest")
 
-    def _land(self, flight: Flight, status: str) -> None:
-        part = flight.left & self._asked
-        facts = {} if part == flight.left else {"hashes": sorted(part)}  # what is left is for who wants it
-        self._flights.write("ended", flight.key, status=status, **facts)
-        del self._under_way[flight.key]
-        if self._meter is not None:
-            self._meter.release(flight.usd)
-        _log.info("endpoint %s: batch %s: %s", self._endpoint.alias, flight.batch, status)
+    def _close(self, sent: SentBatch, status: str) -> None:
+        part = sent.left & self._asked
+        facts = {} if part == sent.left else {"hashes": sorted(part)}  # what is left is for who wants it
+        self._journal.write("ended", sent.key, status=status, **facts)
+        del self._under_way[sent.key]
+        if self._budget is not None:
+            self._budget.release(sent.usd)
+        _log.info("endpoint %s: batch %s: %s", self._endpoint.alias, sent.batch, status)
 
     async def _show(self, key: str) -> Any:
-        batch = await self._line.client.batches.retrieve(key)
+        batch = await self._client.connection.batches.retrieve(key)
         if batch.id != key:
             raise ValueError(f"asked for {key}, shown {batch.id}")
         return batch
@@ -258,25 +259,25 @@ class Batches:
         """Fetch a file of at least so many rows; one that is not whole must not look like missing answers."""
         copy.seek(0)
         copy.truncate()
-        async with self._line.client.files.with_streaming_response.content(file) as response:
+        async with self._client.connection.files.with_streaming_response.content(file) as response:
             async for block in response.iter_bytes():
                 copy.write(block)
         if sum(1 for _ in rows(copy)) < n_rows:
             raise ValueError(f"{file} has fewer lines than answers")
 
-    async def _take(self, copy: IO[bytes], flight: Flight) -> dict[str, NoAnswer]:
+    async def _take(self, copy: IO[bytes], sent: SentBatch) -> dict[str, NoAnswer]:
         """Record the answers of one file, a slice at a time; which requests it has no answer to, and why."""
-        twofold, n_strangers = doubtful(copy, flight.hashes)
+        twofold, n_strangers = doubtful(copy, sent.hashes)
         reasons = dict.fromkeys(twofold, NoAnswer("two different answers came back"))
         if n_strangers:
-            _log.warning("batch %s: %d answers to requests that it does not hold", flight.batch, n_strangers)
+            _log.warning("batch %s: %d answers to requests that it does not hold", sent.batch, n_strangers)
         part: dict[str, Request] = {}
         for row in rows(copy):
             digest = row["custom_id"]
             request = self._waiting.get(digest)
-            if request is None or digest not in flight.hashes or digest in twofold or digest in part:
+            if request is None or digest not in sent.hashes or digest in twofold or digest in part:
                 continue
-            said = outcome(request, row, clean=self._line.clean, filtered=FILTERED)
+            said = outcome(request, row, clean=self._client.clean, filtered=FILTERED)
             if isinstance(said, NoAnswer):
                 reasons[digest] = said
                 continue
@@ -304,16 +305,16 @@ class Batches:
                 reply = Reply("failed", detail=f"{none.reason}; tries: {self._tries[digest]}")
                 await self._answers.put((self._waiting.pop(digest), reply, self._endpoint))
 
-    def _why_not_taken(self, batch: Any, flight: Flight) -> str:
+    def _why_not_taken(self, batch: Any, sent: SentBatch) -> str:
         """Why a batch was not taken; '' where its endpoint's queue was full, which calls for smaller ones."""
         errors = (batch.errors.data if batch.errors else None) or []
         code, message = (errors[0].code, errors[0].message) if errors else (None, "no reason given")
-        if code == "token_limit_exceeded" and len(flight.hashes) > 1:
-            self._most, self._is_full = max(1, min(self._most, len(flight.hashes)) // 2), True
+        if code == "token_limit_exceeded" and len(sent.hashes) > 1:
+            self._most, self._is_full = max(1, min(self._most, len(sent.hashes)) // 2), True
             _log.warning("endpoint %s: its queue is full; batches of %d now", self._endpoint.alias, self._most)
             return ""
         line = f", line {errors[0].line}" if errors and errors[0].line else ""
-        said = " ".join(self._line.clean(f"{code}: {message}{line}").split())[:300]
+        said = " ".join(self._client.clean(f"{code}: {message}{line}").split())[:300]
         return f"batch {batch.id} was not taken ({said}); the answers so far are kept"
 
     async def _patiently(self, what: str, call: Callable[[], Awaitable[T]], *, limit_s: float | None = None) -> T:
@@ -346,12 +347,12 @@ class Batches:
         except (openai.APIConnectionError, httpx2.HTTPError) as error:
             lost = Again(f"connection lost: {type(error).__name__}")
         except openai.NotFoundError as error:
-            lost = _Gone(self._line.clean(" ".join(str(error).split()))[:200])
+            lost = _Gone(self._client.clean(" ".join(str(error).split()))[:200])
         except openai.APIStatusError as error:
             refused = error
         except (openai.APIResponseValidationError, AttributeError, TypeError, ValueError) as error:
-            lost = Again(f"not understood: {' '.join(self._line.clean(str(error)).split())[:80]}")
+            lost = Again(f"not understood: {' '.join(self._client.clean(str(error)).split())[:80]}")
         if lost is not None:
             raise lost
-        self._line.refusal_or_raise(refused)
-        raise Again(self._line.clean(str(refused)))
+        self._client.refusal_or_raise(refused)
+        raise Again(self._client.clean(str(refused)))

@@ -1,4 +1,4 @@
-"""The line to one endpoint over the official client: what is sent, what comes back, and what an error means.
+"""One endpoint over the official client: what is sent, what comes back, and what an error means.
 
 With `batch`, the only module that knows a network. The client's aiohttp transport is taken: its default one looks
 through all open connections at every request and costs twice the processor time (benchmarks/README.md).
@@ -18,12 +18,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from urllib.parse import urlsplit
 
-from persona_lib.asking.concurrency import asked_wait
+from persona_lib.asking.rate_limits import asked_wait
 from persona_lib.messages import json_replies
 from persona_lib.messages import request as words
-from persona_lib.messages.request import Endpoint, Reply, Request
+from persona_lib.messages.endpoint import SIMULATOR, Endpoint
+from persona_lib.messages.request import Reply, Request
 
-SIMULATOR = words.SIMULATOR
 FILTERED = ("content_filter", "content_policy_violation")
 _IN_PROCESS = "http://localhost/v1"
 _LOCAL = ("127.0.0.1", "localhost", "::1")
@@ -67,8 +67,8 @@ def not_taken(request: Request, said: str) -> str:
     return f"did not take request {name} ({said}); {todo}; its text is in the log, the answers so far are kept"
 
 
-class Line:
-    """The line to one endpoint.
+class Client:
+    """The way to one endpoint.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ class Line:
 
     def __init__(self, endpoint: Endpoint, *, simulator: str | None = None, transport: object | None = None) -> None:
         self.endpoint = endpoint
-        self._url, self._key, self._transport, self._client = endpoint.base_url, "", None, None
+        self._url, self._key, self._transport, self._connection = endpoint.base_url, "", None, None
         self._heard = _Heard()
         if endpoint.base_url == SIMULATOR:
             if simulator is None and transport is None:
@@ -102,17 +102,17 @@ class Line:
         self._escaped = re.compile(r"(?<!\\)" + "".join(signs), re.IGNORECASE)
 
     @property
-    def client(self):
+    def connection(self):
         """The official asynchronous client, made when it is first needed."""
-        if self._client is None:
-            self._client = self._connect()
-        return self._client
+        if self._connection is None:
+            self._connection = self._connect()
+        return self._connection
 
     async def close(self) -> None:
         """Close the connections."""
-        if self._client is not None:
-            await self._client.close()
-            self._client = None
+        if self._connection is not None:
+            await self._connection.close()
+            self._connection = None
 
     async def send(self, request: Request) -> tuple[Reply, Mapping[str, str]]:
         """One try: the reply with its latency, and the headers that came with it.
@@ -131,7 +131,7 @@ class Line:
         started, endpoint, said, lost = time.monotonic(), self.endpoint, None, None
         try:
             async with asyncio.timeout(endpoint.timeout_s):
-                said = await self.client.post(
+                said = await self.connection.post(
                     "/chat/completions", body=body(request, seed=endpoint.seed), cast_to=httpx2.Response
                 )
         except TimeoutError:

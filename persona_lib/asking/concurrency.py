@@ -5,20 +5,16 @@ No network here and no clock but the one handed in, so that every rule can be tr
 
 from __future__ import annotations
 
-import email.utils
 import math
-import re
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable
 
-LONGEST_WAIT_S = 120.0
 _LOST_IN_ROW = 10
 _SILENCES = ((5, 120.0), (2, 600.0))  # calls that were tried, seconds in which none was answered
 _GROWTH, _CUT, _NICK = 0.1, 0.5, 0.1
 
 
-class Pressure:
+class Concurrency:
     """What one endpoint bears, learnt from how its calls fare.
 
     Calls at once start at the ceiling. Each call that is turned away for load (429, 503, a timeout) takes
@@ -32,7 +28,7 @@ class Pressure:
 
     Examples
     --------
-    >>> press = Pressure(4, now=lambda: 0.0)
+    >>> press = Concurrency(4, now=lambda: 0.0)
     >>> for call in "abcd":
     ...     press.turned_away(call, load=True)
     >>> press.places, press.wait_s(n_under_way=1), press.wait_s(n_under_way=2)
@@ -107,68 +103,3 @@ class Pressure:
     def why_unfinished(self) -> str | None:
         """Why the calls that were lost last are not to count as failed, None if they are: the endpoint was down."""
         return f"calls could not be made, the last {self._n_lost_in_row}" if self._proof >= 1 else None
-
-
-def asked_wait(headers: Mapping[str, str]) -> float | None:
-    """Seconds that the headers of a refused call ask to wait, None if they do not say.
-
-    `retry-after-ms`, `retry-after` (seconds or a date), else the rate-limit headers.
-
-    Examples
-    --------
-    >>> asked_wait({"retry-after": "2"}), asked_wait({"retry-after-ms": "20"}), asked_wait({"retry-after": "soon"})
-    (2.0, 0.02, None)
-    """
-    for name, unit in (("retry-after-ms", 1000), ("retry-after", 1)):
-        value = headers.get(name, "")
-        if re.fullmatch(r"\d+(\.\d+)?", value.strip()):
-            return float(value) / unit
-    date = email.utils.parsedate_tz(headers.get("retry-after"))
-    if date is not None:
-        with suppress(ValueError, OverflowError):  # a year that no clock knows
-            return max(email.utils.mktime_tz(date) - time.time(), 0.0)
-    return exhausted_s(headers) or None
-
-
-def exhausted_s(headers: Mapping[str, str], *, n_tokens: float = 1) -> float:
-    """Seconds until a budget of the rate-limit headers has room for one more call; 0 while it has.
-
-    `x-ratelimit-{limit,remaining,reset}-{requests,tokens}`: a budget of `limit` is back to full after
-    `reset`. What is lacking comes back in proportion; without `limit`, not before the end.
-
-    Parameters
-    ----------
-    n_tokens : tokens of a call, in and out
-
-    Examples
-    --------
-    Of 60 requests none is left and all are back in a minute: one is back after a second.
-
-    >>> said = {"limit-requests": "60", "remaining-requests": "0", "reset-requests": "1m0s"}
-    >>> exhausted_s({f"x-ratelimit-{name}": value for name, value in said.items()})
-    1.0
-    """
-    longest = 0.0
-    for what, needed in (("requests", 1.0), ("tokens", n_tokens)):
-        left = _number(headers.get(f"x-ratelimit-remaining-{what}"))
-        reset = _seconds(headers.get(f"x-ratelimit-reset-{what}"))
-        if left is None or reset is None or left >= needed:
-            continue
-        limit = _number(headers.get(f"x-ratelimit-limit-{what}"))
-        share = 1.0 if limit is None or limit <= left else min((needed - left) / (limit - left), 1.0)
-        longest = max(longest, reset * share)
-    return min(longest, LONGEST_WAIT_S)
-
-
-def _number(value: str | None) -> float | None:
-    return float(value) if value and re.fullmatch(r"\d+(\.\d+)?", value) else None
-
-
-def _seconds(value: str | None) -> float | None:
-    """A duration as rate-limit headers write it: `6m0s`, `1.5s`, `20ms`, plain seconds; None for anything else."""
-    if (plain := _number(value)) is not None:
-        return plain
-    units = {"d": 86400, "h": 3600, "m": 60, "s": 1, "ms": 0.001}
-    if not value or not re.fullmatch(r"(\d+(\.\d+)?(ms|[dhms]))+", value):
-        return None
-    return sum(float(n) * units[unit] for n, unit in re.findall(r"(\d+(?:\.\d+)?)(ms|[dhms])", value))

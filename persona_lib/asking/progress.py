@@ -3,35 +3,11 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Protocol
 
 from tqdm import tqdm
 
-from persona_lib.messages.request import Endpoint, Reply
-
-
-class Meter(Protocol):
-    """What counts the money of a run. Sums are in USD, None where a price is not known.
-
-    `n_under_way` is how many calls were admitted and not yet charged.
-    """
-
-    n_under_way: int
-
-    def cost(self, reply: Reply, endpoint: Endpoint) -> float | None:
-        """What one answer costs; it is asked for before the answer is durable."""
-
-    def charge(self, reply: Reply, endpoint: Endpoint) -> None:
-        """Count one answer that has become durable."""
-
-    def stop_reason(self, alias: str) -> str | None:
-        """Why no further call of an endpoint may be sent; None admits one, which is under way until it is charged."""
-
-    def spent(self) -> float | None:
-        """What the answers of this run have cost so far."""
-
-    def remaining(self) -> float | None:
-        """What the rest of the run will cost, as far as it can be told."""
+from persona_lib.asking.budget import Budget
+from persona_lib.messages.request import Reply
 
 
 class Progress:
@@ -41,14 +17,14 @@ class Progress:
     ----------
     name : stands before the bar
     n_expected : requests that are planned, None if unknown; the bar grows where there are more
-    meter : what counts the money
+    budget : what counts the money
     quiet : no bar
     """
 
     def __init__(
-        self, name: str, *, n_expected: int | None = None, meter: Meter | None = None, quiet: bool = False
+        self, name: str, *, n_expected: int | None = None, budget: Budget | None = None, quiet: bool = False
     ) -> None:
-        self._meter, self._n_failed, self._n_asked, self._n_expected = meter, 0, 0, n_expected or 0
+        self._budget, self._n_failed, self._n_asked, self._n_expected = budget, 0, 0, n_expected or 0
         self._bar = tqdm(desc=name, total=n_expected, disable=True if quiet else None, unit="call", leave=False)
 
     def expect(self, n_asked: int, *, n_known: int) -> None:
@@ -76,9 +52,9 @@ class Progress:
         '0 failed, 3 tried again'
         """
         said = f"{self._n_failed} failed, {n_retries} tried again"
-        if self._meter is None:
+        if self._budget is None:
             return said
-        return f"{said}, cost {_usd(self._meter.spent())}, to go {_usd(self._meter.remaining())}"
+        return f"{said}, cost {_usd(self._budget.spent())}, to go {_usd(self._budget.remaining())}"
 
     def say(self, line: str) -> None:
         """A line above the bar, if there still is a terminal."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -14,12 +15,26 @@ import yaml
 from persona_lib.tables import schema
 
 # inputs that have a reader of their own
+REFERENCE = Path(__file__).resolve().parents[2] / "data" / "reference"
 READERS = {"bank": "persona_lib.stages.prompts:read_bank", "topics": "persona_lib.stages.prompts:read_topics"}
 SETTINGS = ("seed", "mode", "roles", "endpoints")
 
 
 class UsageError(ValueError):
     """An argument or a setting that cannot be used; names it."""
+
+
+def add_inputs(parser: argparse.ArgumentParser) -> None:
+    """The arguments of a command that works on the tables of a run."""
+    parser.add_argument("--settings", required=True, metavar="JSON|FILE", help="settings as JSON, or a file of it")
+    parser.add_argument("--read", nargs="+", default=[], metavar="NAME=FILE", help="input tables by name")
+
+
+def add_prices(parser: argparse.ArgumentParser) -> None:
+    """The arguments of a command that tells a cost."""
+    parser.add_argument("--prices", default=f"{REFERENCE}/prices.csv", metavar="FILE", help="the price table")
+    lengths = f"{REFERENCE}/typical_lengths.csv"
+    parser.add_argument("--lengths", default=lengths, metavar="FILE", help="typical lengths in tokens")
 
 
 def read_settings(text: str) -> dict:

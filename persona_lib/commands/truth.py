@@ -1,15 +1,22 @@
-"""What a simulated run could have drawn: persons, questions and short personas, drawn anew by the run's own steps."""
+"""`persona truth`: what the simulated world would answer on average.
+
+The average is over the superpopulation of the run: what it could have drawn, persons, questions and short personas,
+drawn anew by its own steps.
+"""
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable, Mapping
+from importlib import import_module
 
 import pandas as pd
 
+from persona_lib.commands.inputs import add_inputs, read_settings, read_tables
 from persona_lib.measuring import pluralism
 from persona_lib.stages import ablation
 from persona_lib.synthesis import personas, population
-from persona_lib.tables import streams
+from persona_lib.tables import schema, streams
 
 N_SHORT = 200  # short personas per attribute
 LEAST, TIMES = 1200, 3  # persons: so many, or so many times the run's own
@@ -17,7 +24,7 @@ LEAST, TIMES = 1200, 3  # persons: so many, or so many times the run's own
 Told = Callable[[pd.DataFrame], pd.DataFrame]
 
 
-def declared(tables: Mapping[str, pd.DataFrame], settings: Mapping, *, told: Told) -> dict[str, pd.DataFrame]:
+def superpopulation(tables: Mapping[str, pd.DataFrame], settings: Mapping, *, told: Told) -> dict[str, pd.DataFrame]:
     """Random samples of what the run's own persons, questions and short personas are samples of.
 
     Persons are drawn from the census with fresh numbers, completed and held to the rules as the run's were. The model
@@ -67,6 +74,20 @@ def _persons(tables: Mapping[str, pd.DataFrame], settings: Mapping, *, seed: int
     return written.assign(
         persona_id=[f"d{number:06d}" for number in range(len(written))], description=personas.describe(written)
     )
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `persona truth`."""
+    parser.add_argument("--out", required=True, metavar="FILE", help="the table truth to write")
+    add_inputs(parser)
+    parser.set_defaults(run=_truth)
+
+
+def _truth(chosen: argparse.Namespace) -> None:
+    settings, tables = read_settings(chosen.settings), read_tables(chosen.read)
+    world = import_module("persona_lib.simulator.truth")
+    could = superpopulation(tables, settings, told=world.spoken)
+    schema.write(world.truth(could, tables, settings), chosen.out, "truth")
 
 
 class _Asked:

@@ -1,6 +1,6 @@
 """A stage played through without asking anybody: which calls it still has to make.
 
-A rehearsal is the `ask` of a stage. It gives the answers that the ledger holds; to every other
+A dry_run is the `ask` of a stage. It gives the answers that the ledger holds; to every other
 request it replies with a stand-in of the right form, so that the next step can be built, and counts
 it. The count is exact as long as no step fails; tokens are those of the requests themselves.
 """
@@ -12,18 +12,19 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from persona_lib.asking.budget import price_of
+from persona_lib.asking.prices import price_of
 from persona_lib.cost.plan import CHARACTERS_PER_TOKEN, ENDS, reply_limit
-from persona_lib.ledger.index import Places
+from persona_lib.ledger.index import Index
 from persona_lib.ledger.live import Ledger
 from persona_lib.messages import request as words
-from persona_lib.messages.request import Endpoint, Reply, Request
+from persona_lib.messages.endpoint import Endpoint
+from persona_lib.messages.request import Reply, Request
 from persona_lib.messages.templates import Template
 
 _PARTS = "EVALUATION\nSUGGESTIONS\nANSWER:\n"  # what later steps look for in a text
 
 
-class Rehearsal:
+class DryRun:
     """`ask(requests) -> replies` without a network.
 
     Attributes: `roles`, `n_asked` (distinct requests), `missing` (of what would have been sent, the calls and their
@@ -45,7 +46,7 @@ class Rehearsal:
         *,
         lengths: pd.DataFrame,
     ) -> None:
-        self.roles, self._asked = dict(roles), Places()
+        self.roles, self._asked = dict(roles), Index()
         self._endpoints, self._templates, self._ledger = endpoints, templates, ledger
         self._lengths = lengths.loc["reply"].to_dict()  # by end, then by template
         self.missing: dict[tuple[str, str], tuple[int, int]] = {}

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from persona_lib.asking.budget import price_of
-from persona_lib.messages.request import Endpoint, canonical
+from persona_lib.asking.prices import price_of
+from persona_lib.messages.endpoint import Endpoint
+from persona_lib.messages.request import canonical
 from persona_lib.messages.templates import Template
 from persona_lib.tables.schema import attributes
 

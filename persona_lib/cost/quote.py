@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pandas as pd
 
-from persona_lib.asking import budget
+from persona_lib.asking.prices import price_of
 from persona_lib.cost import plan as plans
-from persona_lib.cost import usage
 from persona_lib.cost.plan import ENDS, QUANTITIES
+from persona_lib.ledger import live as ledgers
 from persona_lib.ledger import sealed
 from persona_lib.messages import request as words
+from persona_lib.messages.endpoint import SIMULATOR, Endpoint, model_of, read_endpoints, used
 from persona_lib.messages.templates import Template
 from persona_lib.stages.prompts import read_bank, screen
+
+_KEY = ["stage", "template", "endpoint"]
 
 
 def quote(
@@ -36,7 +39,7 @@ def quote(
     SpendError, LedgerError, RequestError, SchemaError
         A price, a ledger, an endpoint or the prompt bank cannot be used.
     """
-    endpoints = words.endpoints(settings["endpoints"])
+    endpoints = read_endpoints(settings["endpoints"])
     live = [] if folder is None else sorted((Path(folder) / "ledger").glob("*.jsonl"))
     ended = [] if folder is None else sorted((Path(folder) / "sealed").glob("*.parquet"))
     n_bank = int((screen(read_bank(settings["prompts"]["bank"]))["reason"] == "").sum())
@@ -46,7 +49,7 @@ def quote(
         endpoints=endpoints,
         lengths=lengths,
         prices=prices,
-        measured=usage.measured(live, templates, endpoints),
+        measured=measured(live, templates, endpoints),
     )
     done = [path.stem for path in ended if _was_so(sealed.facts(path), settings["roles"], endpoints, templates)]
     names = [f"{quantity}_{end}" for quantity in QUANTITIES for end in ENDS]
@@ -55,15 +58,15 @@ def quote(
 
 
 def _was_so(
-    facts: Mapping, roles: Mapping, endpoints: Mapping[str, words.Endpoint], templates: Mapping[str, Template]
+    facts: Mapping, roles: Mapping, endpoints: Mapping[str, Endpoint], templates: Mapping[str, Template]
 ) -> bool:
     """Whether a stage was asked with the roles, models, parameters and texts of today."""
     asked = {
-        alias: endpoint | {"model": words.model_of(endpoint["model"], endpoints[alias])}
+        alias: endpoint | {"model": model_of(endpoint["model"], endpoints[alias])}
         for alias, endpoint in facts["endpoints"].items()
         if alias in endpoints
     }
-    now = {alias: endpoint.recorded() for alias, endpoint in words.used(endpoints, roles).items()}
+    now = {alias: endpoint.recorded() for alias, endpoint in used(endpoints, roles).items()}
     texts = {name: templates[name].to_dict() for name in facts["templates"] if name in templates}
     then = [facts["roles"], asked, facts["templates"]]
     return words.canonical(then) == words.canonical([dict(roles), now, texts])
@@ -85,13 +88,13 @@ def sentences(plan: pd.DataFrame, settings: Mapping, prices: pd.DataFrame) -> st
             f"{_three(row, 'tokens_in', 1000):>26}  {_three(row, 'tokens_out', 1000):>24}  {_usd(row):>26}"
         )
     asked = plan[plan["calls_high"].gt(0)]["endpoint"].unique()
-    endpoints = {alias: e for alias, e in words.endpoints(settings["endpoints"]).items() if alias in asked}
+    endpoints = {alias: e for alias, e in read_endpoints(settings["endpoints"]).items() if alias in asked}
     dated = prices.set_index("price")["as_of"]
     lines.append("")
     for alias, endpoint in endpoints.items():
-        if endpoint.base_url == words.SIMULATOR:
+        if endpoint.base_url == SIMULATOR:
             said = "simulated, costs nothing"
-        elif budget.price_of(endpoint, prices) is None:
+        elif price_of(endpoint, prices) is None:
             said = "price unknown (endpoints.*.price), so every sum with it is"
         else:
             said = f"price {endpoint.price} as of {dated[endpoint.price]}{', batch' * (endpoint.transport == 'batch')}"
@@ -109,3 +112,48 @@ def _usd(row: pd.Series) -> str:
     if pd.isna(row["cost_usd_expected"]):
         return "unknown"
     return " / ".join(f"{row[f'cost_usd_{end}']:,.2f}" for end in ENDS)
+
+
+def measured(
+    paths: Iterable[str | Path], templates: Mapping[str, Template], endpoints: Mapping[str, Endpoint]
+) -> pd.DataFrame:
+    """Final answers of live ledgers and the tokens of one call; an answer in two shards counts once.
+
+    The template of a request is told by its fixed text; one that no template has now is left out,
+    since it is asked anew, and so is one whose endpoint has another model or other parameters now.
+    Tokens come from answers whose endpoint counts them.
+
+    Returns
+    -------
+    One row per stage, template and endpoint: n (answers), and of the tokens of one call the 10 %
+    quantile (tokens_in_low, tokens_out_low), the mean (_expected) and the 90 % quantile (_high).
+    """
+    named = {template.system: template.name for template in templates.values()}
+    seen: set[str] = set()
+    rows = []
+    for path in map(Path, paths):
+        stage = path.stem.rsplit("-", 3)[0]
+        for _, record in ledgers.lines(path):
+            reply, request = record["reply"], record["request"]
+            template = named.get(request["messages"][0]["content"])
+            is_asked_anew = template is None or not _is_as_configured(request, endpoints.get(request["endpoint"]))
+            is_asked_anew |= request.get("repairs") is not None  # it belongs to the answer that it repairs
+            if is_asked_anew or reply["status"] == "failed" or record["hash"] in seen:
+                continue
+            seen.add(record["hash"])
+            rows.append((stage, template, request["endpoint"], reply["tokens_in"], reply["tokens_out"]))
+    table = pd.DataFrame(rows, columns=[*_KEY, "tokens_in", "tokens_out"])
+    table = table.astype({"tokens_in": "float64", "tokens_out": "float64"})
+    groups = table.groupby(_KEY)
+    found = {"n": groups.size()}
+    for name in ("tokens_in", "tokens_out"):
+        found[f"{name}_low"] = groups[name].quantile(0.1)
+        found[f"{name}_expected"] = groups[name].mean()
+        found[f"{name}_high"] = groups[name].quantile(0.9)
+    return pd.DataFrame(found).reset_index()
+
+
+def _is_as_configured(request: Mapping, endpoint: Endpoint | None) -> bool:
+    if endpoint is None:
+        return False
+    return (model_of(request["model"], endpoint), request["parameters"]) == (endpoint.model, endpoint.parameters)

@@ -21,13 +21,13 @@ from pathlib import Path
 
 from persona_lib.ledger import live as ledgers
 from persona_lib.ledger import locks
-from persona_lib.ledger.sealed import LedgerError
+from persona_lib.ledger.errors import LedgerError
 
 SUFFIX = ".batches"
 
 
 @dataclass
-class Flight:
+class SentBatch:
     """One batch from its plan to its end; `batch` is None until it is known to be made."""
 
     key: str
@@ -44,7 +44,7 @@ class Flight:
         return frozenset() if self.ended is not None else self.hashes - self.taken
 
 
-class Flights:
+class BatchJournal:
     """The batches of one stage: one's own file is written, those of shards that nobody works on are read too.
 
     Parameters
@@ -61,17 +61,17 @@ class Flights:
         self.path = Path(ledger).with_suffix(SUFFIX)
         self._cut_torn_tail()
         stage = self.path.stem.rsplit("-", 3)[0]
-        self._known: dict[str, Flight] = {}
+        self._known: dict[str, SentBatch] = {}
         for path in sorted(self.path.parent.glob(f"{stage}-*-of-*{SUFFIX}")):
             if path == self.path or not locks.is_held(path.with_suffix(".lock")):
                 for event in events(path):
                     _apply(self._known, event)
 
-    def open(self, endpoint: str) -> list[Flight]:
-        """The flights at one endpoint of which something is left, in the order of their plans."""
-        return [flight for flight in self._known.values() if flight.endpoint == endpoint and flight.left]
+    def open(self, endpoint: str) -> list[SentBatch]:
+        """The batches at one endpoint of which something is left, in the order of their plans."""
+        return [sent for sent in self._known.values() if sent.endpoint == endpoint and sent.left]
 
-    def write(self, event: str, key: str, **facts: object) -> Flight:
+    def write(self, event: str, key: str, **facts: object) -> SentBatch:
         """Put an event on disk; from then on it counts."""
         found = {"event": event, "key": key, **facts}
         number = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
@@ -128,28 +128,28 @@ def held_usd(ledger: str | Path) -> float:
         for event in events(path):
             _apply(known, event)
     keys = {event["key"] for event in events(own) if event["event"] == "planned"}
-    if not (flying := [known[key] for key in keys if known[key].left and known[key].usd]):
+    if not (pending := [known[key] for key in keys if known[key].left and known[key].usd]):
         return 0.0
-    wanted = frozenset().union(*(flight.left for flight in flying))
+    wanted = frozenset().union(*(sent.left for sent in pending))
     answered = {
         record["hash"]
         for path in ledger.parent.glob(f"{stage}-*-of-*.jsonl")
         for _, record in ledgers.lines(path)
         if record["reply"]["status"] != "failed" and record["hash"] in wanted
     }
-    return sum(flight.usd for flight in flying if not flight.left <= answered)
+    return sum(sent.usd for sent in pending if not sent.left <= answered)
 
 
-def _apply(known: dict[str, Flight], event: dict) -> Flight:
+def _apply(known: dict[str, SentBatch], event: dict) -> SentBatch:
     key = event["key"]
-    flight = known.setdefault(key, Flight(key, "", frozenset()))
+    sent = known.setdefault(key, SentBatch(key, "", frozenset()))
     if event["event"] == "planned":
-        flight.endpoint, flight.hashes, flight.usd = event["endpoint"], frozenset(event["hashes"]), event["usd"]
+        sent.endpoint, sent.hashes, sent.usd = event["endpoint"], frozenset(event["hashes"]), event["usd"]
     elif event["event"] == "made":
-        flight.batch = event["batch"]
+        sent.batch = event["batch"]
     elif event["event"] == "ended":
         if "hashes" in event:
-            flight.taken |= frozenset(event["hashes"])
+            sent.taken |= frozenset(event["hashes"])
         else:
-            flight.ended = event["status"]
-    return flight
+            sent.ended = event["status"]
+    return sent

@@ -10,10 +10,10 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 
-from persona_lib.ledger.sealed import LedgerError
+from persona_lib.ledger.errors import LedgerError
 
 
-class Places:
+class Index:
     """File and first byte of records, by the SHA-256 (64 hexadecimal digits) of their request.
 
     One thread may add while another finds.
@@ -25,17 +25,17 @@ class Places:
 
     Examples
     --------
-    >>> places = Places()
-    >>> places.add("ab" * 32, file=3, byte=70), places.add("ab" * 32, file=4, byte=90)
+    >>> index = Index()
+    >>> index.add("ab" * 32, file=3, byte=70), index.add("ab" * 32, file=4, byte=90)
     (True, False)
-    >>> places.find("ab" * 32), places.find("cd" * 32), len(places)
+    >>> index.find("ab" * 32), index.find("cd" * 32), len(index)
     ((3, 70), None, 1)
     """
 
     def __init__(self) -> None:
         self._base = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         self._do("pragma journal_mode=off")  # nothing is ever taken back
-        self._do("create table places (hash blob primary key, file int, byte int, is_marked int) without rowid")
+        self._do("create table records (hash blob primary key, file int, byte int, is_marked int) without rowid")
 
     def _do(self, command: str, *values: object) -> sqlite3.Cursor:
         try:
@@ -49,25 +49,25 @@ class Places:
         self._base.close()
 
     def __len__(self) -> int:
-        return self._do("select count(*) from places").fetchone()[0]
+        return self._do("select count(*) from records").fetchone()[0]
 
     def add(self, digest: str, *, file: int, byte: int) -> bool:
         """Remember a place; false, and nothing done, if there is one for this hash."""
-        added = self._do("insert or ignore into places values (?, ?, ?, 0)", bytes.fromhex(digest), file, byte)
+        added = self._do("insert or ignore into records values (?, ?, ?, 0)", bytes.fromhex(digest), file, byte)
         return added.rowcount == 1
 
     def find(self, digest: str) -> tuple[int, int] | None:
         """File and byte of a record, None if there is none."""
-        return self._do("select file, byte from places where hash = ?", bytes.fromhex(digest)).fetchone()
+        return self._do("select file, byte from records where hash = ?", bytes.fromhex(digest)).fetchone()
 
     def mark(self, digest: str) -> None:
         """Choose an entry for `marked`; nothing if there is none."""
-        self._do("update places set is_marked = 1 where hash = ?", bytes.fromhex(digest))
+        self._do("update records set is_marked = 1 where hash = ?", bytes.fromhex(digest))
 
     def marked(self) -> Iterator[tuple[int, int]]:
         """File and byte of the chosen entries, in the order of their hashes."""
-        return self._do("select file, byte from places where is_marked order by hash")
+        return self._do("select file, byte from records where is_marked order by hash")
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
         """File and byte of all entries, in the order of their hashes."""
-        return self._do("select file, byte from places order by hash")
+        return self._do("select file, byte from records order by hash")

@@ -31,11 +31,10 @@ from pathlib import Path
 from types import TracebackType
 
 from persona_lib.ledger import locks, sealed
-from persona_lib.ledger.index import Places
-from persona_lib.ledger.sealed import LedgerError, Replay, ReplayMiss, replay
+from persona_lib.ledger.errors import LedgerError
+from persona_lib.ledger.index import Index
 from persona_lib.messages.request import STATUSES, Reply, Request
 
-__all__ = ["FORMAT", "Ledger", "LedgerError", "Replay", "ReplayMiss", "check", "lines", "replay"]
 FORMAT = 1
 _FINAL = ("ok", "refused", "unparsed")
 _HASH, _STATUS, _READ = slice(26, 90), b'"reply":{"status":"', 8192
@@ -45,7 +44,7 @@ class Ledger:
     """The live ledger of one shard: `find` what is answered, `append` what came back, `seal` at the end.
 
     Use it as a context manager. While it is open no other process can write to it. Its memory does not
-    grow: where each answer is stands in an index on disk (`places`).
+    grow: where each answer is stands in an index on disk (`index`).
 
     Parameters
     ----------
@@ -65,7 +64,7 @@ class Ledger:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.stage = stage
         self.n_cut_bytes = 0
-        self._places = Places()
+        self._index = Index()
         self._paths: list[Path] = []
         self._readers: dict[int, int] = {}
         self._file = -1
@@ -83,7 +82,7 @@ class Ledger:
             for number, path in enumerate(self._paths):
                 for _, start, line in _whole_lines(path):
                     if _status(line) in _FINAL:
-                        self._places.add(_hash(line), file=number, byte=start)
+                        self._index.add(_hash(line), file=number, byte=start)
         except BaseException:
             self.close()
             raise
@@ -103,14 +102,14 @@ class Ledger:
         if self._lock >= 0:
             locks.release(self._lock)
             self._lock = -1
-        self._places.close()
+        self._index.close()
 
     def __contains__(self, request: Request) -> bool:
-        return self._places.find(request.hash) is not None
+        return self._index.find(request.hash) is not None
 
     def find(self, request: Request) -> Reply | None:
         """The final answer to a request from whichever shard asked it, or its failure in this run; None if neither."""
-        place = self._places.find(request.hash)
+        place = self._index.find(request.hash)
         return None if place is None else Reply(**self._record(place)["reply"])
 
     def use(self, request: Request) -> Reply:
@@ -124,12 +123,12 @@ class Ledger:
         reply = self.find(request)
         if reply is None:
             raise LedgerError(f"{self.path}: no reply to request {request.hash}, so the stage cannot be sealed")
-        self._places.mark(request.hash)
+        self._index.mark(request.hash)
         return reply
 
     def requests(self) -> Iterator[Request]:
         """Every request that has a reply, one in memory at a time."""
-        return (Request.from_dict(self._record(place)["request"]) for place in self._places)
+        return (Request.from_dict(self._record(place)["request"]) for place in self._index)
 
     def append(
         self,
@@ -156,7 +155,7 @@ class Ledger:
             at += len(parts[-1])
         self._write(b"".join(parts))
         for digest, start in written:
-            self._places.add(digest, file=0, byte=start)
+            self._index.add(digest, file=0, byte=start)
 
     def seal(self, path: str | Path, *, facts: Mapping) -> dict[str, int]:
         """Write the sealed copy of all that was used.
@@ -170,7 +169,7 @@ class Ledger:
         return count
 
     def _used(self, count: dict[str, int]) -> Iterator[dict]:
-        for place in self._places.marked():
+        for place in self._index.marked():
             record = self._record(place)
             count[record["reply"]["status"]] += 1
             count["cut_off"] += record["reply"]["finish_reason"] == "length"
@@ -234,7 +233,7 @@ def check(paths: Iterable[str | Path]) -> dict:
         one request; names file and line, or the files.
     """
     count = dict.fromkeys(("records", *STATUSES, "repeated", "torn_tails"), 0)
-    paths, places = [Path(path) for path in paths], Places()
+    paths, index = [Path(path) for path in paths], Index()
     for file, path in enumerate(paths):
         for number, start, line in _whole_lines(path):
             record = json.loads(line)
@@ -243,9 +242,9 @@ def check(paths: Iterable[str | Path]) -> dict:
                 raise LedgerError(f"{path}: line {number}: the hash is not that of the request")
             count["records"] += 1
             count[status] += 1
-            if status in _FINAL and not places.add(digest, file=file, byte=start):
+            if status in _FINAL and not index.add(digest, file=file, byte=start):
                 count["repeated"] += 1
-                _same_or_raise(record, f"{path}: line {number}", *places.find(digest), paths)
+                _same_or_raise(record, f"{path}: line {number}", *index.find(digest), paths)
         count["torn_tails"] += _is_torn(path)
     return count
 

@@ -15,7 +15,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from persona_lib.ledger.sealed import LedgerError
+from persona_lib.ledger.errors import LedgerError
 
 _MOUNTS = Path("/proc/self/mounts")
 _WITHIN_ONE_MACHINE = {"nolock", "local_lock=all", "local_lock=flock", "localflock"}

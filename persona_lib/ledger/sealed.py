@@ -17,21 +17,22 @@ from contextlib import contextmanager
 from operator import itemgetter
 from pathlib import Path
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from persona_lib.ledger.errors import LedgerError
 from persona_lib.messages import request as words
-from persona_lib.messages.request import Endpoint, Reply, Request
+from persona_lib.messages.endpoint import Endpoint
+from persona_lib.messages.request import Reply, Request
 from persona_lib.messages.templates import Template
 
 FORMAT = 1
 _KEY = b"persona_ledger"
 _TEXTS = ("endpoint", "model", "messages", "parameters", "response_schema")
-_REPLY = ("status", "text", "detail", "reply_model", "finish_reason")
+REPLY = ("status", "text", "detail", "reply_model", "finish_reason")
 _COLUMNS = pa.schema(
     [("request_hash", pa.string()), ("sample", pa.int64())]
-    + [(name, pa.string()) for name in (*_TEXTS, *_REPLY)]
+    + [(name, pa.string()) for name in (*_TEXTS, *REPLY)]
     + [("tokens_in", pa.int64()), ("tokens_out", pa.int64())]
     + [("schema_in_prompt", pa.bool_()), ("repairs", pa.string())]
 )
@@ -40,14 +41,6 @@ _REPETITIVE = ["endpoint", "model", "parameters", "response_schema", "status", "
 _ROWS = 20_000
 _PAGE_BYTES = 1 << 30
 _log = logging.getLogger(__name__)
-
-
-class LedgerError(ValueError):
-    """A ledger that cannot be read, written or trusted; names the file, the line or the request."""
-
-
-class ReplayMiss(LedgerError):
-    """A request that the ledger holds no answer to; names the nearest recorded one and the first difference."""
 
 
 def about(
@@ -122,7 +115,7 @@ def write(rows: Iterable[Mapping], path: str | Path, *, facts: Mapping) -> int:
 
 
 @contextmanager
-def _opened(path: str | Path) -> Iterator[tuple[pq.ParquetFile, dict]]:
+def opened(path: str | Path) -> Iterator[tuple[pq.ParquetFile, dict]]:
     if not Path(path).is_file():
         raise LedgerError(f"{path}: no such file; a sealed ledger is written by persona collect and persona seal")
     try:
@@ -141,13 +134,13 @@ def _opened(path: str | Path) -> Iterator[tuple[pq.ParquetFile, dict]]:
 
 def facts(path: str | Path) -> dict:
     """What a sealed ledger says of itself: format, stage, roles, endpoints, simulated, templates."""
-    with _opened(path) as (_, found):
+    with opened(path) as (_, found):
         return found
 
 
 def rows(path: str | Path) -> Iterator[dict]:
     """The rows of a sealed ledger in their order, a few thousand in memory at a time."""
-    with _opened(path) as (file, _):
+    with opened(path) as (file, _):
         for batch in file.iter_batches(batch_size=2_000):
             for found in batch.to_pylist():
                 yield _LATER | found
@@ -209,59 +202,6 @@ def _distinct(merged: Iterable[dict]) -> Iterator[dict]:
         yield kept
 
 
-class Replay:
-    """Answers from a sealed ledger, and from nothing else; `replay` opens one.
-
-    Attributes: `roles`, `simulated`, `stage`, `endpoints`, `templates`.
-    """
-
-    def __init__(self, path: str | Path) -> None:
-        with _opened(path) as (file, found):
-            frame = file.read(columns=["request_hash", *_REPLY, "tokens_in", "tokens_out"])
-        self._path = path
-        self._columns = {name: frame[name] for name in frame.column_names}
-        self._place = {digest: i for i, digest in enumerate(frame["request_hash"].to_pylist())}
-        self.stage, self.roles, self.simulated = found["stage"], found["roles"], found["simulated"]
-        self.endpoints = words.endpoints(found["endpoints"])
-        self.templates = {name: Template.from_dict(values) for name, values in found["templates"].items()}
-
-    def __call__(self, requests: pd.DataFrame) -> pd.DataFrame:
-        """Replies on the requests' index; see `request.table`.
-
-        Raises
-        ------
-        ReplayMiss
-            The ledger holds no answer to a request.
-        """
-        if "template" in requests and (unknown := set(requests["template"]) - set(self.templates)):
-            raise ReplayMiss(f"{self._path}: nothing was asked with template {', '.join(sorted(unknown))}")
-        asked = words.build(requests, endpoints=self.endpoints, templates=self.templates)
-        return words.table(asked, [self._settled(request) for request in asked], index=requests.index)
-
-    def _settled(self, request: Request) -> Reply:
-        reply = self._reply(request)
-        repair = words.repair(request, reply)
-        return reply if repair is None else words.settled(reply, self._reply(repair))
-
-    def _reply(self, request: Request) -> Reply:
-        place = self._place.get(request.hash)
-        if place is None:
-            raise ReplayMiss(miss(request, (recorded(found) for found in rows(self._path)), where=self._path))
-        values = {name: self._columns[name][place].as_py() for name in (*_REPLY, "tokens_in", "tokens_out")}
-        return Reply(**{("model" if name == "reply_model" else name): value for name, value in values.items()})
-
-
-def replay(path: str | Path) -> Replay:
-    """Open a sealed ledger as the `ask` of a stage: strict, without network, in any order.
-
-    Raises
-    ------
-    LedgerError
-        No such file, or not a sealed ledger that this version reads.
-    """
-    return Replay(path)
-
-
 def recorded(found: Mapping) -> Request:
     """The request in a row of a sealed ledger."""
     schema = found["response_schema"]
@@ -275,53 +215,3 @@ def recorded(found: Mapping) -> Request:
         found["schema_in_prompt"],
         found["repairs"],
     )
-
-
-def miss(request: Request, others: Iterable[Request], *, where: str | Path) -> str:
-    """The sentence that says which request is missing, which recorded one is nearest, where they part first."""
-    said = f"{where}: no answer to request {request.hash[:12]} (endpoint {request.endpoint}, sample {request.sample})"
-    nearest = max(others, key=lambda other: _likeness(request, other), default=None)
-    if nearest is None:
-        return f"{said}; the ledger is empty"
-    return f"{said}; the nearest recorded, {nearest.hash[:12]}, {_first_difference(request, nearest)}"
-
-
-def _likeness(one: Request, other: Request) -> float:
-    """Same messages count most, then the same endpoint, then the share of text in common at both ends."""
-    pairs = list(zip(_contents(one), _contents(other), strict=False))
-    common = sum(_shared(a, b) + (_shared(a[::-1], b[::-1]) if a != b else 0) for a, b in pairs)
-    longest = max(sum(map(len, _contents(one))), sum(map(len, _contents(other))), 1)
-    same = (one.endpoint == other.endpoint) + (one.sample == other.sample) / 2
-    return 4 * min(common / longest, 1) + same + (one.messages[0] == other.messages[0])
-
-
-def _contents(request: Request) -> list[str]:
-    return [message["content"] for message in request.messages]
-
-
-def _shared(a: str, b: str) -> int:
-    """How many characters two texts share at their beginning."""
-    low, high = 0, min(len(a), len(b))
-    while low < high:
-        middle = (low + high + 1) // 2
-        if a.startswith(b[:middle]):
-            low = middle
-        else:
-            high = middle - 1
-    return low
-
-
-def _first_difference(asked: Request, found: Request) -> str:
-    for name in ("endpoint", "model", "sample", "parameters", "response_schema"):
-        a, b = getattr(asked, name), getattr(found, name)
-        if a != b:
-            return f"differs first in {name}: asked {a!r}, recorded {b!r}"
-    for number, (a, b) in enumerate(zip(_contents(asked), _contents(found), strict=False)):
-        if a != b:
-            at = _shared(a, b)
-            start = max(at - 20, 0)
-            return (
-                f"differs first in message {number} at character {at}: "
-                f"asked {a[start : at + 40]!r}, recorded {b[start : at + 40]!r}"
-            )
-    return "differs in its number or roles of messages"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 
 def cramers_v(table: np.ndarray | pd.DataFrame, *, n: float | None = None) -> float:
@@ -115,3 +116,72 @@ def lumped(categories: pd.Series, weights: np.ndarray | pd.Series, *, most: int 
         return categories
     heaviest = total.sort_index().sort_values(ascending=False, kind="stable").index[: most - 1]
     return categories.where(categories.isin(heaviest) | categories.isna(), "all other")
+
+
+def total_variation(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Half the sum of absolute differences of two sets of shares.
+
+    0 where they are the same, 1 where they have no category in common: the share of persons that would
+    have to change category. Shares of a finite sample are never 0 away, so a value says little without
+    its mean by chance.
+
+    Examples
+    --------
+    >>> round(float(total_variation(np.array([0.5, 0.5]), np.array([0.6, 0.4]))), 3)
+    0.1
+    """
+    return np.abs(np.asarray(a, dtype="float64") - np.asarray(b, dtype="float64")).sum(axis=-1) / 2
+
+
+def chi_square(observed: np.ndarray, expected: np.ndarray, n: np.ndarray | float) -> np.ndarray:
+    """Pearson's n x sum of (observed - expected)^2 / expected over shares; 0 where they are the same.
+
+    Infinite where something is observed that is not expected at all.
+    """
+    observed, expected = np.asarray(observed, dtype="float64"), np.asarray(expected, dtype="float64")
+    gap = (observed - expected) ** 2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        terms = np.where(gap == 0, 0.0, gap / expected)
+    return n * terms.sum(axis=-1)
+
+
+def rao_scott(observed: np.ndarray, expected: np.ndarray, covariance: np.ndarray, *, n: float) -> dict:
+    """Chi-square of shares whose covariance is not that of a simple random sample, second-order corrected.
+
+    Pearson's X2 is a weighted sum of squared normals; its mean n tr(A) and variance 2 n^2 tr(A^2), A being
+    covariance / expected, are matched by a scaled chi-square [1]_. With the covariance of a simple random
+    sample, (diag(p) - p p') / n, the correction does nothing.
+
+    Parameters
+    ----------
+    observed, expected : shares of k categories
+    covariance : k x k, of observed - expected
+    n : records behind `observed`; it moves neither df nor p, only X2 and the design effect
+
+    Returns
+    -------
+    chi_square (corrected), df, p, design_effect (mean generalised design effect). All NaN where the
+    covariance is 0.
+
+    References
+    ----------
+    .. [1] J. N. K. Rao, A. J. Scott (1984). On chi-squared tests for multiway contingency tables with cell
+       proportions estimated from survey data. Annals of Statistics 12, 46-60.
+
+    Examples
+    --------
+    60 of 100 against an even split, but with four times the variance: 4 is corrected to 1 on 1 df.
+
+    >>> simple = np.array([[0.25, -0.25], [-0.25, 0.25]]) / 100
+    >>> found = rao_scott(np.array([0.6, 0.4]), np.array([0.5, 0.5]), 4 * simple, n=100)
+    >>> [round(float(found[name]), 3) for name in ("chi_square", "df", "design_effect")]
+    [1.0, 1.0, 4.0]
+    """
+    within = covariance / np.asarray(expected, dtype="float64")[:, None]
+    mean, square = np.trace(within), np.trace(within @ within)
+    if not mean > 0:
+        return dict.fromkeys(("chi_square", "df", "p", "design_effect"), float("nan"))
+    df = mean**2 / square
+    corrected = float(chi_square(observed, expected, 1.0)) * df / mean
+    effect = n * mean / (len(expected) - 1)
+    return {"chi_square": corrected, "df": df, "p": float(stats.chi2.sf(corrected, df)), "design_effect": effect}

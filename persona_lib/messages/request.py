@@ -8,61 +8,25 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import pandas as pd
 
 from persona_lib.messages import json_replies
+from persona_lib.messages.endpoint import Endpoint, RequestError
 from persona_lib.messages.templates import Template, TemplateError, correction, instruction, render
 
 STATUSES = ("ok", "refused", "unparsed", "failed")
 COLUMNS = ("endpoint", "template", "slots")
-SIMULATOR = "simulator"  # the base_url of our own
 _MANY = 1 << 53  # tokens: no count
 _SAID = ("text", "detail", "model", "finish_reason")
-_NO_KEYS = {"api_key", "apikey", "x_api_key", "access_token", "authorization", "password"}
-_NO_KEYS |= {"headers", "extra_headers", "extra_query", "extra_body"}
-
-
-class RequestError(ValueError):
-    """A row that no request can be built from; names the row and what is wrong with it."""
 
 
 class ReplyError(ValueError):
     """A body that is no chat completion; shows its beginning."""
-
-
-@dataclass(frozen=True)
-class Endpoint:
-    """One model that can be asked, as the configuration names it; `config/schema.yaml` describes each field."""
-
-    alias: str
-    model: str
-    base_url: str = ""
-    key_variable: str | None = None
-    concurrency: int = 1
-    timeout_s: float = 60
-    retries: int = 0
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    transport: str = "chat"
-    json_schema: bool = True
-    requests_per_minute: float | None = None
-    tokens_per_minute: float | None = None
-    price: str | None = None
-    seed: bool = True
-
-    @property
-    def max_tokens(self) -> int | None:
-        """The most tokens that it is allowed to reply with; None where nothing is said."""
-        return self.parameters.get("max_completion_tokens") or self.parameters.get("max_tokens")
-
-    def recorded(self) -> dict:
-        """What a sealed ledger says of an endpoint: what can change an answer, and nothing of keys and speed."""
-        found = {"base_url": self.base_url, "model": self.model, "parameters": dict(self.parameters)}
-        return found | {name: False for name in ("json_schema", "seed") if not getattr(self, name)}
 
 
 @dataclass(frozen=True)
@@ -156,70 +120,6 @@ def cleaned(reply: Reply, clean: Callable[[str], str]) -> Reply:
 def canonical(value: Any) -> str:
     """JSON of one form only: equal values give equal text."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"))
-
-
-def endpoints(settings: Mapping[str, Mapping]) -> dict[str, Endpoint]:
-    """The endpoints of a configuration, by alias.
-
-    Raises
-    ------
-    RequestError
-        An unknown or missing field, a parameter that the engine sets itself, or a place where a key
-        could stand: a parameter named so, or a user, a password or a query in the address.
-    """
-    found = {}
-    for alias, values in settings.items():
-        try:
-            found[alias] = endpoint = Endpoint(alias=alias, **values)
-        except TypeError as error:
-            raise RequestError(f"endpoints.{alias}: {str(error).split('() ')[-1]}") from error
-        if own := sorted({"model", "messages", "seed", "n", "stream", "response_format"} & set(endpoint.parameters)):
-            raise RequestError(f"endpoints.{alias}.parameters: {', '.join(own)} is set by the engine; remove it")
-        if keys := sorted(name for name in _names(endpoint.parameters) if name.lower().replace("-", "_") in _NO_KEYS):
-            raise RequestError(f"endpoints.{alias}.parameters: no {', '.join(keys)} in it; name a key_variable")
-        if endpoint.base_url not in ("", SIMULATOR) and not endpoint.base_url.startswith(("http://", "https://")):
-            raise RequestError(
-                f"endpoints.{alias}.base_url: {endpoint.base_url!r} does not begin with http:// or https://"
-            )
-        if any(sign in endpoint.base_url for sign in "@?"):
-            raise RequestError(f"endpoints.{alias}.base_url: no user, password or query in it; name a key_variable")
-    return found
-
-
-def _names(value: Any) -> Iterator[str]:
-    """Every name in a value of YAML, at whatever depth."""
-    for part in value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ():
-        yield from _names(part)
-    if isinstance(value, Mapping):
-        yield from map(str, value)
-
-
-def used(endpoints: Mapping[str, Endpoint], roles: Mapping[str, str | Sequence[str]]) -> dict[str, Endpoint]:
-    """The endpoints that roles name, in the order of the roles.
-
-    Raises
-    ------
-    RequestError
-        A role names no endpoint.
-
-    Examples
-    --------
-    >>> one, two = Endpoint("one", "m"), Endpoint("two", "m")
-    >>> list(used({"spare": one, "one": one, "two": two}, {"judge": "two", "panel": ["one", "two"]}))
-    ['two', 'one']
-    """
-    found = {}
-    for role, named in roles.items():
-        for alias in [named] if isinstance(named, str) else named:
-            if alias not in endpoints:
-                raise RequestError(f"roles.{role}: {alias!r} is no endpoint; endpoints are {', '.join(endpoints)}")
-            found[alias] = endpoints[alias]
-    return found
-
-
-def model_of(recorded: str, endpoint: Endpoint) -> str:
-    """The configured name of a recorded model: that of a simulated one is followed by the world's version."""
-    return recorded.split("@")[0] if endpoint.base_url == SIMULATOR else recorded
 
 
 def build(rows: pd.DataFrame, *, endpoints: Mapping[str, Endpoint], templates: Mapping[str, Template]) -> list[Request]:

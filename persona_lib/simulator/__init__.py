@@ -5,8 +5,7 @@ model perceives and how likely it is to choose, `roles` one handler per template
 reply as the wire has them, `formats` the JSON schemas of replies, `truth` what a statistic is worth on average
 (`populations` whom it is about, `expected` from chances to statistics), `studies` and `attempts` whole studies without
 a text. `app` serves the models, `inside` without a socket, `batches` as files too;
-`faults` misbehaves on demand, `machine` on the asking side. Only `cli` starts it; nothing else of the library
-imports it.
+`faults` misbehaves on demand. Only commands start it; nothing else of the library imports it.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from persona_lib.messages import templates
 from persona_lib.tables import schema, streams
 
 # These change no reply.
-_ASIDE = {"__main__.py", "app.py", "batches.py", "faults.py", "inside.py", "machine.py"}
+_ASIDE = {"__main__.py", "app.py", "batches.py", "faults.py", "inside.py"}
 _ASIDE |= {"expected.py", "populations.py", "studies.py", "attempts.py", "truth.py"}
 
 

@@ -1,9 +1,8 @@
 """Faults on demand: the server misbehaves as a file, or a request's own header, says.
 
     persona simulate --faults faults.yaml
-    persona collect ... --faults faults.yaml        # its own simulator, and the machine that it runs on
 
-A file holds a seed, rules for single requests, what happens to batches and to the machine that asks:
+A file holds a seed, rules for single requests, and what happens to batches:
 
     seed: 1
     rules:
@@ -20,9 +19,6 @@ A file holds a seed, rules for single requests, what happens to batches and to t
     batches:                                                # of the first batch made, of the second, ...
       - {ends: expired, after: 10, seconds: 1}              # or cancelled, failed (with code); after so many answers
       - {errors: 0.2, doubled: 0.1, strangers: 2}           # shares of lines refused and repeated; lines of nobody
-    machine:                                                # `collect` only; see `machine`
-      - {fault: clock_jump, seconds: 3600, answer: 10}      # before the tenth answer is kept
-      - {fault: disk_full, answer: 20}                      # no room for the twentieth answer, nor for any more
 
 `share` is the share of requests that a rule meets; the shares of one place add up to 1 at most. Which requests
 those are depends on the seed and the request alone, so a storm is the same on every machine; only the first
@@ -82,22 +78,12 @@ class BatchFault:
 
 
 @dataclass(frozen=True)
-class MachineFault:
-    """What happens to the machine that asks, when it is about to keep its n-th answer; see `machine`."""
-
-    fault: str
-    answer: int = 1
-    seconds: float = 3600.0
-
-
-@dataclass(frozen=True)
 class Plan:
-    """The faults of one server, and of the machine that asks it."""
+    """The faults of one server."""
 
     seed: int = 0
     rules: tuple[Rule, ...] = ()
     batches: tuple[BatchFault, ...] = ()
-    machine: tuple[MachineFault, ...] = ()
 
 
 _SHARE = {"type": "number", "minimum": 0, "maximum": 1}
@@ -123,13 +109,8 @@ _FORM = {
         "doubled": _SHARE,
         "strangers": _COUNT,
     },
-    MachineFault: {
-        "fault": {"enum": ["clock_jump", "disk_full"]},
-        "answer": _NUMBER_OF,
-        "seconds": {**_SECONDS, "minimum": -1e9},
-    },
 }
-_LISTS = {"rules": Rule, "batches": BatchFault, "machine": MachineFault}
+_LISTS = {"rules": Rule, "batches": BatchFault}
 
 
 def _objects(kind: type) -> dict:
@@ -241,8 +222,8 @@ class Faults:
         else:
             await asyncio.sleep(rule.seconds if kind == "slow" else 0)
             status, found, answer = await self._answer(scope, again)
-            if kind == "foreign" and self._first and self._first[0] != digest:
-                answer = self._first[1]
+            is_own = kind != "foreign" or self._first is None or self._first[0] == digest
+            answer = answer if is_own else self._first[1]
             if kind in ("truncated", "doubled"):
                 answer = answer[: len(answer) // 2] if kind == "truncated" else answer * 2
             if kind == "torn":
@@ -252,9 +233,9 @@ class Faults:
                 return
             await _start(send, status, found, len(answer))
             await send({"type": "http.response.body", "body": answer})
-            is_whole = status == 200 and kind in ("", "slow") and scope["path"].startswith(CHAT)
-            if is_whole and self._first is None:  # its own asker has it: given to another it is foreign
-                self._first = digest, answer
+            is_whole = is_own and status == 200 and kind not in ("truncated", "doubled")
+            if is_whole and self._first is None and scope["path"].startswith(CHAT):
+                self._first = digest, answer  # its own asker has it, so given to another it is foreign
 
     async def _answer(self, scope: Mapping, receive: Callable) -> tuple[int, bytes, bytes]:
         """What the server itself says: status, content type, body."""

@@ -7,32 +7,12 @@ import pandas as pd
 
 from persona_lib.stages import steps
 from persona_lib.stages.judging import choose, half_swapped
+from persona_lib.tables.descriptions import lines_of
 from persona_lib.tables.schema import TOLD, SchemaError, attributes
 from persona_lib.tables.streams import generator, shard_of
 
 PLACEBO = "placebo"
 LETTERS = list("BCDFGHKLMNPRSTVW")
-
-
-def lines_of(description: str) -> dict[str, str]:
-    """The lines of a persona's description by attribute; a line without a known label continues the one before.
-
-    Examples
-    --------
-    >>> lines_of("Age: 43\\nSex: Female")
-    {'age_years': 'Age: 43', 'sex': 'Sex: Female'}
-    """
-    labels = dict(zip(attributes()["label"], attributes()["attribute"], strict=True))
-    found: dict[str, str] = {}
-    current = ""
-    for line in description.split("\n"):
-        label = labels.get(line.split(":", 1)[0]) if ":" in line else None
-        if label and label not in found:
-            current = label
-            found[current] = line
-        elif current:
-            found[current] += "\n" + line
-    return found
 
 
 def plan_ablation(

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from persona_lib.stages import steps
-from persona_lib.stages.ablation import lines_of
+from persona_lib.tables.descriptions import lines_of
 from persona_lib.tables.schema import SchemaError, attributes
 from persona_lib.tables.streams import generator, shard_of
 
@@ -31,7 +31,7 @@ EMPTY_WORDS = frozenset(
 )
 
 
-def _items(personas: pd.DataFrame, prompts: pd.DataFrame, n_items: int, seed: int, name: str) -> pd.DataFrame:
+def draw_items(personas: pd.DataFrame, prompts: pd.DataFrame, n_items: int, seed: int, name: str) -> pd.DataFrame:
     """Distinct persona x held-out prompt items; each persona and prompt recurs as rarely as possible."""
     heldout = prompts.loc[prompts["prompt_split"] == "heldout_prompt", "prompt_id"].sort_values().to_numpy()
     everyone = personas["persona_id"].sort_values().to_numpy()
@@ -52,7 +52,7 @@ def _items(personas: pd.DataFrame, prompts: pd.DataFrame, n_items: int, seed: in
     return items.assign(other_persona_id=who[other])
 
 
-def _cross(items: pd.DataFrame, contestants: list[str], modes: list[str], n_attempts: int) -> pd.DataFrame:
+def cross(items: pd.DataFrame, contestants: list[str], modes: list[str], n_attempts: int) -> pd.DataFrame:
     if len(set(contestants)) < len(contestants):
         raise SchemaError(f"roles.contestants names a model twice: {', '.join(contestants)}")
     grid = pd.MultiIndex.from_product([contestants, modes, range(n_attempts)], names=["model", "mode", "attempt"])
@@ -79,22 +79,10 @@ def plan_benchmark(
     """
     if personas["persona_id"].nunique() < 2:
         raise SchemaError("benchmark: calibration needs at least two personas")
-    plan = _cross(_items(personas, prompts, n_items, seed, "benchmark"), contestants, MODES, 1)
+    plan = cross(draw_items(personas, prompts, n_items, seed, "benchmark"), contestants, MODES, 1)
     direct = plan[plan["mode"] == "output_only"]
     calibration = direct.assign(critic_persona_id=direct["other_persona_id"])
     return pd.concat([plan, calibration], ignore_index=True).drop(columns="other_persona_id")
-
-
-def plan_pass_at_k(
-    personas: pd.DataFrame, prompts: pd.DataFrame, *, n_items: int, n_attempts: int, contestants: list[str], seed: int
-) -> pd.DataFrame:
-    """Every contestant attempts every item `n_attempts` times, with the persona and without.
-
-    The arm without a persona (mode baseline) tells how far any-of-k rewards the examiner's noise.
-    Columns and errors as in `plan_benchmark`.
-    """
-    items = _items(personas, prompts, n_items, seed, "pass_at_k").drop(columns="other_persona_id")
-    return _cross(items, contestants, ["output_only", "baseline"], n_attempts)
 
 
 def run(plan: pd.DataFrame, personas: pd.DataFrame, prompts: pd.DataFrame, *, ask: steps.Ask) -> pd.DataFrame:
@@ -243,7 +231,7 @@ def _words(text: str) -> set[str]:
     return {word.removesuffix("s") if len(word) > 3 else word for word in words} - EMPTY_WORDS
 
 
-def _mine(plan: pd.DataFrame, key: pd.Series, *, shard: int, of: int) -> pd.DataFrame:
+def of_shard(plan: pd.DataFrame, key: pd.Series, *, shard: int, of: int) -> pd.DataFrame:
     """The rows of one shard: what asks for the same must have the same key."""
     return plan[[shard_of(value, of) == shard for value in key]]
 
@@ -259,18 +247,5 @@ def collect_benchmark(tables: dict, settings: dict, *, shard: int, of: int, ask:
         seed=settings["seed"],
     )
     key = plan["persona_id"].where(plan["mode"] != "baseline", plan["prompt_id"])  # a persona's rows share its summary
-    attempts = run(_mine(plan, key, shard=shard, of=of), personas, prompts, ask=ask)
+    attempts = run(of_shard(plan, key, shard=shard, of=of), personas, prompts, ask=ask)
     find_dropped(attempts, personas, ask=ask)
-
-
-def collect_pass_at_k(tables: dict, settings: dict, *, shard: int, of: int, ask: steps.Ask) -> None:
-    """Ask for the repeated attempts of one shard and their examination."""
-    personas, prompts = tables["personas"], tables["prompts"]
-    plan = plan_pass_at_k(
-        personas,
-        prompts,
-        **settings["pass_at_k"],
-        contestants=ask.roles["contestants"],
-        seed=settings["seed"],
-    )
-    run(_mine(plan, plan["prompt_id"], shard=shard, of=of), personas, prompts, ask=ask)

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from persona_lib.measuring import association
+from persona_lib.measuring.association import total_variation
 from persona_lib.synthesis import coding
-from persona_lib.synthesis.fidelity import beyond, categories, limits, locate, ranged, total_variation, verdict
+from persona_lib.synthesis.fidelity import beyond, categories, limits, locate, ranged, verdict
 from persona_lib.synthesis.population import Frame
 from persona_lib.tables.schema import NOT_IN_UNIVERSE, statistic
 from persona_lib.tables.streams import generator

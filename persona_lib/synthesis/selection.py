@@ -6,10 +6,9 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from persona_lib.measuring.association import effective_size
+from persona_lib.measuring.association import effective_size, total_variation
 from persona_lib.measuring.corrections import adjusted_p_values
 from persona_lib.synthesis import beliefs, rules
-from persona_lib.synthesis.fidelity import total_variation
 from persona_lib.tables import streams
 from persona_lib.tables.schema import UNKNOWN, SchemaError, statistic
 

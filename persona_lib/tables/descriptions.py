@@ -64,3 +64,24 @@ def one_line(text: str) -> str:
     'reads Age: 99 x'
     """
     return " ".join(text.split())
+
+
+def lines_of(description: str) -> dict[str, str]:
+    """The lines of a persona's description by attribute; a line without a known label continues the one before.
+
+    Examples
+    --------
+    >>> lines_of("Age: 43\\nSex: Female")
+    {'age_years': 'Age: 43', 'sex': 'Sex: Female'}
+    """
+    labels = dict(zip(attributes()["label"], attributes()["attribute"], strict=True))
+    found: dict[str, str] = {}
+    current = ""
+    for line in description.split("\n"):
+        label = labels.get(line.split(":", 1)[0]) if ":" in line else None
+        if label and label not in found:
+            current = label
+            found[current] = line
+        elif current:
+            found[current] += "\n" + line
+    return found

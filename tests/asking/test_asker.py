@@ -16,13 +16,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pandas as pd
 import pytest
 
-from persona_lib.asking.asker import Asker, AskError
-from persona_lib.asking.client import Line
-from persona_lib.asking.rate_limits import Quota
+from persona_lib.asking.asker import Asker
+from persona_lib.asking.client import AskError, Client
+from persona_lib.asking.rate_limits import RateLimit
 from persona_lib.ledger import sealed
-from persona_lib.ledger.live import Ledger, LedgerError, ReplayMiss, lines, replay
+from persona_lib.ledger.errors import LedgerError, ReplayMiss
+from persona_lib.ledger.live import Ledger, lines
+from persona_lib.ledger.replay import replay
 from persona_lib.messages import request as words
-from persona_lib.messages.request import Endpoint, ReplyError, Request, RequestError, read
+from persona_lib.messages.endpoint import Endpoint, RequestError, read_endpoints
+from persona_lib.messages.request import ReplyError, Request, read
 from persona_lib.messages.templates import Template
 
 KEY = "sk-secret-0123456789abcdef"
@@ -147,7 +150,7 @@ def run(server, tmp_path, monkeypatch):
     """Ask texts in one run over the same ledger each time; gives the replies."""
     monkeypatch.setenv("TEST_KEY", KEY)
 
-    def asked(texts, template="answer", samples=0, mode="live", seal=None, meter=None, **endpoint):
+    def asked(texts, template="answer", samples=0, mode="live", seal=None, budget=None, **endpoint):
         settings = {
             "model": "m",
             "key_variable": "TEST_KEY",
@@ -162,7 +165,7 @@ def run(server, tmp_path, monkeypatch):
                              "slots": [{"prompt": text} for text in texts]})  # fmt: skip
         with (
             Ledger(tmp_path / "ledger", "toy", shard=0, of=1) as ledger,
-            Asker({"large": one}, {"answerer": "large"}, FORMS, ledger, mode=mode, meter=meter, quiet=True) as ask,
+            Asker({"large": one}, {"answerer": "large"}, FORMS, ledger, mode=mode, budget=budget, quiet=True) as ask,
         ):
             replies = ask(rows)
             if seal:
@@ -457,7 +460,7 @@ class TestStops:
                 raise OSError(errno.ENOSPC, "No space left on device")
             return 0.0
 
-        monkeypatch.setattr(Quota, place, full)
+        monkeypatch.setattr(RateLimit, place, full)
         server.plan = {f"{k}": [("slow", 0.1, "paid")] for k in range(12)}
         with pytest.raises(OSError, match="No space left"):
             run(list(server.plan), tokens_per_minute=1e9)
@@ -526,7 +529,7 @@ class TestBeforeAnythingIsSent:
     )
     def test_settings_that_would_leak_or_clash(self, change, message):
         with pytest.raises(RequestError, match=message):
-            words.endpoints({"large": {"model": "m", **change}})
+            read_endpoints({"large": {"model": "m", **change}})
 
 
 class TestWithoutSchemas:
@@ -631,7 +634,7 @@ def test_the_latency_is_in_the_live_ledger_alone(run, server, tmp_path):
 
 
 class Purse:
-    """A meter of one cent an answer, with a cap."""
+    """A budget of one cent an answer, with a cap."""
 
     n_under_way = 0
 
@@ -657,13 +660,13 @@ class Purse:
 class TestMeter:
     def test_every_answer_is_charged_once_when_it_is_durable(self, run):
         purse = Purse(100)
-        run(["a", "b", "a"], meter=purse)
-        run(["a", "b", "c"], meter=purse)
+        run(["a", "b", "a"], budget=purse)
+        run(["a", "b", "c"], budget=purse)
         assert sorted(purse.charged) == [(text, 7, "large") for text in "abc"]
 
     def test_what_an_answer_cost_is_written_beside_it(self, run, tmp_path):
-        """Oracle: a cent an answer, as this meter says; nobody knows where there is none."""
-        run(["a"], meter=Purse(100))
+        """Oracle: a cent an answer, as this budget says; nobody knows where there is none."""
+        run(["a"], budget=Purse(100))
         run(["b"])
         lines = (tmp_path / "ledger" / "toy-0-of-1.jsonl").read_text("utf-8").splitlines()[1:]
         assert [json.loads(line)["usd"] for line in lines] == [0.01, None]
@@ -671,7 +674,7 @@ class TestMeter:
     def test_a_cap_stops_the_run_and_the_same_command_goes_on(self, run, server):
         texts = [f"{k}" for k in range(20)]
         with pytest.raises(AskError, match="the cap of 5 cents is reached; the answers so far are kept"):
-            run(texts, meter=Purse(5), concurrency=1)
+            run(texts, budget=Purse(5), concurrency=1)
         assert 5 <= sum(server.calls.values()) < 20
         assert run(texts)["text"].tolist() == texts and set(server.calls.values()) == {1}
 
@@ -755,9 +758,9 @@ def test_the_key_is_in_no_file_no_log_and_no_reply(run, server, tmp_path, caplog
 
 def test_a_reply_of_backslashes_is_cleaned_in_no_time(monkeypatch):
     monkeypatch.setenv("TEST_KEY", KEY)
-    line = Line(Endpoint("large", "m", base_url="http://x/v1", key_variable="TEST_KEY"))
+    client = Client(Endpoint("large", "m", base_url="http://x/v1", key_variable="TEST_KEY"))
     text, before = "x" + "\\" * 100_000, time.process_time()
-    assert line.clean(text) == text and line.clean(text + KEY.replace("-", r"\-")) == "x[key]"
+    assert client.clean(text) == text and client.clean(text + KEY.replace("-", r"\-")) == "x[key]"
     assert time.process_time() - before < 2, "minutes, if each of them were a beginning"
 
 

@@ -13,14 +13,19 @@ import pandas as pd
 import pytest
 from serving import FORMS, MODEL, TEXTS, Serving
 
-from persona_lib.asking import batch, budget
-from persona_lib.asking.asker import Asker, AskError
+from persona_lib.asking import batch
+from persona_lib.asking.asker import Asker
+from persona_lib.asking.budget import Budget, usage
+from persona_lib.asking.client import AskError
+from persona_lib.asking.prices import read_prices
 from persona_lib.ledger import batch_journal
 from persona_lib.ledger import live as ledgers
-from persona_lib.ledger.batch_journal import Flights, held_usd
-from persona_lib.ledger.live import Ledger, LedgerError
+from persona_lib.ledger.batch_journal import BatchJournal, held_usd
+from persona_lib.ledger.errors import LedgerError
+from persona_lib.ledger.live import Ledger
 from persona_lib.messages.batch_files import rows
-from persona_lib.messages.request import Endpoint, Reply, Request
+from persona_lib.messages.endpoint import Endpoint
+from persona_lib.messages.request import Reply, Request
 from persona_lib.simulator.faults import BatchFault, Plan, Rule
 
 
@@ -33,14 +38,14 @@ def ask(tmp_path, monkeypatch):
     """Ask texts through one server over one ledger; gives the replies by text, and seals them."""
     monkeypatch.setattr(batch, "_POLL_S", (0.01, 0.05))
 
-    def asked(server, texts=TEXTS, *, name="ledger", shard=0, of=1, meter=None, **changes):
+    def asked(server, texts=TEXTS, *, name="ledger", shard=0, of=1, budget=None, **changes):
         settings = {"model": MODEL, "base_url": server.url, "concurrency": 4, "timeout_s": 20, "retries": 2}
         one = {"large": Endpoint("large", **(settings | {"transport": "batch"} | changes))}
         slots = [{"prompt": text} for text in texts]
         rows = pd.DataFrame({"endpoint": "large", "template": "answer", "slots": slots})
         with (
             Ledger(tmp_path / name, "toy", shard=shard, of=of) as ledger,
-            Asker(one, {"answerer": "large"}, FORMS, ledger, quiet=True, meter=meter) as asker,
+            Asker(one, {"answerer": "large"}, FORMS, ledger, quiet=True, budget=budget) as asker,
         ):
             replies = asker(rows).set_axis(texts)
             ledger.seal(tmp_path / f"{name}.parquet", facts=asker.facts)
@@ -259,9 +264,9 @@ class TestResume:
                 raise Died
             return real(self, name, key, **facts)
 
-        real = Flights.write
-        monkeypatch.setattr(Flights, "write", write)
-        return lambda: monkeypatch.setattr(Flights, "write", real)
+        real = BatchJournal.write
+        monkeypatch.setattr(BatchJournal, "write", write)
+        return lambda: monkeypatch.setattr(BatchJournal, "write", real)
 
     @pytest.mark.parametrize(("event", "n"), [("planned", 1), ("made", 1), ("ended", 1)])
     def test_a_death_before_any_event_makes_no_second_batch(self, ask, true, monkeypatch, event, n):
@@ -285,12 +290,12 @@ class TestResume:
             assert len(made(server)) == 1 and n_answered(server) == 12
 
     def dies_waiting(self, monkeypatch):
-        async def look(self, flight):
+        async def look(self, sent):
             raise Died
 
-        real = batch.Batches._look_after
-        monkeypatch.setattr(batch.Batches, "_look_after", look)
-        return lambda: monkeypatch.setattr(batch.Batches, "_look_after", real)
+        real = batch.Batches._check
+        monkeypatch.setattr(batch.Batches, "_check", look)
+        return lambda: monkeypatch.setattr(batch.Batches, "_check", real)
 
     def test_another_number_of_shards_takes_up_what_is_in_flight(self, ask, true, monkeypatch):
         with Serving() as server:
@@ -312,7 +317,7 @@ class TestResume:
             replies = pd.concat([ask(server, TEXTS[shard::2], shard=shard, of=2) for shard in range(2)])
             assert replies["text"].to_dict() == true
             assert len(made(server)) == 1 and n_answered(server) == 12 and not server.calls
-        assert not Flights(tmp_path / "ledger" / "toy-0-of-1.jsonl").open("large"), "both halves together end it"
+        assert not BatchJournal(tmp_path / "ledger" / "toy-0-of-1.jsonl").open("large"), "both halves together end it"
 
     @pytest.mark.parametrize("transport", ["chat", "batch"])
     def test_one_batch_taken_up_by_smaller_blocks_is_paid_for_once(self, ask, true, monkeypatch, transport):
@@ -346,11 +351,9 @@ class TestResume:
                 ask(server, TEXTS[:7])
             revive()
             one = Endpoint("large", MODEL, base_url=server.url, price="gpt-4o")
-            prices = budget.read_prices("data/reference/prices.csv")
-            with budget.Meter(
-                tmp_path / "ledger" / "toy-0-of-1.jsonl", {"large": one}, prices, asked=["large"]
-            ) as meter:
-                replies = ask(server, transport="chat", price="gpt-4o", meter=meter)
+            prices = read_prices("data/reference/prices.csv")
+            with Budget(tmp_path / "ledger" / "toy-0-of-1.jsonl", {"large": one}, prices, asked=["large"]) as budget:
+                replies = ask(server, transport="chat", price="gpt-4o", budget=budget)
             assert replies["text"].to_dict() == true
             assert n_answered(server) == 7 and set(server.calls) == set(TEXTS[7:])
         paid = {}  # by hand, USD 2.50 and 10 a million tokens, half of that by batch
@@ -360,18 +363,18 @@ class TestResume:
         assert paid == pytest.approx({text: 0.5 if text in TEXTS[:7] else 1.0 for text in TEXTS})
 
     def test_events_count_whatever_the_order_of_the_files_that_hold_them(self, tmp_path):
-        """A shard of another cut ends a flight in its own file, which sorts before the one that planned it."""
-        Flights(tmp_path / "toy-1-of-2.jsonl").write("planned", "k", endpoint="large", hashes=["h"], usd=0.5)
-        first = Flights(tmp_path / "toy-0-of-1.jsonl")
-        assert [flight.hashes for flight in first.open("large")] == [{"h"}]
+        """A shard of another cut ends a batch in its own file, which sorts before the one that planned it."""
+        BatchJournal(tmp_path / "toy-1-of-2.jsonl").write("planned", "k", endpoint="large", hashes=["h"], usd=0.5)
+        first = BatchJournal(tmp_path / "toy-0-of-1.jsonl")
+        assert [sent.hashes for sent in first.open("large")] == [{"h"}]
         first.write("ended", "k", status="completed")
-        assert not Flights(tmp_path / "toy-0-of-1.jsonl").open("large")
+        assert not BatchJournal(tmp_path / "toy-0-of-1.jsonl").open("large")
 
-    def test_flights_of_a_shard_at_work_are_its_own_business(self, tmp_path):
+    def test_batches_of_a_shard_at_work_are_its_own_business(self, tmp_path):
         with Ledger(tmp_path, "toy", shard=1, of=2) as other:
-            Flights(other.path).write("planned", "k", endpoint="large", hashes=["h"], usd=0.5)
-            assert not Flights(tmp_path / "toy-0-of-2.jsonl").open("large")
-        assert Flights(tmp_path / "toy-0-of-2.jsonl").open("large")
+            BatchJournal(other.path).write("planned", "k", endpoint="large", hashes=["h"], usd=0.5)
+            assert not BatchJournal(tmp_path / "toy-0-of-2.jsonl").open("large")
+        assert BatchJournal(tmp_path / "toy-0-of-2.jsonl").open("large")
 
     def test_a_batch_that_the_endpoint_does_not_know_stops_the_run(self, ask, monkeypatch):
         with Serving() as server:
@@ -397,55 +400,55 @@ class TestResume:
 
 
 class TestMoney:
-    def meter(self, tmp_path, cap):
+    def budget(self, tmp_path, cap):
         one = Endpoint("large", model=MODEL, base_url="http://x/v1", price="gpt-4", transport="batch")
-        prices = budget.read_prices("data/reference/prices.csv")
+        prices = read_prices("data/reference/prices.csv")
         path = tmp_path / "ledger" / "toy-0-of-1.jsonl"
         path.parent.mkdir(exist_ok=True)
-        return budget.Meter(path, {"large": one}, prices, asked=["large"], cap_usd=cap)
+        return Budget(path, {"large": one}, prices, asked=["large"], cap_usd=cap)
 
     def test_batches_are_cut_so_that_their_bound_fits_under_the_cap(self, ask, true, tmp_path):
-        with Serving() as server, self.meter(tmp_path, 0.15) as meter:
-            replies = ask(server, meter=meter, price="gpt-4", parameters={"max_tokens": 1024})
+        with Serving() as server, self.budget(tmp_path, 0.15) as budget:
+            replies = ask(server, budget=budget, price="gpt-4", parameters={"max_tokens": 1024})
             assert replies["text"].to_dict() == true and len(made(server)) > 1
-            used = budget.usage(tmp_path / "ledger" / "toy-0-of-1.jsonl")["large"]
-            assert meter.spent() == pytest.approx((used[1] * 15 + used[2] * 30) / 1e6) and meter.spent() <= 0.15
+            used = usage(tmp_path / "ledger" / "toy-0-of-1.jsonl")["large"]
+            assert budget.spent() == pytest.approx((used[1] * 15 + used[2] * 30) / 1e6) and budget.spent() <= 0.15
 
     def test_nothing_is_sent_that_does_not_fit(self, ask, tmp_path):
         with (
             Serving() as server,
-            self.meter(tmp_path, 0.02) as meter,
+            self.budget(tmp_path, 0.02) as budget,
             pytest.raises(AskError, match="the spending cap is reached.*the same command goes on"),
         ):
-            ask(server, meter=meter, price="gpt-4", parameters={"max_tokens": 1024})
-        assert not budget.usage(tmp_path / "ledger" / "toy-0-of-1.jsonl")
+            ask(server, budget=budget, price="gpt-4", parameters={"max_tokens": 1024})
+        assert not usage(tmp_path / "ledger" / "toy-0-of-1.jsonl")
 
     def test_money_of_a_killed_shard_is_held_while_its_batch_flies_and_free_when_it_is_answered(self, tmp_path):
         recorded = [Request("large", MODEL, ({"role": "user", "content": "?"},), {}, i) for i in range(2)]
         gone = tmp_path / "ledger" / "toy-1-of-2.jsonl"
         with Ledger(gone.parent, "toy", shard=1, of=2) as ledger:
             hashes = [request.hash for request in recorded]
-            Flights(gone).write("planned", "k", endpoint="large", hashes=hashes, usd=0.5)
+            BatchJournal(gone).write("planned", "k", endpoint="large", hashes=hashes, usd=0.5)
             ledger.append([(recorded[0], Reply("ok", "x", tokens_in=0, tokens_out=0))])
         for n, free in ((1, 0.1), (2, 0.6)):
-            with self.meter(tmp_path, 0.6) as one:
+            with self.budget(tmp_path, 0.6) as one:
                 assert one.hold(free) is None and "cap is reached" in one.hold(0.01), n
             with Ledger(gone.parent, "toy", shard=1, of=2) as ledger:
                 ledger.append([(recorded[1], Reply("ok", "x", tokens_in=0, tokens_out=0))])
 
     def test_money_in_flight_is_held_until_the_batch_has_ended(self, tmp_path):
         path = tmp_path / "toy-0-of-1.jsonl"
-        record = Flights(path)
+        record = BatchJournal(path)
         record.write("planned", "k", endpoint="large", hashes=["h"], usd=0.5)
         record.write("planned", "l", endpoint="large", hashes=["i"], usd=0.25)
         record.write("made", "k", batch="b")
-        assert held_usd(path) == 0.75 and [flight.key for flight in record.open("large")] == ["k", "l"]
+        assert held_usd(path) == 0.75 and [sent.key for sent in record.open("large")] == ["k", "l"]
         record.write("ended", "k", status="completed")
         assert held_usd(path) == 0.25 and held_usd(tmp_path / "toy-1-of-1.jsonl") == 0
 
     def test_money_of_a_batch_that_several_take_is_held_until_the_last(self, tmp_path):
         path = tmp_path / "toy-0-of-1.jsonl"
-        Flights(path).write("planned", "k", endpoint="large", hashes=["h", "i"], usd=0.5)
+        BatchJournal(path).write("planned", "k", endpoint="large", hashes=["h", "i"], usd=0.5)
         for shard, (digest, held) in enumerate((("h", 0.5), ("i", 0))):
-            Flights(tmp_path / f"toy-{shard}-of-2.jsonl").write("ended", "k", status="completed", hashes=[digest])
+            BatchJournal(tmp_path / f"toy-{shard}-of-2.jsonl").write("ended", "k", status="completed", hashes=[digest])
             assert held_usd(path) == held

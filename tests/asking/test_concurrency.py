@@ -1,4 +1,4 @@
-"""Pressure: places, waits and giving up by a clock of our own; budgets shared by processes; the bar."""
+"""Concurrency: places, waits and giving up by a clock of our own; budgets shared by processes; the bar."""
 
 import heapq
 import random
@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from persona_lib.asking.client import AskError
-from persona_lib.asking.concurrency import Pressure, asked_wait, exhausted_s
+from persona_lib.asking.concurrency import Concurrency
 from persona_lib.asking.progress import Progress
-from persona_lib.asking.rate_limits import Quota
+from persona_lib.asking.rate_limits import RateLimit, asked_wait, exhausted_s
 from persona_lib.messages.request import Reply
 
 ROOT = Path(__file__).parents[2]
@@ -35,7 +35,7 @@ def clock():
 
 class TestPlaces:
     def test_all_turned_away_halves_down_to_one(self, clock):
-        press, seen = Pressure(64, now=clock), []
+        press, seen = Concurrency(64, now=clock), []
         for _ in range(8):
             for call in range(press.places):
                 press.turned_away(str(call), load=True)
@@ -43,7 +43,7 @@ class TestPlaces:
         assert seen == [32, 16, 8, 4, 2, 1, 1, 1]
 
     def test_answers_bring_the_ceiling_back_and_never_more(self, clock):
-        press = Pressure(64, now=clock)
+        press = Concurrency(64, now=clock)
         for call in range(1000):
             press.turned_away(str(call), load=True)
         n_answers = 0
@@ -57,7 +57,7 @@ class TestPlaces:
     @pytest.mark.parametrize(("capacity", "ceiling"), [(20, 256), (5, 64), (100, 100)])
     def test_settles_near_what_the_endpoint_bears(self, clock, capacity, ceiling):
         # oracle: a server that answers `capacity` calls a round and turns the rest away
-        press, sizes = Pressure(ceiling, now=clock), []
+        press, sizes = Concurrency(ceiling, now=clock), []
         for _ in range(400):
             n = press.places
             sizes.append(n)
@@ -66,7 +66,7 @@ class TestPlaces:
         assert capacity <= sum(sizes[200:]) / 200 <= 1.35 * capacity
 
     def test_stray_failures_that_are_no_sign_of_load_cost_no_places(self, clock):
-        press, rng = Pressure(32, now=clock), random.Random(1)
+        press, rng = Concurrency(32, now=clock), random.Random(1)
         for call in range(5000):
             press.turned_away(str(call), load=False) if rng.random() < 0.2 else press.answered()
         assert press.places >= 30
@@ -74,7 +74,7 @@ class TestPlaces:
 
 class TestWaits:
     def test_no_call_starts_before_the_wait_that_was_asked_for_is_over(self, clock):
-        press = Pressure(4, now=clock)
+        press = Concurrency(4, now=clock)
         assert (press.wait_s(3), press.wait_s(4)) == (0.0, None)
         press.turned_away("a", load=True, asked_s=7)
         assert press.wait_s(0) == 7
@@ -122,7 +122,7 @@ class TestWaits:
 
 class TestGivingUp:
     def test_ten_calls_lost_in_a_row(self, clock):
-        press = Pressure(4, now=clock)
+        press = Concurrency(4, now=clock)
         for _ in range(9):
             press.lost(down=0)
         assert press.why_give_up() is None
@@ -132,7 +132,7 @@ class TestGivingUp:
         assert press.why_give_up() is None
 
     def test_two_minutes_of_silence_though_five_calls_were_tried(self, clock):
-        press = Pressure(4, now=clock)
+        press = Concurrency(4, now=clock)
         for call in "abcdeabcde":
             press.turned_away(call, load=True)
             clock.seconds += 13
@@ -140,7 +140,7 @@ class TestGivingUp:
 
     def test_ten_minutes_of_silence_though_but_two_calls_were_tried(self, clock):
         """One at a time, each with six tries of two minutes: the second call stops it, the first alone never does."""
-        press = Pressure(1, now=clock)
+        press = Concurrency(1, now=clock)
         for call in "aaaaaab":
             assert press.why_give_up() is None
             clock.seconds += 120
@@ -148,7 +148,7 @@ class TestGivingUp:
         assert press.why_give_up() == "no call was answered for 720 s"
 
     def test_the_calls_lost_last_say_that_it_is_down_only_if_all_of_them_do(self, clock):
-        press = Pressure(4, now=clock)
+        press = Concurrency(4, now=clock)
         assert press.why_unfinished() is None
         cases = [([1, 0.5], "the last 2"), ([0.5, 0.5], "the last 2"), ([1], "the last 1"), ([0.5], None)]
         for downs, told in [*cases, ([1, 0], None), ([0, 1, 1], None)]:
@@ -160,7 +160,7 @@ class TestGivingUp:
             assert press.why_unfinished() is None
 
     def test_a_share_of_the_ceiling_may_be_none(self, clock):
-        press = Pressure(8, now=clock)
+        press = Concurrency(8, now=clock)
         for share in (3, 0, 8):
             press.share(share)
             assert press.places == share and press.wait_s(share) is None
@@ -175,7 +175,7 @@ class TestGivingUp:
         assert press.places == 5, "what turned calls away is remembered"
 
     def test_who_has_no_share_is_in_no_silence(self, clock):
-        press = Pressure(8, now=clock)
+        press = Concurrency(8, now=clock)
         for call in "abcde":
             press.turned_away(call, load=True)
         press.share(0)
@@ -183,7 +183,7 @@ class TestGivingUp:
         assert press.why_give_up() is None
 
     def test_one_answer_breaks_the_silence(self, clock):
-        press = Pressure(4, now=clock)
+        press = Concurrency(4, now=clock)
         for call in "abcdeabcdeabcde":
             press.turned_away(call, load=True)
             clock.seconds += 60
@@ -191,14 +191,14 @@ class TestGivingUp:
         assert press.why_give_up() is None
 
     def test_one_call_that_always_fails_does_not_stop_the_others(self, clock):
-        press = Pressure(4, now=clock)
+        press = Concurrency(4, now=clock)
         for _ in range(100):
             press.turned_away("poison", load=False)
             clock.seconds += 30
         assert press.why_give_up() is None
 
     def test_waits_that_were_asked_for_are_no_silence(self, clock):
-        press = Pressure(4, now=clock)
+        press = Concurrency(4, now=clock)
         for call in "abcdef":
             press.turned_away(call, load=True, asked_s=60)
             clock.seconds += 60
@@ -208,7 +208,9 @@ class TestGivingUp:
 class TestQuota:
     def test_no_minute_has_more_than_its_requests(self, tmp_path, clock):
         # oracle: a count in a sliding window
-        quotas = [Quota(tmp_path / "r", requests_per_minute=30, tokens_per_minute=None, now=clock) for _ in range(3)]
+        quotas = [
+            RateLimit(tmp_path / "r", requests_per_minute=30, tokens_per_minute=None, now=clock) for _ in range(3)
+        ]
         rng, sent = random.Random(2), []
         for _ in range(300):
             sent.append(clock.seconds + rng.choice(quotas).take(9))
@@ -221,7 +223,7 @@ class TestQuota:
     def test_the_limit_holds_however_many_shards_queue(self, tmp_path, clock, n_shards, limit, budget):
         # oracle: the number sent in an hour, each shard asking anew as soon as it has sent and corrected
         limits = {"requests_per_minute": None, "tokens_per_minute": None, budget: limit}
-        quota, start = Quota(tmp_path / "r", **limits, now=clock), clock.seconds
+        quota, start = RateLimit(tmp_path / "r", **limits, now=clock), clock.seconds
         queue, n_sent = [(start + quota.take(1), shard) for shard in range(n_shards)], 0
         heapq.heapify(queue)
         while queue[0][0] < start + 3600:
@@ -232,7 +234,7 @@ class TestQuota:
         assert n_sent == pytest.approx(60 * limit, abs=1)
 
     def test_tokens_are_spaced_and_corrected(self, tmp_path, clock):
-        quota = Quota(tmp_path / "r", requests_per_minute=None, tokens_per_minute=600, now=clock)
+        quota = RateLimit(tmp_path / "r", requests_per_minute=None, tokens_per_minute=600, now=clock)
         assert [quota.take(100), quota.take(100)] == [0, pytest.approx(10)]
         quota.correct(-50)
         assert quota.take(100) == pytest.approx(15)
@@ -243,18 +245,18 @@ class TestQuota:
     def test_a_damaged_file_or_a_clock_that_jumped_does_not_stall(self, tmp_path, clock, content):
         """Longer than a thousand shards could make it, one call a second, nobody waits."""
         (tmp_path / "r").write_bytes(content)
-        quota = Quota(tmp_path / "r", requests_per_minute=60, tokens_per_minute=None, now=clock)
+        quota = RateLimit(tmp_path / "r", requests_per_minute=60, tokens_per_minute=None, now=clock)
         assert 0 <= quota.take(1) <= 1000
         clock.seconds += 1001
         assert 0 <= quota.take(1) <= 1
 
     def test_is_shared_by_processes(self, tmp_path):
         take = (
-            "import sys, time; from persona_lib.asking.rate_limits import Quota\n"
-            "quota = Quota(sys.argv[1], requests_per_minute=6000, tokens_per_minute=None)\n"
+            "import sys, time; from persona_lib.asking.rate_limits import RateLimit\n"
+            "quota = RateLimit(sys.argv[1], requests_per_minute=6000, tokens_per_minute=None)\n"
             "for _ in range(40): time.sleep(quota.take(1))"
         )
-        Quota(tmp_path / "r", requests_per_minute=6000, tokens_per_minute=None).take(1)
+        RateLimit(tmp_path / "r", requests_per_minute=6000, tokens_per_minute=None).take(1)
         start = time.time()
         runs = [subprocess.Popen([sys.executable, "-c", take, str(tmp_path / "r")], cwd=ROOT) for _ in range(2)]
         assert [run.wait() for run in runs] == [0, 0]
@@ -263,7 +265,7 @@ class TestQuota:
         assert used_until >= start + 0.79
 
     def test_no_limit_no_wait(self, tmp_path):
-        quota = Quota(tmp_path / "r", requests_per_minute=None, tokens_per_minute=None)
+        quota = RateLimit(tmp_path / "r", requests_per_minute=None, tokens_per_minute=None)
         assert not quota.is_limited and quota.take(1e9) == 0
 
 
@@ -276,7 +278,7 @@ class TestProgress:
             return None
 
     def test_says_failures_repeats_and_cost(self):
-        bar = Progress("feedback", meter=self.Purse(), quiet=True)
+        bar = Progress("feedback", budget=self.Purse(), quiet=True)
         bar.count([Reply("failed"), Reply("ok", "x")], n_retries=3)
         assert bar.cost(3) == "1 failed, 3 tried again, cost 1.50 USD, to go unknown"
 

@@ -13,24 +13,29 @@ import re
 import resource
 import signal
 import time
+from contextlib import ExitStack, contextmanager
 
 import httpx2
 import openai
 import pandas as pd
 import pytest
+from faulty_machine import MachineFault, disturbed
 from serving import FORMS, MODEL, TEXTS, Serving
 
 from persona_lib import cli
-from persona_lib.asking.asker import Asker, AskError
-from persona_lib.asking.concurrency import Pressure
-from persona_lib.asking.rate_limits import Quota
+from persona_lib.asking.asker import Asker
+from persona_lib.asking.client import AskError
+from persona_lib.asking.concurrency import Concurrency
+from persona_lib.asking.rate_limits import RateLimit
+from persona_lib.commands import collect
 from persona_lib.ledger import live as ledgers
-from persona_lib.ledger.live import Ledger, LedgerError
-from persona_lib.messages.request import Endpoint
+from persona_lib.ledger.errors import LedgerError
+from persona_lib.ledger.live import Ledger
+from persona_lib.messages.endpoint import Endpoint
 from persona_lib.simulator.app import make_app
-from persona_lib.simulator.faults import MachineFault, Plan, Rule
+from persona_lib.simulator.faults import Plan, Rule, read
 from persona_lib.simulator.forms import TEMPLATES
-from persona_lib.simulator.machine import disturbed
+from persona_lib.simulator.inside import transport
 
 
 @pytest.fixture
@@ -236,18 +241,18 @@ STORM += "  - {fault: foreign, share: 0.05}\n  - {fault: slow, share: 0.05, seco
 
 
 class TestCollect:
-    """`persona collect --faults`. Oracle: the sealed bytes of a run that nothing befell."""
+    """`persona collect` in storms. Oracle: the sealed bytes of a run that nothing befell."""
 
     @pytest.fixture
-    def collect(self, tmp_path, monkeypatch):
+    def collected(self, tmp_path, monkeypatch):
         (tmp_path / "stormy.py").write_text(STAGE)
         pd.DataFrame({"text": TEXTS}).to_csv(tmp_path / "texts.csv", index=False)
         monkeypatch.syspath_prepend(tmp_path)
-        monkeypatch.setitem(cli.STAGES, "stormy", "stormy:collect")
+        monkeypatch.setitem(collect.STAGES, "stormy", "stormy:collect")
         one = {"base_url": "simulator", "model": MODEL, "key_variable": None, "concurrency": 4, "timeout_s": 20}
         one |= {"retries": 2, "parameters": {}}
 
-        def run(name: str, faults: str = "", *more: str, **changes) -> tuple[int, bytes | None]:
+        def run(name: str, plan: Plan | None = None, *machine: MachineFault, served: bool = False, **changes):
             folder = tmp_path / name
             folder.mkdir(exist_ok=True)
             settings = {
@@ -256,14 +261,22 @@ class TestCollect:
                 "roles": {"answerer": "large"},
                 "endpoints": {"large": one},
             } | changes
-            (folder / "faults.yaml").write_text(faults)
+
+            @contextmanager
+            def reached(templates, ledger):
+                with ExitStack() as stack:
+                    stack.enter_context(disturbed(machine, ledger))
+                    if served:
+                        yield {"simulator": stack.enter_context(Serving(plan)).url}
+                    else:
+                        yield {"transport": transport(templates, faults=plan)}
+
+            monkeypatch.setattr(collect, "simulator", reached)
             status = cli.main(
                 [
                     *("collect", "stormy", "--quiet", "--settings", json.dumps(settings), "--ledger", str(folder)),
                     *("--read", f"texts={tmp_path / 'texts.csv'}", "--templates", str(TEMPLATES)),
                     *("--sealed", str(folder / "sealed.parquet"), "--log", str(folder / "log")),
-                    *(("--faults", str(folder / "faults.yaml")) if faults else ()),
-                    *more,
                 ]
             )
             sealed = folder / "sealed.parquet"
@@ -275,35 +288,29 @@ class TestCollect:
     def n_repeated(tmp_path, name: str) -> int:
         return int(re.findall(r"tries repeated so far: {'large': (\d+)}", (tmp_path / name / "log").read_text())[-1])
 
-    @pytest.mark.parametrize("more", [(), ("--server",)], ids=["inside", "server"])
-    def test_a_storm_from_a_file_changes_no_byte(self, collect, tmp_path, more):
-        calm = collect("calm", "", *more)
+    @pytest.mark.parametrize("served", [False, True], ids=["inside", "server"])
+    def test_a_storm_from_a_file_changes_no_byte(self, collected, tmp_path, served):
+        (tmp_path / "storm.yaml").write_text(STORM)
+        calm = collected("calm", served=served)
         assert calm[0] == 0 and self.n_repeated(tmp_path, "calm") == 0
-        assert collect("storm", STORM, *more) == calm and self.n_repeated(tmp_path, "storm") > 3
+        assert collected("storm", read(tmp_path / "storm.yaml"), served=served) == calm
+        assert self.n_repeated(tmp_path, "storm") > 3
 
     @pytest.mark.parametrize("seconds", [100_000, -100_000])
-    def test_a_clock_that_jumps_changes_no_byte(self, collect, tmp_path, seconds):
-        faults = f"machine: [{{fault: clock_jump, seconds: {seconds}, answer: 5}}]"
+    def test_a_clock_that_jumps_changes_no_byte(self, collected, seconds):
         started = time.time(), time.monotonic()
-        assert collect("jump", faults) == collect("calm")
+        assert collected("jump", None, MachineFault("clock_jump", 5, seconds)) == collected("calm")
         assert time.time() - started[0] < 100 and time.monotonic() - started[1] < 100, "the clock is right again"
 
-    def test_a_full_disk_stops_the_run_and_keeps_what_was_safe(self, collect, tmp_path, capsys):
-        faults = "machine: [{fault: disk_full, answer: 6}]"
+    def test_a_full_disk_stops_the_run_and_keeps_what_was_safe(self, collected, tmp_path, capsys):
         one = {"base_url": "simulator", "model": MODEL, "key_variable": None, "concurrency": 1}
         endpoints = {"large": one | {"timeout_s": 20, "retries": 2, "parameters": {}}}
-        assert collect("full", faults, endpoints=endpoints) == (1, None)
+        assert collected("full", None, MachineFault("disk_full", 6), endpoints=endpoints) == (1, None)
         assert re.search("No space left on device; the answers before are safe", capsys.readouterr().err)
         ledger = tmp_path / "full" / "stormy-0-of-1.jsonl"
         assert ledger.read_bytes().endswith(b"\n") and len(list(ledgers.lines(ledger))) == 5
-        assert collect("full", endpoints=endpoints) == collect("calm", endpoints=endpoints)
+        assert collected("full", endpoints=endpoints) == collected("calm", endpoints=endpoints)
         assert ledgers.check([ledger])["records"] == len(TEXTS)
-
-    def test_faults_that_nobody_can_meet_are_refused(self, collect, capsys):
-        assert collect("bad", "machine: [{fault: fire}]") == (1, None)
-        assert "machine[0].fault: 'fire' is not one of" in capsys.readouterr().err
-        assert collect("replayed", "seed: 1", mode="replay") == (1, None)
-        assert "--faults: no simulated endpoint is asked here" in capsys.readouterr().err
 
 
 def test_the_engines_clocks_are_shifted_and_a_disk_fills_for_files_alone(tmp_path):
@@ -319,8 +326,8 @@ def test_the_engines_clocks_are_shifted_and_a_disk_fills_for_files_alone(tmp_pat
     faults = (MachineFault("clock_jump", 3, -3600.0), MachineFault("clock_jump", 4, 60.0), MachineFault("disk_full", 5))
     file = os.open(tmp_path / "file", os.O_WRONLY | os.O_CREAT)
     with disturbed(faults, keeper):
-        quota = Quota(tmp_path / "rate", requests_per_minute=1, tokens_per_minute=None)
-        press = Pressure(1)
+        quota = RateLimit(tmp_path / "rate", requests_per_minute=1, tokens_per_minute=None)
+        press = Concurrency(1)
         press.hold(50)
         keeper.append([1, 2])
         assert abs(time.time() - real[0]()) < 1 and press.wait_s(0) > 49 and quota.take(0) == 0

@@ -12,15 +12,18 @@ import pytest
 import yaml
 
 from persona_lib import cli
-from persona_lib.asking import budget
+from persona_lib.asking.prices import read_prices
 from persona_lib.commands import inputs
-from persona_lib.cost import plan, quote, usage
-from persona_lib.cost.dry_run import Rehearsal, stand_in
+from persona_lib.commands.collect import STAGES
+from persona_lib.cost import plan, quote
+from persona_lib.cost.dry_run import DryRun, stand_in
+from persona_lib.cost.quote import measured
 from persona_lib.ledger import sealed
 from persona_lib.ledger.live import Ledger
 from persona_lib.messages import json_replies, templates
 from persona_lib.messages import request as words
-from persona_lib.messages.request import Endpoint, Reply, Request
+from persona_lib.messages.endpoint import Endpoint, read_endpoints, used
+from persona_lib.messages.request import Reply, Request
 from persona_lib.stages.prompts import read_bank, screen
 from persona_lib.tables import schema
 from workflow import paper
@@ -30,7 +33,7 @@ EXPECTED, REFERENCE = ROOT / "data" / "expected" / "demo", ROOT / "data" / "refe
 DEMO = yaml.safe_load((ROOT / "config" / "demo.yaml").read_text("utf-8"))
 FORMS = templates.load(ROOT / "data" / "templates")
 LENGTHS = plan.read_lengths(REFERENCE / "typical_lengths.csv")
-PRICES = budget.read_prices(REFERENCE / "prices.csv")
+PRICES = read_prices(REFERENCE / "prices.csv")
 N_BANK = int((screen(read_bank(ROOT / DEMO["prompts"]["bank"]))["reason"] == "").sum())
 READS = {
     "personas": {
@@ -55,7 +58,7 @@ READS = {
 
 
 class Recorded:
-    """A sealed ledger as the known answers of a rehearsal."""
+    """A sealed ledger as the known answers of a dry_run."""
 
     def __init__(self, path):
         self._rows = {row["request_hash"]: row for row in sealed.rows(path)}
@@ -69,13 +72,13 @@ class Recorded:
 
 
 def rehearsed(stage, ledger):
-    """A rehearsal of a whole stage on the tables of the demo run."""
+    """A dry_run of a whole stage on the tables of the demo run."""
     named = [
         f"{name}={REFERENCE / file if file else EXPECTED / f'{name}.parquet'}" for name, file in READS[stage].items()
     ]
-    endpoints = words.endpoints(sealed.facts(EXPECTED / "sealed" / f"{stage}.parquet")["endpoints"])
-    ask = Rehearsal(endpoints, DEMO["roles"], FORMS, ledger, lengths=LENGTHS)
-    inputs.found(cli.STAGES[stage])(inputs.read_tables(named), DEMO, shard=0, of=1, ask=ask)
+    endpoints = read_endpoints(sealed.facts(EXPECTED / "sealed" / f"{stage}.parquet")["endpoints"])
+    ask = DryRun(endpoints, DEMO["roles"], FORMS, ledger, lengths=LENGTHS)
+    inputs.found(STAGES[stage])(inputs.read_tables(named), DEMO, shard=0, of=1, ask=ask)
     return ask
 
 
@@ -103,7 +106,7 @@ class TestAgainstTheDemoRun:
             assert made == most.to_dict(), "the product, call by call"
 
     def test_calls_and_tokens_of_every_stage_lie_between_low_and_high(self, calls):
-        endpoints = words.endpoints(DEMO["endpoints"])
+        endpoints = read_endpoints(DEMO["endpoints"])
         found = plan.estimate(calls, templates=FORMS, endpoints=endpoints, lengths=LENGTHS, prices=PRICES)
         per_stage = plan.totals(found, ["stage"])
         for stage, row in per_stage.iterrows():
@@ -183,10 +186,10 @@ class TestUsage:
         answered(tmp_path, 11, shard=0, of=2)
         answered(tmp_path, 3, shard=1, of=2, first=10, status="refused")
         answered(tmp_path, 5, shard=1, of=2, first=50, status="failed")
-        found = usage.measured(sorted(tmp_path.glob("*.jsonl")), FORMS, {"mine": Endpoint("mine", "m")})
+        found = measured(sorted(tmp_path.glob("*.jsonl")), FORMS, {"mine": Endpoint("mine", "m")})
         assert found[["stage", "template", "endpoint", "n"]].values.tolist() == [["validation", "judge", "mine", 13]]
         assert found["tokens_in_expected"][0] == 106 and found["tokens_in_low"][0] == pytest.approx(101.2)
-        assert usage.measured([], FORMS, {}).empty
+        assert measured([], FORMS, {}).empty
 
     @pytest.mark.parametrize(
         ("now", "n"),
@@ -201,7 +204,7 @@ class TestUsage:
     def test_an_answer_of_another_model_is_no_answer(self, tmp_path, now, n):
         """Oracle: the hash of a request covers alias, model and parameters, so a changed one is asked anew."""
         answered(tmp_path, 7)
-        assert usage.measured(tmp_path.glob("*.jsonl"), FORMS, {now.alias: now})["n"].sum() == n
+        assert measured(tmp_path.glob("*.jsonl"), FORMS, {now.alias: now})["n"].sum() == n
         same = Request("mine", "m", (), {}).hash == Request(now.alias, now.model, (), now.parameters).hash
         assert same == (n == 7)
 
@@ -214,13 +217,13 @@ class TestUsage:
         asked, reply = words.build(rows, endpoints=mine, templates=FORMS)[0], Reply("unparsed", detail="no JSON: A.")
         with Ledger(tmp_path, "pool", shard=0, of=1) as ledger:
             ledger.append([(asked, reply), (words.repair(asked, reply), Reply("ok", text='{"choice": "A"}'))])
-        assert usage.measured(tmp_path.glob("*.jsonl"), FORMS, mine)["n"].tolist() == [1]
+        assert measured(tmp_path.glob("*.jsonl"), FORMS, mine)["n"].tolist() == [1]
 
     def test_a_simulated_model_is_known_whatever_its_world(self, tmp_path):
         answered(tmp_path, 7, model="m@2")
         for address, n in (("simulator", 7), ("http://x/v1", 0)):
             now = {"mine": Endpoint("mine", "m", base_url=address)}
-            assert usage.measured(tmp_path.glob("*.jsonl"), FORMS, now)["n"].sum() == n
+            assert measured(tmp_path.glob("*.jsonl"), FORMS, now)["n"].sum() == n
 
 
 def one_endpoint(**values):
@@ -234,7 +237,7 @@ def one_endpoint(**values):
 def seal(folder, stage, settings):
     """A finished stage, as `persona collect` says what it was asked with."""
     roles = settings["roles"]
-    asked = words.used(words.endpoints(settings["endpoints"]), roles)
+    asked = used(read_endpoints(settings["endpoints"]), roles)
     facts = sealed.about(stage, roles=roles, endpoints=asked, simulated=False, templates=FORMS.values())
     sealed.write([], folder / "sealed" / f"{stage}.parquet", facts=facts)
 
@@ -343,8 +346,8 @@ def test_a_rehearsal_knows_the_repair_that_follows_a_reply_out_of_form(tmp_path)
         for reply, missing in ((None, 1), (Reply("unparsed", detail="no JSON object in it: A."), 1)):
             if reply is not None:
                 ledger.append([(asked, reply)])
-            ask = Rehearsal(endpoints, {}, FORMS, ledger, lengths=LENGTHS)
+            ask = DryRun(endpoints, {}, FORMS, ledger, lengths=LENGTHS)
             assert ask(rows)["status"].tolist() == ["ok"] and sum(n for n, _ in ask.missing.values()) == missing
         ledger.append([(words.repair(asked, reply), Reply("ok", text='{"choice": "A"}'))])
-        ask = Rehearsal(endpoints, {}, FORMS, ledger, lengths=LENGTHS)
+        ask = DryRun(endpoints, {}, FORMS, ledger, lengths=LENGTHS)
         assert ask(rows)["data"].tolist() == [{"choice": "A"}] and not ask.missing

@@ -18,10 +18,13 @@ import pytest
 
 from persona_lib.ledger import live as ledgers
 from persona_lib.ledger import locks, sealed
-from persona_lib.ledger.index import Places
-from persona_lib.ledger.live import Ledger, LedgerError, ReplayMiss, replay
+from persona_lib.ledger.errors import LedgerError, ReplayMiss
+from persona_lib.ledger.index import Index
+from persona_lib.ledger.live import Ledger
+from persona_lib.ledger.replay import replay
 from persona_lib.messages import request as words
-from persona_lib.messages.request import Endpoint, Reply, Request
+from persona_lib.messages.endpoint import Endpoint, RequestError
+from persona_lib.messages.request import Reply, Request
 from persona_lib.messages.templates import Template
 
 FORMS = {
@@ -278,7 +281,7 @@ class TestLock:
 class TestPlaces:
     def test_is_a_dict_that_keeps_the_first(self):
         # oracle: a dict
-        rng, places, plain = random.Random(4), Places(), {}
+        rng, places, plain = random.Random(4), Index(), {}
         for step in range(20_000):
             # every other hash is one of a few that begin alike
             digest = f"7{rng.randrange(900):031x}{0:032x}" if step % 2 else hashlib.sha256(b"%d" % step).hexdigest()
@@ -296,8 +299,8 @@ class TestPlaces:
     def test_its_memory_does_not_grow(self):
         program = """
 import hashlib, resource
-from persona_lib.ledger.index import Places
-places = Places()
+from persona_lib.ledger.index import Index
+places = Index()
 for number in range(200_000):
     places.add(hashlib.sha256(b"%d" % number).hexdigest(), file=0, byte=number + 1)
     if number == 50_000:
@@ -310,7 +313,7 @@ print(len(places), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 
     def test_a_full_temporary_folder_stops_the_run_and_loses_nothing(self, opened):
         with opened() as ledger:
-            ledger._places._base.execute("pragma max_page_count=3")
+            ledger._index._base.execute("pragma max_page_count=3")
             with pytest.raises(LedgerError, match="index of answers .*SQLITE_TMPDIR.*full.*answers so far are kept"):
                 for number in range(500):
                     ledger.append([(request(str(number)), reply())])
@@ -561,11 +564,11 @@ class TestReplay:
         ],
     )
     def test_bad_rows_are_named(self, ask, change, message):
-        with pytest.raises(words.RequestError, match=message):
+        with pytest.raises(RequestError, match=message):
             ask(pd.DataFrame([{**ROW, **change}], index=[5]))
 
     def test_a_missing_column_is_named(self, ask):
-        with pytest.raises(words.RequestError, match="column slots is missing"):
+        with pytest.raises(RequestError, match="column slots is missing"):
             ask(pd.DataFrame([ROW]).drop(columns="slots"))
 
 

@@ -14,7 +14,8 @@ from persona_lib.asking.client import body
 from persona_lib.ledger.sealed import recorded
 from persona_lib.ledger.sealed import row as row_of
 from persona_lib.messages import templates
-from persona_lib.messages.request import Endpoint, Reply, Request, build
+from persona_lib.messages.endpoint import Endpoint
+from persona_lib.messages.request import Reply, Request, build
 from persona_lib.messages.templates import SLOTS, Template, TemplateError, invert, load, render
 
 ROOT = Path(__file__).parents[2]

@@ -215,10 +215,10 @@ def test_the_file_of_faults_that_the_documentation_shows_is_read(tmp_path):
     path = tmp_path / "faults.yaml"
     path.write_text(textwrap.dedent("    seed: 1" + shown))
     plan = faults.read(path)
-    assert (plan.seed, len(plan.rules), len(plan.batches), len(plan.machine)) == (1, 10, 2, 2)
+    assert (plan.seed, len(plan.rules), len(plan.batches)) == (1, 10, 2)
     assert [rule.fault for rule in plan.rules][:9] == list(faults.KINDS)
     assert (plan.rules[9].path, plan.rules[0].path) == ("/v1/batches", "/v1/chat/completions")
-    assert plan.batches[0].after == 10 and plan.machine[1] == faults.MachineFault("disk_full", answer=20)
+    assert plan.batches[0].after == 10
 
 
 @pytest.mark.parametrize(
@@ -238,7 +238,6 @@ def test_the_file_of_faults_that_the_documentation_shows_is_read(tmp_path):
         ("batches: [{end: expired}]", r"batches\[0\]: .*'end' was unexpected"),
         ("batches: [{ends: lost}]", r"batches\[0\].ends: 'lost' is not one of"),
         ("batches: [{errors: 7}]", r"batches\[0\].errors: 7 is greater than the maximum of 1"),
-        ("machine: [{fault: fire}]", r"machine\[0\].fault: 'fire' is not one of \['clock_jump', 'disk_full'\]"),
         ("rule: []", "'rule' was unexpected"),
         ("rules: [", "not a YAML file"),
     ],

@@ -23,7 +23,8 @@ from persona_lib import simulator
 from persona_lib.asking.client import body
 from persona_lib.messages import request as requests
 from persona_lib.messages import templates
-from persona_lib.messages.request import Endpoint, Request
+from persona_lib.messages.endpoint import Endpoint
+from persona_lib.messages.request import Request
 from persona_lib.simulator import portraits, respondents, roles, writing
 from persona_lib.simulator.forms import parse_description
 from persona_lib.simulator.protocol import complete

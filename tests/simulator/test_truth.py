@@ -14,7 +14,7 @@ import pytest
 from simulated import PROMPTS, description, said, spotless
 
 from persona_lib.commands import inputs
-from persona_lib.commands.truth import declared
+from persona_lib.commands.truth import superpopulation
 from persona_lib.simulator import expected, respondents
 from persona_lib.simulator.sentences import load_bank
 from persona_lib.simulator.truth import spoken, truth
@@ -285,7 +285,7 @@ def read() -> dict[str, pd.DataFrame]:
 
 def test_persons_are_drawn_anew_as_the_run_drew_its_own(read):
     """Oracles: the census' weighted mean age and shares, all kept prompts, the run's own draws."""
-    could = declared(read, SETTINGS, told=spoken)
+    could = superpopulation(read, SETTINGS, told=spoken)
     lines = pd.DataFrame([dict(respondents.parse_description(text)) for text in could["persons"]["description"]])
     assert list(lines) == attributes()["attribute"].tolist() and 1000 < len(lines) <= 1200
     adults = population.eligible(read["census"])

@@ -10,6 +10,7 @@ import yaml
 
 from persona_lib.cost.plan import planned_calls
 from persona_lib.stages import benchmark
+from persona_lib.stages.pass_at_k import collect_pass_at_k, plan_pass_at_k
 from persona_lib.tables.schema import SchemaError, attributes, check
 
 NAMES = attributes().attribute.tolist()
@@ -130,7 +131,7 @@ def test_a_step_that_fails_is_neither_passed_nor_failed(template, mode, status):
 def test_pass_at_k_counts_by_hand():
     ask = Fake()
     sizes = {"n_items": 3, "n_attempts": 4, "contestants": ["m1", "m2"]}
-    plan = benchmark.plan_pass_at_k(personas(5), prompts(6), **sizes, seed=1)
+    plan = plan_pass_at_k(personas(5), prompts(6), **sizes, seed=1)
     table = check(benchmark.run(plan, personas(5), prompts(6), ask=ask), "pass_attempts")
     assert len(table) == 3 * 4 * 2 * 2 and len(ask.asked) == len(set(ask.asked)) == 2 * 48
     assert {row.sample for row in ask.rows if row.template != "examine"} == {0, 1, 2, 3}
@@ -139,7 +140,7 @@ def test_pass_at_k_counts_by_hand():
 
 def test_equal_answers_are_examined_once_and_get_one_verdict():
     ask = Parrot()
-    plan = benchmark.plan_pass_at_k(personas(5), prompts(6), n_items=3, n_attempts=4, contestants=["m1"], seed=1)
+    plan = plan_pass_at_k(personas(5), prompts(6), n_items=3, n_attempts=4, contestants=["m1"], seed=1)
     benchmark.run(plan, personas(5), prompts(6), ask=ask)
     assert ask.count("examine") == 3
 
@@ -218,7 +219,7 @@ def test_the_rule_on_sentences_checked_by_eye(line, summary, dropped):
 def test_shards_ask_what_one_process_asks_and_nothing_twice(stage, kind, n_items, of):
     tables = {"personas": personas(5), "prompts": prompts(6)}
     sizes = {"benchmark": {"n_items": n_items}, "pass_at_k": {"n_items": n_items, "n_attempts": 3}}
-    collect = {"benchmark": benchmark.collect_benchmark, "pass_at_k": benchmark.collect_pass_at_k}[stage]
+    collect = {"benchmark": benchmark.collect_benchmark, "pass_at_k": collect_pass_at_k}[stage]
     whole, parts = kind(), [kind() for _ in range(of)]
     collect(tables, {"seed": 1, **sizes}, shard=0, of=1, ask=whole)
     for shard, ask in enumerate(parts):
@@ -257,6 +258,6 @@ def test_no_stage_asks_more_than_planned(stage):
     planned = planned_calls(demo, n_bank=1).groupby("stage").calls_high.sum()[stage]
     ask = Fake()
     ask.roles = demo["roles"]
-    collect = {"benchmark": benchmark.collect_benchmark, "pass_at_k": benchmark.collect_pass_at_k}[stage]
+    collect = {"benchmark": benchmark.collect_benchmark, "pass_at_k": collect_pass_at_k}[stage]
     collect({"personas": personas(100), "prompts": prompts(46)}, {"seed": 1} | demo, shard=0, of=1, ask=ask)
     assert len(ask.asked) == planned

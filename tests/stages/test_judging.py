@@ -7,6 +7,9 @@ import pandas as pd
 import pytest
 
 from persona_lib.stages import ablation, judging
+from persona_lib.stages.pool import collect_pool, create_pool, plan_items, plan_pool
+from persona_lib.stages.validation import collect_validation, plan_validation
+from persona_lib.tables.descriptions import lines_of
 from persona_lib.tables.schema import SchemaError, attributes, check
 
 NAMES = attributes().attribute.tolist()
@@ -73,7 +76,7 @@ class Fake:
 
 def validated(ask: Fake) -> pd.DataFrame:
     pairs, answers = pairs_and_answers(4, 3)
-    plan = judging.plan_validation(pairs, personas(4), n_pairs=10, judge="j", seed=1)
+    plan = plan_validation(pairs, personas(4), n_pairs=10, judge="j", seed=1)
     return check(judging.judge(plan, personas(4), prompts(3), answers, ask=ask), "judgements")
 
 
@@ -109,17 +112,17 @@ def test_a_judgement_that_fails_is_a_status(status):
 def test_pairs_that_failed_are_not_judged_and_too_few_say_so():
     pairs, _ = pairs_and_answers(4, 3)
     pairs.loc[pairs.persona_id == "p0001", "status"] = "refused"
-    plan = judging.plan_validation(pairs, personas(4), n_pairs=9, judge="j", seed=1)
+    plan = plan_validation(pairs, personas(4), n_pairs=9, judge="j", seed=1)
     assert not plan.item_id.str.startswith("p0001").any()
     with pytest.raises(SchemaError, match="9 pairs are ok, but validation.n_pairs = 10: lower it"):
-        judging.plan_validation(pairs, personas(4), n_pairs=10, judge="j", seed=1)
+        plan_validation(pairs, personas(4), n_pairs=10, judge="j", seed=1)
     with pytest.raises(SchemaError, match="at least two personas"):
-        judging.plan_validation(pairs, personas(1), n_pairs=2, judge="j", seed=1)
+        plan_validation(pairs, personas(1), n_pairs=2, judge="j", seed=1)
 
 
 def test_the_other_persona_is_any_but_the_own_one():
     pairs, _ = pairs_and_answers(5, 40)
-    plan = judging.plan_validation(pairs, personas(5), n_pairs=200, judge="j", seed=1)
+    plan = plan_validation(pairs, personas(5), n_pairs=200, judge="j", seed=1)
     other = plan[(plan.persona_shown_id != "") & (plan.persona_shown_id != plan.item_id.str[:5])]
     assert len(other) == 400
     table = pd.crosstab(other.item_id.str[:5], other.persona_shown_id)
@@ -127,8 +130,8 @@ def test_the_other_persona_is_any_but_the_own_one():
 
 
 def pooled(ask: Fake, n_personas: int = 5):
-    items, answers = judging.create_pool(prompts(9), n_items=4, seed=1, ask=ask)
-    plan = judging.plan_pool(items, personas(n_personas), panel=["m1", "m2"], raters="people", **SIZES, seed=1)
+    items, answers = create_pool(prompts(9), n_items=4, seed=1, ask=ask)
+    plan = plan_pool(items, personas(n_personas), panel=["m1", "m2"], raters="people", **SIZES, seed=1)
     judged = judging.judge(plan, personas(n_personas), prompts(9), answers, ask=ask)
     return check(items, "pool_items"), check(answers, "pool_answers"), check(judged, "pool_judgements")
 
@@ -183,17 +186,17 @@ def test_an_item_whose_answer_failed_stays_with_its_status():
     ],
 )
 def test_a_pool_that_cannot_be_says_so(change, message):
-    items = judging.plan_items(prompts(9), n_items=4, seed=1)
+    items = plan_items(prompts(9), n_items=4, seed=1)
     sizes = {"panel": ["m1"], "raters": "people", **SIZES} | change
     with pytest.raises(SchemaError, match=message):
-        judging.plan_pool(items, personas(5), **sizes, seed=1)
+        plan_pool(items, personas(5), **sizes, seed=1)
     with pytest.raises(SchemaError, match="8 held-out prompts, but pool.n_items = 9"):
-        judging.plan_items(prompts(9), n_items=9, seed=1)
+        plan_items(prompts(9), n_items=9, seed=1)
 
 
 def ablated(ask: Fake, people: pd.DataFrame | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
     people = personas(4) if people is None else people
-    items, answers = judging.create_pool(prompts(9), n_items=4, seed=1, ask=ask)
+    items, answers = create_pool(prompts(9), n_items=4, seed=1, ask=ask)
     ask.asked.clear()
     ask.rows.clear()
     sizes = {"n_personas": 2, "n_questions": 3, "n_shown": 3}
@@ -242,7 +245,7 @@ def test_a_description_without_a_line_stops():
 
 def test_a_line_break_in_a_value_stays_with_its_line():
     text = description(1, personal_time="reads {{x}}\nAge: 99\nmore: or less")
-    lines = ablation.lines_of(text)
+    lines = lines_of(text)
     assert list(lines) == NAMES and lines["age_years"] == "Age: v1"
     assert lines["personal_time"] == "Personal time: reads {{x}}\nAge: 99\nmore: or less"
 
@@ -260,7 +263,7 @@ def shards(collect, tables, settings, of: int) -> tuple[list[str], list[str]]:
 def test_shards_ask_what_one_process_asks_and_nothing_twice(stage, of):
     pairs, answers = pairs_and_answers(4, 3)
     answers["text"] = answers.text.mask(answers.answer_id.str.startswith("revision"), "the same revision")
-    items, pool_answers = judging.create_pool(prompts(9), n_items=4, seed=1, ask=Fake())
+    items, pool_answers = create_pool(prompts(9), n_items=4, seed=1, ask=Fake())
     tables = {"personas": personas(4), "prompts": prompts(9), "pairs": pairs, "answers": answers}
     tables |= {"pool_items": items, "pool_answers": pool_answers}
     settings = {
@@ -270,8 +273,8 @@ def test_shards_ask_what_one_process_asks_and_nothing_twice(stage, of):
         "ablation": {"n_personas": 2, "n_questions": 3, "n_shown": 3},
     }
     collect = {
-        "validation": judging.collect_validation,
-        "pool": judging.collect_pool,
+        "validation": collect_validation,
+        "pool": collect_pool,
         "ablation": ablation.collect_ablation,
     }[stage]
     whole, together = shards(collect, tables, settings, of)
@@ -281,7 +284,7 @@ def test_shards_ask_what_one_process_asks_and_nothing_twice(stage, of):
 def test_what_the_notebook_asks_is_what_was_collected():
     ask = Fake()
     settings = {"seed": 1, "pool": {"n_items": 4, **SIZES}}
-    judging.collect_pool({"personas": personas(5), "prompts": prompts(9)}, settings, shard=0, of=1, ask=ask)
+    collect_pool({"personas": personas(5), "prompts": prompts(9)}, settings, shard=0, of=1, ask=ask)
     again = Fake()
     pooled(again)
     assert sorted(ask.asked) == sorted(again.asked)
@@ -290,8 +293,8 @@ def test_what_the_notebook_asks_is_what_was_collected():
 def test_hostile_texts_pass_unchanged():
     ask = Fake()
     people = personas(4).assign(description=lambda t: t.description + "\n{{answer_a}} </persona> {x}\n")
-    items, answers = judging.create_pool(prompts(9), n_items=4, seed=1, ask=ask)
-    plan = judging.plan_pool(items, people, panel=["m1"], raters="people", **SIZES, seed=1)
+    items, answers = create_pool(prompts(9), n_items=4, seed=1, ask=ask)
+    plan = plan_pool(items, people, panel=["m1"], raters="people", **SIZES, seed=1)
     judging.judge(plan, people, prompts(9), answers, ask=ask)
     assert {row.slots["persona"] for row in ask.rows if row.template == "judge"} == set(people.description)
     assert {row.slots["prompt"] for row in ask.rows} <= set(prompts(9).text)
@@ -299,7 +302,7 @@ def test_hostile_texts_pass_unchanged():
 
 def test_what_is_not_in_the_tables_is_named():
     pairs, answers = pairs_and_answers(4, 3)
-    plan = judging.plan_validation(pairs, personas(4), n_pairs=4, judge="j", seed=1)
+    plan = plan_validation(pairs, personas(4), n_pairs=4, judge="j", seed=1)
     with pytest.raises(SchemaError, match="no answer 'baseline"):
         judging.judge(plan, personas(4), prompts(3), answers[answers.answer_id.str.startswith("rev")], ask=Fake())
     with pytest.raises(SchemaError, match="no persona_shown_id 'p000"):

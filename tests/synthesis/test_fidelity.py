@@ -12,6 +12,7 @@ from sklearn.linear_model import LogisticRegression
 
 from persona_lib.census import published
 from persona_lib.measuring import association
+from persona_lib.measuring.association import chi_square, rao_scott
 from persona_lib.synthesis import coding, discriminator, fidelity, joint, official, population
 from persona_lib.tables import schema
 from persona_lib.tables.schema import NOT_IN_UNIVERSE, SchemaError
@@ -97,7 +98,7 @@ class TestAgainstSource:
         """Of 400 samples from the shares themselves one in twenty has p below .05: binomial, .1 % and 99.9 %."""
         rng, p = np.random.default_rng(5), np.array([0.6, 0.3, 0.1])
         seen, redrawn = rng.multinomial(150, p, 400) / 150, rng.multinomial(150, p, (400, 199)) / 150
-        chi, chance = fidelity.chi_square(seen, p, 150), fidelity.chi_square(redrawn, p, 150)
+        chi, chance = chi_square(seen, p, 150), chi_square(redrawn, p, 150)
         alarms = sum(fidelity.beyond(one, many) < 0.05 for one, many in zip(chi, chance, strict=True))
         assert stats.binom.ppf(0.001, 400, 0.05) <= alarms <= stats.binom.ppf(0.999, 400, 0.05)
 
@@ -139,7 +140,7 @@ def no_totals() -> pd.DataFrame:
 class TestRaoScott:
     def test_a_simple_random_sample_needs_no_correction(self):
         p, seen, n = np.array([0.5, 0.3, 0.2]), np.array([0.56, 0.3, 0.14]), 200
-        found = fidelity.rao_scott(seen, p, (np.diag(p) - np.outer(p, p)) / n, n=n)
+        found = rao_scott(seen, p, (np.diag(p) - np.outer(p, p)) / n, n=n)
         oracle = stats.chisquare(seen * n, p * n)
         assert found["chi_square"] == pytest.approx(oracle.statistic)
         assert found["p"] == pytest.approx(oracle.pvalue) and found["design_effect"] == pytest.approx(1)
@@ -150,11 +151,11 @@ class TestRaoScott:
         root = np.array([[3, -1, -1, -1], [0, 1, -1, 0], [0, 0, 1, -1]], float) * np.array([[0.01], [0.006], [0.004]])
         covariance = root.T @ root
         seen = p + rng.standard_normal((4_000, 3)) @ root
-        low = np.mean([fidelity.rao_scott(one, p, covariance, n=100)["p"] < 0.05 for one in seen])
+        low = np.mean([rao_scott(one, p, covariance, n=100)["p"] < 0.05 for one in seen])
         assert 0.035 < low < 0.065
 
     def test_without_variance_there_is_no_test(self):
-        assert np.isnan(fidelity.rao_scott(np.array([0.5, 0.5]), np.array([0.4, 0.6]), np.zeros((2, 2)), n=9)["p"])
+        assert np.isnan(rao_scott(np.array([0.5, 0.5]), np.array([0.4, 0.6]), np.zeros((2, 2)), n=9)["p"])
 
 
 class TestAgainstPublished:

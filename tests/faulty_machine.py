@@ -13,11 +13,19 @@ import stat
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Protocol
 
-from persona_lib.simulator.faults import MachineFault
-
 _ROOM_BYTES = 100
+
+
+@dataclass(frozen=True)
+class MachineFault:
+    """What happens, clock_jump or disk_full, when the n-th answer is about to be kept."""
+
+    fault: str
+    answer: int = 1
+    seconds: float = 3600.0
 
 
 class Keeper(Protocol):

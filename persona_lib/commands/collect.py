@@ -1,0 +1,183 @@
+"""`persona collect`: ask models for one shard of a stage; keep and seal its ledger."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import math
+import signal
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from functools import partial
+from importlib import import_module
+from typing import Any
+
+from persona_lib.asking.asker import Asker
+from persona_lib.asking.budget import Budget
+from persona_lib.asking.prices import read_prices
+from persona_lib.commands.inputs import UsageError, add_inputs, add_prices, found, read_settings, read_tables
+from persona_lib.cost.dry_run import DryRun
+from persona_lib.cost.plan import read_lengths
+from persona_lib.ledger.live import Ledger
+from persona_lib.messages import templates as forms
+from persona_lib.messages.endpoint import SIMULATOR, Endpoint, read_endpoints, used
+from persona_lib.messages.request import STATUSES
+
+# stage: the function that asks for one shard of it, imported when it is needed
+STAGES = {
+    "personas": "persona_lib.synthesis.personas:collect_personas",
+    "prompts": "persona_lib.stages.prompts:collect_prompts",
+    "feedback": "persona_lib.stages.feedback:collect_feedback",
+    "validation": "persona_lib.stages.validation:collect_validation",
+    "pool": "persona_lib.stages.pool:collect_pool",
+    "ablation": "persona_lib.stages.ablation:collect_ablation",
+    "benchmark": "persona_lib.stages.benchmark:collect_benchmark",
+    "pass_at_k": "persona_lib.stages.pass_at_k:collect_pass_at_k",
+}
+_log = logging.getLogger(__name__)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `persona collect`."""
+    parser.add_argument("stage", help=f"one of {', '.join(STAGES)}")
+    parser.add_argument("--shard", type=int, default=0, help="which shard, from 0")
+    parser.add_argument("--of", type=int, default=1, help="into how many shards the stage is cut")
+    parser.add_argument("--templates", required=True, metavar="DIR", help="folder of the templates")
+    parser.add_argument("--ledger", required=True, metavar="DIR", help="folder of the live ledgers")
+    parser.add_argument("--sealed", required=True, metavar="FILE", help="the sealed ledger to write")
+    parser.add_argument("--log", metavar="FILE", help="where the log goes")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    what = "what the run may cost; none: any sum"
+    parser.add_argument("--cap-usd", type=_cap, default=None, metavar="USD", help=what)
+    add_inputs(parser)
+    add_prices(parser)
+    parser.set_defaults(run=collect)
+
+
+def _cap(text: str) -> float | None:
+    if text.lower() in ("none", "null"):
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a sum of USD above 0 nor none")
+    return value
+
+
+def collect(chosen: argparse.Namespace) -> None:
+    """Ask for one shard what its ledger lacks, and seal it.
+
+    Raises
+    ------
+    UsageError
+        No such stage, or a mode that does not fit the endpoints.
+    """
+    if chosen.stage not in STAGES:
+        raise UsageError(f"no stage {chosen.stage!r}; stages are {', '.join(STAGES)}")
+    settings = read_settings(chosen.settings)
+    templates = forms.load(chosen.templates)
+    endpoints = used(read_endpoints(settings["endpoints"]), settings["roles"])
+    mode, simulated = settings["mode"], [e for e in endpoints.values() if e.base_url == SIMULATOR]
+    if mode == "simulate" and len(simulated) < len(endpoints):
+        alias = next(e.alias for e in endpoints.values() if e not in simulated)
+        raise UsageError(f"mode is simulate, but endpoint {alias} is not the simulator; set mode: live to ask it")
+    if simulated:
+        version = _world(settings)
+        endpoints |= {e.alias: replace(e, model=f"{e.model}@{version}") for e in simulated}
+    stage = partial(found(STAGES[chosen.stage]), read_tables(chosen.read), settings, shard=chosen.shard, of=chosen.of)
+    with _like_ctrl_c(), ExitStack() as stack:
+        ledger = stack.enter_context(Ledger(chosen.ledger, chosen.stage, shard=chosen.shard, of=chosen.of))
+        if ledger.n_cut_bytes:
+            _log.warning("%s: cut %d bytes of an answer that a crash tore", ledger.path, ledger.n_cut_bytes)
+        budget = n_expected = None
+        if mode == "live":
+            dry_run = DryRun(endpoints, settings["roles"], templates, ledger, lengths=read_lengths(chosen.lengths))
+            stage(ask=dry_run)
+            budget = stack.enter_context(_budgeted(chosen, settings, endpoints, dry_run, ledger))
+            n_expected = dry_run.n_asked
+        reached = {}
+        if simulated and mode != "replay":
+            reached = stack.enter_context(simulator(chosen.templates, ledger))
+        ask = stack.enter_context(
+            Asker(
+                endpoints,
+                settings["roles"],
+                templates,
+                ledger,
+                mode=mode,
+                budget=budget,
+                n_expected=n_expected,
+                quiet=chosen.quiet,
+                **reached,
+            )
+        )
+        stage(ask=ask)
+        count = ledger.seal(chosen.sealed, facts=ask.facts)
+    _log.info("sealed %s: %s", chosen.sealed, count)
+    _tell(chosen, count)
+
+
+@contextmanager
+def simulator(templates: str, ledger: Ledger) -> Iterator[dict[str, Any]]:
+    """How simulated endpoints are reached: inside this process. Tests put other ways in its place."""
+    yield {"transport": found("persona_lib.simulator.inside:transport")(templates)}
+
+
+def _world(settings: Mapping) -> str:
+    version = import_module("persona_lib.simulator").VERSION
+    if settings.get("world", version) != version:
+        raise UsageError(f"settings are for world {settings['world']}, but the simulator is {version}; start again")
+    return version
+
+
+def _budgeted(
+    chosen: argparse.Namespace,
+    settings: Mapping,
+    endpoints: Mapping[str, Endpoint],
+    dry_run: DryRun,
+    ledger: Ledger,
+) -> Budget:
+    """Say what this shard has still to ask and what it will cost, then open the budget that keeps the cap."""
+    prices, cap = read_prices(chosen.prices), chosen.cap_usd
+    capped = "no cap" if cap is None else f"the run is capped at USD {cap:,.2f}"
+    line = f"{chosen.stage} {chosen.shard} of {chosen.of}: {dry_run.sentence(prices)}; {capped}"
+    _log.info(line)
+    print(f"persona: {line}", file=sys.stderr)
+    configured, expected = read_endpoints(settings["endpoints"]) | endpoints, dry_run.estimate(prices)["expected"][2]
+    return Budget(ledger.path, configured, prices, asked=endpoints, cap_usd=cap, expected_usd=expected)
+
+
+def _tell(chosen: argparse.Namespace, count: Mapping[str, int]) -> None:
+    """Say on stderr what a reader of the results must know: replies cut off, calls that failed."""
+    where, n = f"{chosen.stage} {chosen.shard} of {chosen.of}", sum(count[status] for status in STATUSES)
+    if count["cut_off"]:
+        said = f"{where}: {count['cut_off']} of {n} replies were cut off at their endpoint's limit of tokens"
+        print(f"persona: {said}; to have them whole, raise max_tokens in its parameters", file=sys.stderr)
+    if count["failed"]:
+        said = f"{where}: {count['failed']} of {n} calls failed"
+        again = f"python -m workflow.paper --run RUN -- --forcerun collect_{chosen.stage}"
+        print(f"persona: {said}; to ask these again: this command once more, or {again}", file=sys.stderr)
+
+
+@contextmanager
+def _like_ctrl_c() -> Iterator[None]:
+    """The end of a session or of a job's time (SIGHUP, SIGTERM) lets the calls under way come home, as Ctrl-C does."""
+
+    def interrupt(*_: object) -> None:
+        for number in both:  # some who end a job send both
+            signal.signal(number, signal.SIG_IGN)
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+            raise KeyboardInterrupt
+        signal.raise_signal(signal.SIGINT)
+
+    both = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, interrupt) for number in both}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,64 @@
+"""Do pairs say what their personas prefer? Which pairs are judged, as whom, in which order."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from persona_lib.stages import steps
+from persona_lib.stages.judging import judge
+from persona_lib.tables.schema import SchemaError
+from persona_lib.tables.streams import generator, shard_of
+
+
+def plan_validation(
+    pairs: pd.DataFrame, personas: pd.DataFrame, *, n_pairs: int, judge: str, seed: int
+) -> pd.DataFrame:
+    """Judge `n_pairs` random pairs as their own persona, as another one and as nobody, in both orders.
+
+    Answer a is the rejected, answer b the chosen one. Only pairs whose revision succeeded can
+    be judged. The other persona is drawn uniformly, a new one for every pair.
+
+    Raises
+    ------
+    SchemaError
+        If fewer pairs are ok, or there is no other persona.
+    """
+    usable = pairs[pairs["status"] == "ok"].sort_values("pair_id")
+    if len(usable) < n_pairs:
+        raise SchemaError(f"validation: {len(usable)} pairs are ok, but validation.n_pairs = {n_pairs}: lower it")
+    if personas["persona_id"].nunique() < 2:
+        raise SchemaError("validation: a swapped persona needs at least two personas")
+    rng = generator(seed, "judging.validation")
+    drawn = usable.iloc[np.sort(rng.choice(len(usable), size=n_pairs, replace=False))]
+    ids = np.sort(personas["persona_id"].unique())
+    own = np.searchsorted(ids, drawn["persona_id"].to_numpy(dtype=object))
+    other = ids[(own + rng.integers(1, len(ids), size=n_pairs)) % len(ids)]
+    base = pd.DataFrame(
+        {
+            "item_id": drawn["pair_id"].to_numpy(),
+            "prompt_id": drawn["prompt_id"].to_numpy(),
+            "answer_a_id": drawn["rejected_answer_id"].to_numpy(),
+            "answer_b_id": drawn["chosen_answer_id"].to_numpy(),
+            "rater_id": judge,
+            "endpoint": judge,
+            "sample": 0,
+            "repeat": 0,
+        }
+    )
+    shown = {"own": drawn["persona_id"].to_numpy(), "other": other, "none": ""}
+    arms = [base.assign(persona_shown_id=who, swapped=order) for who in shown.values() for order in (False, True)]
+    return pd.concat(arms, ignore_index=True).sort_values("item_id", kind="stable").reset_index(drop=True)
+
+
+def collect_validation(tables: dict, settings: dict, *, shard: int, of: int, ask: steps.Ask) -> None:
+    """Ask the judge about the pairs of one shard's prompts: equal texts of one prompt meet in one shard."""
+    plan = plan_validation(
+        tables["pairs"],
+        tables["personas"],
+        **settings["validation"],
+        judge=ask.roles["judge"],
+        seed=settings["seed"],
+    )
+    mine = plan[[shard_of(key, of) == shard for key in plan["prompt_id"]]]
+    judge(mine, tables["personas"], tables["prompts"], tables["answers"], ask=ask)
