@@ -616,10 +616,10 @@ rule pluralism:
 
 
 rule figures:
-    """12: the paper's figures"""
+    """14: the paper's figures"""
     input:
-        notebook="notebooks/12_figures.ipynb",
-        library=library_files("notebooks/12_figures.ipynb"),
+        notebook="notebooks/14_figures.ipynb",
+        library=library_files("notebooks/14_figures.ipynb"),
         margins=rules.population.output.margins,
         personas=rules.personas.output.personas,
         provenance=rules.personas.output.provenance,
@@ -645,13 +645,13 @@ rule figures:
         figure_11=f"{FIGURES}/figure_11.png",
         figure_12=f"{FIGURES}/figure_12.png",
         figure_13=f"{FIGURES}/figure_13.png",
-        notebook=f"{RUN}/notebooks/12_figures.ipynb",
+        notebook=f"{RUN}/notebooks/14_figures.ipynb",
     log:
-        f"{RUN}/logs/12_figures.log",
+        f"{RUN}/logs/14_figures.log",
     params:
         simulated=SIMULATED,
     message:
-        "12 figures"
+        "14 figures"
     script:
         "workflow/run_notebook.py"
 
@@ -690,10 +690,10 @@ rule truth:
 
 
 rule claims:
-    """13: what does the paper claim, and what do we find?"""
+    """15: what does the paper claim, and what do we find?"""
     input:
-        notebook="notebooks/13_claims.ipynb",
-        library=library_files("notebooks/13_claims.ipynb"),
+        notebook="notebooks/15_claims.ipynb",
+        library=library_files("notebooks/15_claims.ipynb"),
         register="data/reference/claims.csv",
         fidelity=rules.population.output.fidelity,
         persona_audit=rules.personas.output.persona_audit,
@@ -709,12 +709,12 @@ rule claims:
         figures=rules.figures.output.figures,
     output:
         claims=f"{RUN}/claims.parquet",
-        notebook=f"{RUN}/notebooks/13_claims.ipynb",
+        notebook=f"{RUN}/notebooks/15_claims.ipynb",
     log:
-        f"{RUN}/logs/13_claims.log",
+        f"{RUN}/logs/15_claims.log",
     params:
         simulated=SIMULATED,
     message:
-        "13 ledger of claims"
+        "15 ledger of claims"
     script:
         "workflow/run_notebook.py"

@@ -52,7 +52,7 @@ def a_world(number: int, rng: np.random.Generator) -> World:
 
 
 def compared(found: pd.DataFrame, truth: dict[tuple[str, str], float]) -> pd.DataFrame:
-    """The statistics that have a truth, beside it, with `off` as notebook 13 has it."""
+    """The statistics that have a truth, beside it, with `off` as notebook 15 has it."""
     known = pd.Series(truth, name="truth").rename_axis(["statistic", "group"]).reset_index()
     both = claims.recovery({"study": found}, known.assign(standard_error=0.0))
     if lost := set(truth) - set(both[["statistic", "group"]].itertuples(index=False, name=None)):
