@@ -32,6 +32,7 @@ from persona_lib.ledger import batch_journal, locks
 from persona_lib.ledger import live as ledgers
 from persona_lib.messages.endpoint import Endpoint, model_of
 from persona_lib.messages.request import Reply, Request
+from persona_lib.tables.files import whole
 
 BOOK = "spending.json"
 _TOKENS_IN, _TOKENS_OUT = 3_000, 1_024  # what a first call is taken to need, where max_tokens says no other
@@ -234,10 +235,8 @@ class Budget:
         size = -1 if is_open or not self._path.exists() else self._path.stat().st_size
         book[self._path.stem] = _entry(self._used, self._granted, size)
         self._others = {stem: entry for stem, entry in book.items() if stem != self._path.stem}
-        path = self._path.parent / BOOK
-        half = path.with_suffix(".half")
-        half.write_text(json.dumps({"shards": book}, indent=1, sort_keys=True), "utf-8")
-        half.replace(path)
+        with whole(self._path.parent / BOOK) as half:
+            half.write_text(json.dumps({"shards": book}, indent=1, sort_keys=True), "utf-8")
 
 
 def usage(path: str | Path, today: Callable[[Mapping], float | None] = lambda record: None) -> dict[str, list]:

@@ -21,6 +21,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from persona_lib.tables.files import whole
+
 DOTS_PER_INCH = 150
 STAMP = "Simulated respondents"
 
@@ -109,21 +111,15 @@ def save(figure: Figure, path: str | os.PathLike) -> Path:
 
     Shades that no eye tells apart are made one, which makes the file a third as large.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     drawn = BytesIO()
     figure.savefig(drawn, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None}, facecolor="white")
     image = _fewer_shades(np.asarray(Image.open(drawn).convert("RGB")))
     about = PngInfo()
     about.add_text("Title", figure.texts[0].get_text().encode("latin-1", "replace"))
     about.add_text("Comment", STAMP if STAMP in [text.get_text() for text in figure.texts] else "")
-    half = path.with_name(f".{path.name}.{os.getpid()}.half")
-    try:
+    with whole(path) as half:
         image.save(half, format="PNG", dpi=(DOTS_PER_INCH, DOTS_PER_INCH), pnginfo=about)
-        os.replace(half, path)
-    finally:
-        half.unlink(missing_ok=True)
-    return path
+    return Path(path)
 
 
 def _fewer_shades(pixels: np.ndarray) -> Image.Image:

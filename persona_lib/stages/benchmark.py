@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
 from persona_lib.stages import steps
-from persona_lib.tables.descriptions import lines_of
+from persona_lib.tables.descriptions import label_of, values_of
 from persona_lib.tables.schema import SchemaError, attributes
 from persona_lib.tables.streams import generator, shard_of
+from persona_lib.tables.values import MODES
 
-MODES = ["baseline", "output_only", "chain_of_thought", "summary"]
 TEMPLATES = {
     "baseline": "answer",
     "output_only": "answer_output_only",
@@ -52,7 +53,7 @@ def draw_items(personas: pd.DataFrame, prompts: pd.DataFrame, n_items: int, seed
     return items.assign(other_persona_id=who[other])
 
 
-def cross(items: pd.DataFrame, contestants: list[str], modes: list[str], n_attempts: int) -> pd.DataFrame:
+def cross(items: pd.DataFrame, contestants: list[str], modes: Sequence[str], n_attempts: int) -> pd.DataFrame:
     if len(set(contestants)) < len(contestants):
         raise SchemaError(f"roles.contestants names a model twice: {', '.join(contestants)}")
     grid = pd.MultiIndex.from_product([contestants, modes, range(n_attempts)], names=["model", "mode", "attempt"])
@@ -189,14 +190,14 @@ def find_dropped(attempts: pd.DataFrame, personas: pd.DataFrame, *, ask: steps.A
     names = attributes()["attribute"].tolist()
     found = []
     for row, description, reply in zip(rows.itertuples(), persona, replies.itertuples(), strict=True):
-        lines = lines_of(description)
+        said = values_of(description)
         found += [
             {
                 "persona_id": row.persona_id,
                 "model": row.model,
                 "attribute": name,
                 "is_dropped": not reply.data[name] if reply.status == "ok" else None,
-                "is_dropped_by_rule": is_dropped_by_rule(lines.get(name, ""), row.summary),
+                "is_dropped_by_rule": is_dropped_by_rule(label_of()[name], said.get(name, ""), row.summary),
                 "status": reply.status,
                 "request_hash": reply.request_hash,
             }
@@ -206,8 +207,8 @@ def find_dropped(attempts: pd.DataFrame, personas: pd.DataFrame, *, ask: steps.A
     return pd.DataFrame(found, columns=columns).astype({"is_dropped": "boolean"})
 
 
-def is_dropped_by_rule(line: str, summary: str) -> bool:
-    """Whether no word of a description line's value stands in the summary, case and plural s aside.
+def is_dropped_by_rule(label: str, value: str, summary: str) -> bool:
+    """Whether no word of an attribute's value stands in the summary, case and plural s aside.
 
     Words are numbers and words of three letters or more, without a few empty ones. Where the
     value has no such word ("No"), every word of its label must stand there. Paraphrase counts as
@@ -215,12 +216,11 @@ def is_dropped_by_rule(line: str, summary: str) -> bool:
 
     Examples
     --------
-    >>> is_dropped_by_rule("Occupation category: Teachers", "A patient teacher of 43.")
+    >>> is_dropped_by_rule("Occupation category", "Teachers", "A patient teacher of 43.")
     False
-    >>> is_dropped_by_rule("Religion: Catholic", "Goes to mass every Sunday.")
+    >>> is_dropped_by_rule("Religion", "Catholic", "Goes to mass every Sunday.")
     True
     """
-    label, _, value = line.partition(":")
     said = _words(summary)
     return not _words(value) & said if _words(value) else not _words(label) <= said
 

@@ -13,6 +13,7 @@ from persona_lib.synthesis.selection import NO_VERDICT
 from persona_lib.tables import streams
 from persona_lib.tables.descriptions import describe, is_unknown, one_line
 from persona_lib.tables.schema import SchemaError, attributes, tables
+from persona_lib.tables.values import BIG_FIVE
 
 # Census columns that candidates carry for rules and provenance; no persona attribute.
 CONTEXT = ("survey_year", "household_derived", "is_group_quarters", "relationship", "nativity", "hispanic_origin")
@@ -298,7 +299,7 @@ def _provenance(chosen: pd.DataFrame) -> pd.DataFrame:
     for field in beliefs.CHAIN:
         model = f"chain_coefficients.csv: {declared[field].about}"
         parts.append(_rows(chosen, field, "imputed", model, score=chosen[f"{field}_probability"]))
-    for field in ("big_five", *traits.BIG_FIVE):
+    for field in ("big_five", *BIG_FIVE):
         parts.append(_rows(chosen, field, "imputed", chosen["big_five_arm"].map(BIG_FIVE_SOURCES)))
     of_list = {
         field: f"list of {name}: {n} drawn, of different categories, whoever the person is"

@@ -17,6 +17,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
+from persona_lib.tables.files import whole
+
 NOT_IN_UNIVERSE = "not in universe"
 UNKNOWN = "unknown"
 TOLD = {NOT_IN_UNIVERSE: "Not applicable", UNKNOWN: "Unknown"}  # as descriptions say it
@@ -224,26 +226,19 @@ def write_parts(parts: Iterable[pd.DataFrame], path: str | os.PathLike, name: st
     """
     declared = tables()[name]
     fields = pa.schema([(key, _ARROW[column.type]) for key, column in declared.columns.items()])
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_name(f".{path.name}.{os.getpid()}.half")
     n_rows, last = 0, None
-    try:
-        with pq.ParquetWriter(half, fields, compression="zstd", compression_level=9) as writer:
-            for part in parts:
-                checked = check(part, name)
-                if n_rows and len(checked):
-                    first = tuple(checked[list(declared.key)].iloc[0])
-                    if first <= last:
-                        raise SchemaError(f"{name}: key {', '.join(declared.key)} = {first} comes after {last}")
-                if len(checked):
-                    last = tuple(checked[list(declared.key)].iloc[-1])
-                n_rows += len(checked)
-                arrow = pa.Table.from_pandas(checked, schema=fields, preserve_index=False)
-                writer.write_table(arrow.replace_schema_metadata(None))
-        os.replace(half, path)
-    finally:
-        half.unlink(missing_ok=True)
+    with whole(path) as half, pq.ParquetWriter(half, fields, compression="zstd", compression_level=9) as writer:
+        for part in parts:
+            checked = check(part, name)
+            if n_rows and len(checked):
+                first = tuple(checked[list(declared.key)].iloc[0])
+                if first <= last:
+                    raise SchemaError(f"{name}: key {', '.join(declared.key)} = {first} comes after {last}")
+            if len(checked):
+                last = tuple(checked[list(declared.key)].iloc[-1])
+            n_rows += len(checked)
+            arrow = pa.Table.from_pandas(checked, schema=fields, preserve_index=False)
+            writer.write_table(arrow.replace_schema_metadata(None))
     return n_rows
 
 
