@@ -31,9 +31,7 @@ def tree(tmp_path_factory):
     for name in ("reference", "prompts", "templates"):
         (tree / "data" / name).symlink_to(ROOT / "data" / name)
     (tree / ".venv").symlink_to(sys.prefix)
-    (tree / BANK).write_text(
-        "".join((ROOT / "data/prompts/bank.csv").read_text("utf-8").splitlines(True)[:60]), "utf-8"
-    )
+    pd.read_csv(ROOT / "data/prompts/bank.csv").head(60).to_csv(tree / BANK, index=False)
     command = [tree / ".venv/bin/python", "-m", "workflow.paper", "--run=odd", f"--prompts={BANK}", "--until=prompts"]
     done = subprocess.run(command, cwd=tree, capture_output=True, text=True, check=False)
     (tree / "output.txt").write_text(done.stdout + done.stderr, "utf-8")
@@ -115,15 +113,9 @@ class TestMake:
         shutil.copy(ROOT / "Makefile", tmp_path / FOLDER)
 
         def make(*arguments, **environment):
-            command = ["make", "-o", ".venv/.ready", "-o", "/no/.ready", *arguments]
-            done = subprocess.run(
-                command,
-                cwd=tmp_path / FOLDER,
-                env=os.environ | environment,
-                capture_output=True,
-                text=True,
-                check=False,
-            )
+            command = ["make", "-o", ".venv/.ready", *arguments]
+            surroundings = {"cwd": tmp_path / FOLDER, "env": os.environ | environment}
+            done = subprocess.run(command, **surroundings, capture_output=True, text=True, check=False)
             assert not list(tmp_path.rglob("INJECTED"))
             return done
 
