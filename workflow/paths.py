@@ -2,7 +2,7 @@
 
 import shlex
 from glob import glob
-from pathlib import Path
+from os.path import expanduser, isfile, normpath
 
 from snakemake.exceptions import WorkflowError
 
@@ -19,18 +19,18 @@ def named_files(value: str, *, name: str) -> list[str]:
     SystemExit
         A quotation does not end, or a word names no file; says which.
     """
-    if not value or (whole := Path(value).expanduser()).is_file():
-        return [str(whole)] if value else []
+    if isfile(expanduser(value)):
+        return [normpath(expanduser(value))]
     try:
         words = shlex.split(value)
     except ValueError as error:
         raise SystemExit(f"{name}: {value}: {error}; put a path that holds blanks or quotes between quotes") from error
-    return [file for word in words for file in _matched(word, name)]
+    return [normpath(file) for word in words for file in _matched(word, name)]
 
 
 def _matched(word: str, name: str) -> list[str]:
-    path = Path(word).expanduser()
-    if found := [str(path)] if path.is_file() else sorted(glob(str(path), recursive=True)):
+    path = expanduser(word)
+    if found := [path] if isfile(path) else sorted(glob(path, recursive=True)):
         return found
     hint = "no file matches" if set(word) & set("*?[") else "no such file; put a path that holds blanks between quotes"
     raise SystemExit(f"{name}: {word}: {hint}")

@@ -72,7 +72,8 @@ def files(tmp_path, monkeypatch):
         ("[ab].zip '[a].zip'", ["a.zip", "b.zip", "[a].zip"]),
         ("~/c.zip", ["home/c.zip"]),
         ("~/my bank.csv", ["home/my bank.csv"]),
-        ("~/*.zip a.zip", ["home/c.zip", "a.zip"]),
+        ("~/*.zip ./a.zip", ["home/c.zip", "a.zip"]),
+        ("a.zip " * 2000, ["a.zip"] * 2000),
     ],
 )
 def test_a_value_is_a_file_or_the_words_of_a_shell(files, value, found):
@@ -83,6 +84,7 @@ def test_a_value_is_a_file_or_the_words_of_a_shell(files, value, found):
     ("value", "message"),
     [
         ("no*.zip a.zip", "CENSUS: no*.zip: no file matches"),
+        ("~nobody_of_that_name/a.zip", "CENSUS: ~nobody_of_that_name/a.zip: no such file"),
         ("a.zip other file.zip", "CENSUS: other: no such file; put a path that holds blanks between quotes"),
         ("'a.zip", "CENSUS: 'a.zip: No closing quotation; put a path"),
     ],
