@@ -14,7 +14,7 @@ from workflow.paths import named_files, without_wildcards
 
 ROOT = Path(__file__).parents[2]
 FOLDER = "a b/é#1'\""
-BANK = "-b $(touch INJECTED); touch INJECTED; `touch INJECTED` 'q' \"é#.csv"
+BANK = "-b $(touch INJECTED); touch INJECTED; `touch INJECTED` 'q' \"é\" it#.csv"
 SMALL = "run: odd\nshards: 1\nprompts: {n: 20, n_train: 12}\n"
 
 
