@@ -228,22 +228,34 @@ def test_only_sections_marked_recovery_read_the_truth():
 
 
 def snakefile_rules() -> dict[str, str]:
+    """The body of each rule, by the rule's name; one that uses another counts with what it changes."""
     text = (ROOT / "Snakefile").read_text("utf-8")
-    parts = re.split(r"^rule (\w+):$", text, flags=re.M)
+    parts = re.split(r"^(?:rule|use rule \w+ as) (\w+)(?: with)?:$", text, flags=re.M)
+    assert len(parts) // 2 == len(re.findall(r"^(?:use )?rule\b", text, flags=re.M)), "a rule in another form"
     return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def test_no_rule_has_a_shell_and_one_is_used_after_it_stands():
+    text, order = (ROOT / "Snakefile").read_text("utf-8"), list(snakefile_rules())
+    assert not re.findall(r"^\s+(?:shell|run):", text, flags=re.M)
+    for used, name in re.findall(r"^use rule (\w+) as (\w+)", text, flags=re.M):
+        assert order.index(used) < order.index(name), f"{name} uses {used}"
+        assert used.startswith("collect_") == name.startswith("collect_"), f"{name} uses {used}"
 
 
 def test_each_notebook_has_one_rule_of_its_name():
     rules = snakefile_rules()
     for path in NOTEBOOKS:
-        named = [name for name, body in rules.items() if f'notebook="notebooks/{path.name}"' in body]
+        named = [name for name, body in rules.items() if f'**notebook("{path.stem}"' in body]
         assert named == [path.stem[3:]]
+        body = rules[path.stem[3:]]
+        assert f'notebook=f"{{RUN}}/notebooks/{path.name}",' in body and f'f"{{RUN}}/logs/{path.stem}.log",' in body
 
 
 def test_a_notebook_reads_only_what_earlier_numbers_wrote():
     order: list[str] = []
     for name, body in snakefile_rules().items():
-        for used in re.findall(r"rules\.(\w+)\.output", body.split("output:")[0]):
+        for used in re.findall(r"rules\.(\w+)\.(?:in|out)put", body.split("output:")[0]):
             assert used in order, f"rule {name} reads {used}, which stands after it"
         order.append(name)
 
@@ -296,13 +308,17 @@ def test_notebook_defaults_are_the_demo_configuration():
             n.targets[0].id: ast.literal_eval(n.value) for n in ast.parse(cell.source).body if isinstance(n, ast.Assign)
         }
         block = snakefile_rules()[path.stem[3:]]
+        expected = {}
+        for whole in re.findall(r'^\s+\*\*config\["(\w+)"\],', block, flags=re.M):
+            expected |= config[whole]
         for name, keys in re.findall(r'^\s+(\w+)=config((?:\["\w+"\])+),', block, flags=re.M):
-            expected = config
+            expected[name] = config
             for key in re.findall(r'"(\w+)"', keys):
-                expected = expected[key]
-            if "params:" in block and name in values and not str(values[name]).startswith(".."):
-                assert values[name] == expected, (
-                    f"{path.name}: {name} is {values[name]}, config/demo.yaml says {expected}"
+                expected[name] = expected[name][key]
+        for name in expected.keys() & values.keys() if "params:" in block else ():
+            if not str(values[name]).startswith(".."):
+                assert values[name] == expected[name], (
+                    f"{path.name}: {name} is {values[name]}, config/demo.yaml says {expected[name]}"
                 )
 
 

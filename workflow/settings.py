@@ -1,6 +1,5 @@
 """The configuration: checked against `config/schema.yaml`, and the part of it that one stage sees."""
 
-import json
 from pathlib import Path
 
 import jsonschema
@@ -8,13 +7,6 @@ import yaml
 from snakemake.exceptions import WorkflowError
 
 SIMULATOR = "simulator"
-
-
-class Settings(dict):
-    """A dict that prints as JSON, so that a shell command can carry it."""
-
-    def __str__(self) -> str:
-        return json.dumps(self, sort_keys=True)
 
 
 def validated(config: dict, schema: str = "config/schema.yaml") -> dict:
@@ -61,12 +53,12 @@ def is_simulated(config: dict) -> bool:
     return any(config["endpoints"][alias]["base_url"] == SIMULATOR for _, alias in _cast(config))
 
 
-def stage_settings(config: dict, blocks: list[str]) -> Settings:
+def stage_settings(config: dict, blocks: list[str]) -> dict:
     """What `persona collect` is told: seed, mode, roles, endpoints, the named blocks, the simulator's version.
 
     It is a parameter of the rule, so a change here, and only here, asks the stage again.
     """
-    settings = Settings({key: config[key] for key in ("seed", "mode", "roles", "endpoints", *blocks)})
+    settings = {key: config[key] for key in ("seed", "mode", "roles", "endpoints", *blocks)}
     if is_simulated(config):
         from persona_lib.simulator import VERSION
 
