@@ -457,7 +457,7 @@ use rule census as benchmark with:
         "09 PERSONA Bench"
 
 
-use rule collect_benchmark as collect_pass_at_k with:
+use rule collect_personas as collect_pass_at_k with:
     """Attempt each benchmark item many times."""
     input:
         personas=rules.personas.output.personas,
