@@ -22,7 +22,8 @@ from pathlib import Path
 from persona_lib.asking import asker, budget
 from persona_lib.census.archives import PumsError
 from persona_lib.commands import census
-from persona_lib.commands.inputs import UsageError, found, read_configuration, read_settings, read_tables
+from persona_lib.commands.inputs import UsageError, found, read_settings, read_tables
+from persona_lib.commands.strict_yaml import ConfigurationError
 from persona_lib.cost import quote as quotes
 from persona_lib.cost.dry_run import Rehearsal
 from persona_lib.cost.plan import read_lengths
@@ -68,6 +69,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         chosen.run(chosen)
     except KeyboardInterrupt:
         return _end("interrupted; what was answered is kept, the same command goes on", status=130)
+    except ConfigurationError as error:
+        return _end(str(error).replace("\n", "\npersona: "), status=1)
     except OURS as error:
         return _end(" ".join(str(error).split()) or type(error).__name__, status=1)
     except Exception:
@@ -266,7 +269,7 @@ def _cap(text: str) -> float | None:
 
 
 def _plan(chosen: argparse.Namespace) -> None:
-    settings = read_configuration(chosen.config)
+    settings = found("persona_lib.commands.configuration:read_configuration")(chosen.config)
     prices = budget.read_prices(chosen.prices)
     planned = quotes.quote(
         settings,
