@@ -21,8 +21,10 @@ from persona_lib.commands import sizes
 from persona_lib.commands.strict_yaml import ConfigurationError, dotted, read
 from persona_lib.messages import keys
 from persona_lib.messages import request as words
+from persona_lib.tables.schema import attributes
 
 SCHEMA = Path(__file__).resolve().parents[2] / "config" / "schema.yaml"
+_ADDRESSES = {"files", "dictionary", "bank", "base_url"}  # may have long random parts that are no keys
 _RUN = re.compile(r"[a-z0-9_]+")
 _KINDS = {
     "integer": "a whole number",
@@ -48,13 +50,14 @@ class Origin:
 
     places: Mapping[tuple, str] = field(default_factory=dict)
     values: Mapping = field(default_factory=dict)  # of all files together
+    file: str = "config"  # the last one, where a missing value belongs
 
     def of(self, config: Mapping, path: tuple) -> str:
-        """`FILE: line N` of a value, or of the nearest mapping around it; else `config`."""
+        """`FILE: line N` of a value, or of the nearest mapping around it."""
         if path and (before := _at(self.values, path)) is not None and before != _at(config, path):
             return "command line"
         around = (path[:n] for n in range(len(path), 0, -1))
-        return next((self.places[keys] for keys in around if keys in self.places), "config")
+        return next((self.places[keys] for keys in around if keys in self.places), self.file)
 
 
 def _at(values: Any, path: tuple) -> Any:
@@ -92,8 +95,8 @@ def judge(config: dict, files: Sequence[str | Path], origin: Origin | None = Non
     origin = origin or _merged(files)[1]
     for find in (_pasted, _misnamed, _against_schema, _contradictions):
         if faults := find(config, files):
-            lines = [f"{origin.of(config, path)}: {dotted(path)}: {what}" for path, what in faults]
-            raise ConfigurationError("\n".join(lines))
+            lines = (": ".join(filter(None, (origin.of(config, path), dotted(path), what))) for path, what in faults)
+            raise ConfigurationError("\n".join(dict.fromkeys(lines)))
     return config
 
 
@@ -104,8 +107,9 @@ def _merged(files: Sequence[str | Path]) -> tuple[dict, Origin]:
         new, lines = read(file)
         values = _laid_over(values, new)
         places |= {path: f"{file}: line {line}" for path, line in lines.items()}
-        places |= {("run",): f"{file}"} if "run" not in new else {}
-    return values, Origin(places, values)
+        if "run" not in new:  # that of another file is not its own
+            places.pop(("run",), None)
+    return values, Origin(places, values, str(files[-1]) if files else "config")
 
 
 def _laid_over(values: Mapping, new: Mapping) -> dict:
@@ -123,7 +127,11 @@ Faults = list[tuple[tuple, str]]  # the keys of a faulty value, what is wrong an
 
 def _pasted(config: Mapping, _: Sequence) -> Faults:
     """The places in which a key of an API was pasted; first of all, so that nothing ever shows it."""
-    found = {path: None for path, text in keys.texts(config) if keys.looks_like_key(text)}
+    found = {
+        path: None
+        for path, text in keys.texts(config)
+        if keys.looks_like_key(text) or (keys.is_random(text) and not _ADDRESSES & set(path))
+    }
     return [(path, "looks like the key of an API; keys stand in environment variables: remove it") for path in found]
 
 
@@ -161,11 +169,8 @@ def _sentences(error: jsonschema.ValidationError) -> Faults:
         known = list(error.schema["properties"])
         return [((*path, key), _unknown(str(key), known)) for key in value if key not in known]
     if error.validator == "required":
-        missing = [key for key in rule if key not in value]
-        if missing and not path:
-            return [((key,), "is missing; name config/demo.yaml first, which has every key") for key in missing[:1]]
-        # jsonschema gives one error for each missing key
-        return [((*path, key), "is missing") for key in missing if repr(key) == error.message.split(" is a ")[0]]
+        missing = ", ".join(key for key in rule if key not in value)
+        return [(path, f"lacks {missing}; " + ("add what is missing" if path else "name config/demo.yaml first"))]
     said = {
         "type": lambda: f"{_found(value, rule, path)}",
         "enum": lambda: f"{_shown(value, path)} is none of {', '.join(map(str, rule))}",
@@ -182,7 +187,7 @@ def _sentences(error: jsonschema.ValidationError) -> Faults:
 
 def _unknown(key: str, known: list[str]) -> str:
     near = difflib.get_close_matches(key, known, n=1)
-    return f"unknown key; did you mean {near[0]}?" if near else f"unknown key; known are {', '.join(known)}"
+    return f"unknown; did you mean {near[0]}?" if near else f"unknown; known are {', '.join(known)}"
 
 
 def _shown(value: Any, path: tuple) -> str:
@@ -202,7 +207,8 @@ def _found(value: Any, wanted: str | list[str], path: tuple) -> str:
     if "string" in wanted and not isinstance(value, Mapping | list | type(None)):
         read_as = " (no, yes, on and off are read so)" if isinstance(value, bool) else ""
         return f"{what}{read_as}; put it in quotes"
-    return f"{what}; write {_KINDS[wanted[0]]}"
+    digits = isinstance(value, float) and value.is_integer()
+    return f"{what}; write {int(value) if digits else _KINDS[wanted[0]]}"
 
 
 def _digits(text: str) -> str:
@@ -219,6 +225,9 @@ def _contradictions(config: Mapping, _: Sequence) -> Faults:
     except words.RequestError as error:
         where, _, what = str(error).partition(": ")
         return [(tuple(where.split(".")), what)]
+    known = attributes()["attribute"].tolist()
+    if unknown := [(i, name) for i, name in enumerate(config["ablation"]["attributes"] or []) if name not in known]:
+        return [(("ablation", "attributes", i), f"{keys.shown(name)}: {_unknown(name, known)}") for i, name in unknown]
     files = [(("census", "files", i), path) for i, path in enumerate(config["census"]["files"])]
     files += [(("census", "dictionary"), config["census"]["dictionary"])]
     files += [(("prompts", "bank"), config["prompts"]["bank"])]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from persona_lib.stages.prompts import read_bank, screen
-from persona_lib.tables.schema import SchemaError, attributes
+from persona_lib.tables.schema import SchemaError
 
 Limit = tuple[str, str, int, str]  # a key, what it may be at most in words and in number, what else would help
 
@@ -15,11 +15,6 @@ def faults(config: Mapping) -> list[tuple[tuple, str]]:
 
     A bound is never too low: answers of models may leave less, and then the stage says so.
     """
-    names = attributes()["attribute"].tolist()
-    unknown = [name for name in config["ablation"]["attributes"] or [] if name not in names]
-    if unknown:
-        where = ("ablation", "attributes", config["ablation"]["attributes"].index(unknown[0]))
-        return [(where, f"{unknown[0]!r} is no attribute; attributes are {', '.join(names)}")]
     try:
         limits = [*_of_prompts(config), *_of_personas(config), *_of_items(config)]
     except SchemaError as error:
@@ -37,14 +32,13 @@ def _of_prompts(config: Mapping) -> list[Limit]:
     prompts, feedback, bank = config["prompts"], config["feedback"], config["prompts"]["bank"]
     reasons = screen(read_bank(bank))["reason"]
     pass_rules = f"the prompts of {bank} ({len(reasons)}) that pass the rules, of which a classifier may drop more"
-    n_seen = feedback["n_train_pairs"] + feedback["n_heldout_pairs"]
     heldout = _heldout(config)
     limits = [
         ("prompts.n", pass_rules, int((reasons == "").sum()), "enlarge prompts.bank"),
         ("prompts.n_train", f"prompts.n = {prompts['n']} less one", prompts["n"] - 1, "raise prompts.n"),
         ("feedback.n_heldout_prompts", *heldout),
         ("feedback.n_train_pairs", f"prompts.n_train = {prompts['n_train']} less feedback.n_heldout_pairs = "
-         f"{feedback['n_heldout_pairs']}", prompts["n_train"] - n_seen + feedback["n_train_pairs"],
+         f"{feedback['n_heldout_pairs']}", prompts["n_train"] - feedback["n_heldout_pairs"],
          "raise prompts.n_train"),
     ]  # fmt: skip
     if prompts["n_classified"] is not None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import yaml
 
 from persona_lib.commands.inputs import UsageError
-from persona_lib.messages.keys import shown
+from persona_lib.messages.keys import HIDDEN, shown
 
 Lines = dict[tuple, int]  # the line of a value, by the keys that lead to it
 
@@ -22,6 +22,7 @@ _PLAIN = {
     "int": re.compile(r"[-+]?(0|[1-9]\d*)"),
     "float": re.compile(r"[-+]?(\d+\.\d*|\.\d+)([eE][-+]\d+)?"),
 }
+_TAGS = [_TAG + kind for kind in ("str", "int", "float", "bool", "null")]
 _REASONS = (  # part of PyYAML's problem: what to say
     ("undefined alias", "no value of this file has this anchor (&); an alias (*) sees its own file only"),
     ("duplicate anchor", "this anchor (&) stands twice; rename one"),
@@ -58,11 +59,11 @@ def read(path: str | Path) -> tuple[dict, Lines]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         # from None: PyYAML's own message shows the line
-        raise ConfigurationError(f"{path}: line {mark.line + 1}: {_reason(error.problem or '')}") from None
+        raise ConfigurationError(f"{path}: line {mark.line + 1}: {_reason(error)}") from None
     except ValueError as error:
         if isinstance(error, ConfigurationError):
             raise
-        raise ConfigurationError(f"{path}: not YAML: a date or a number in it does not exist") from None
+        raise ConfigurationError(f"{path}: not YAML: a number in it is too long") from None
     finally:
         loader.dispose()
 
@@ -85,9 +86,10 @@ def _text(path: str | Path) -> str:
     return text
 
 
-def _reason(problem: str) -> str:
-    said = next((text for part, text in _REASONS if part in problem), "")
-    return said or f"not YAML: {problem if shown(problem) == repr(problem) else 'see the line'}"
+def _reason(error: yaml.MarkedYAMLError) -> str:
+    problem, context = error.problem or "", error.context or ""
+    said = next((text for part, text in _REASONS if part in f"{context} {problem}"), "")
+    return said or f"not YAML, here or just before: {problem if shown(problem) != HIDDEN else 'see the line'}"
 
 
 def _error(path: str | Path, node: yaml.Node, what: str, keys: tuple = ()) -> ConfigurationError:
@@ -126,6 +128,8 @@ def _lines(node: yaml.Node, path: str | Path, keys: tuple = (), within: tuple = 
         for number, item in enumerate(node.value):
             yield (*keys, number), item.start_mark.line + 1
             yield from _lines(item, path, (*keys, number), within)
+    elif node.tag not in _TAGS:
+        raise _error(path, node, "a date, or a tag (!): put quotes around a text, remove a tag", keys)
     elif (form := _PLAIN.get(node.tag.removeprefix(_TAG))) and not form.fullmatch(node.value):
         what = (
             "a number of another form (octal, base 60, with _, infinite): write plain digits, or quotes around a text"

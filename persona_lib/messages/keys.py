@@ -66,7 +66,7 @@ def texts(value: Any, path: tuple = ()) -> Iterator[tuple[tuple, str]]:
         yield path, value
     elif isinstance(value, Mapping):
         for key, part in value.items():
-            yield path, str(key)
+            yield (*path, key), str(key)
             yield from texts(part, (*path, key))
     elif isinstance(value, list | tuple):
         for number, part in enumerate(value):

@@ -50,8 +50,8 @@ def plan_ablation(
 ) -> pd.DataFrame:
     """Short personas without an attribute, with it, and without it asked again; so for a placebo.
 
-    Every attribute, or each of `attributes`, gets `n_personas` random personas to whom it applies (others only where too
-    few do), each reduced to `n_shown` random other attributes; the same `n_questions` items of
+    Every attribute, or each of `attributes`, gets `n_personas` random personas to whom it applies
+    (others only where too few do), each reduced to `n_shown` random other attributes; the same `n_questions` items of
     the pool for all. The placebo line says nothing of substance: a favourite letter.
 
     Returns
