@@ -108,6 +108,7 @@ def test_what_is_no_strict_yaml(said, text, message):
         ("shards: 2000", "shards: 2000 is too large; at most 1000"),
         ("spend: {cap_usd: 0}", "spend.cap_usd: 0 must be above 0"),
         ("pool: {n_raters: 2}", "pool.n_raters: 2 is too small; at least 4"),
+        ("personas: {n: 9}", "personas.n: 9 is too small; at least 10"),
         ("endpoints: {mine: {model: a}}", "endpoints.mine: lacks base_url, key_variable, concurrency, timeout_s, "
          "retries, parameters; add what is missing"),
         ("endpoints: {large: {concurrency: many}}", "endpoints.large.concurrency: the text is not a whole number but "
@@ -129,8 +130,10 @@ def test_what_the_schema_and_the_code_do_not_know(said, text, message):
 
 
 def test_an_alias_of_an_endpoint_is_a_word(said):
-    merged = said("run: x\nendpoints:\n  My-Model: {model: a}\n").splitlines()
-    assert merged[0] == "x.yaml: line 3: endpoints.My-Model: aliases are made of a-z, 0-9 and _; rename it"
+    assert (
+        said("run: x\nendpoints:\n  My-Model: {model: a}\n").splitlines()[0]
+        == "x.yaml: line 3: endpoints.My-Model: aliases are made of a-z, 0-9 and _; rename it"
+    )
 
 
 @pytest.mark.parametrize(
