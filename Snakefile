@@ -13,7 +13,7 @@ from workflow.settings import is_simulated, stage_settings, validated
 configfile: "config/demo.yaml"
 
 
-config = validated(config)
+config = validated(config, ["config/demo.yaml", *workflow.overwrite_configfiles])
 
 RUN = "data/runs/{run}"
 FIGURES = "figures/runs/{run}"
@@ -245,6 +245,7 @@ use rule census as prompts with:
         seed=config["seed"],
         n=config["prompts"]["n"],
         n_train=config["prompts"]["n_train"],
+        n_classified=config["prompts"]["n_classified"],
         simulated=SIMULATED,
     message:
         "04 prompts kept, dropped and split"
@@ -409,8 +410,11 @@ use rule census as ablation with:
     log:
         f"{RUN}/logs/08_ablation.log",
     params:
-        **config["ablation"],
         seed=config["seed"],
+        n_personas=config["ablation"]["n_personas"],
+        n_questions=config["ablation"]["n_questions"],
+        n_shown=config["ablation"]["n_shown"],
+        ablated=config["ablation"]["attributes"],
         n_bootstrap=config["resample"]["n_bootstrap"],
         simulated=SIMULATED,
     message:

@@ -10,9 +10,10 @@ import time
 from pathlib import Path
 
 import yaml
-from snakemake.utils import update_config
 
 from persona_lib.asking.prices import read_prices
+from persona_lib.commands.configuration import read_configuration
+from persona_lib.commands.inputs import UsageError
 from persona_lib.cost import plan, quote
 from persona_lib.messages import templates
 from workflow.paths import named_files
@@ -104,11 +105,11 @@ def _clear_remains(environment: dict[str, str]) -> None:
 
 
 def _merged(config_file: Path, changes: dict) -> dict:
-    """The configuration of a run as the Snakefile will see it."""
-    config = yaml.safe_load(Path("config/demo.yaml").read_text("utf-8"))
-    for values in (yaml.safe_load(config_file.read_text("utf-8")) or {}, changes):
-        update_config(config, values)
-    return config
+    """The configuration of a run as the Snakefile will see it, judged."""
+    try:
+        return read_configuration(["config/demo.yaml", config_file], changes)
+    except UsageError as error:
+        sys.exit(str(error))
 
 
 def _tell_price(config: dict, config_file: Path, *, confirmed: bool) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -24,11 +26,12 @@ def plan_ablation(
     n_shown: int,
     judge: str,
     seed: int,
+    attributes: Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """For every attribute and a placebo: short personas without it, with it, and without it asked again.
+    """Short personas without an attribute, with it, and without it asked again; so for a placebo.
 
-    Each attribute gets `n_personas` random personas to whom it applies (others only where too
-    few do), each reduced to `n_shown` random other attributes; the same `n_questions` items of
+    Every attribute, or each of `attributes`, gets `n_personas` random personas to whom it applies
+    (others only where too few do), each reduced to `n_shown` random other attributes; the same `n_questions` items of
     the pool for all. The placebo line says nothing of substance: a favourite letter.
 
     Returns
@@ -46,7 +49,7 @@ def plan_ablation(
         raise SchemaError(f"ablation: {len(items)} items in the pool, but ablation.n_questions = {n_questions}")
     if len(personas) < n_personas:
         raise SchemaError(f"ablation: {len(personas)} personas, but ablation.n_personas = {n_personas}")
-    names = attributes()["attribute"].tolist()
+    names = _names()
     if not 1 <= n_shown < len(names):
         raise SchemaError(f"ablation: n_shown = {n_shown} must be between 1 and {len(names) - 1}")
     drawn = generator(seed, "leave_one_out.items").choice(len(items), size=n_questions, replace=False)
@@ -56,7 +59,7 @@ def plan_ablation(
         if missing := [name for name in names if name not in own]:
             raise SchemaError(f"ablation: the description of {persona_id} has no line for {missing[0]}")
     short, swapped = [], []
-    for name in [*names, PLACEBO]:
+    for name in [*(names if attributes is None else attributes), PLACEBO]:
         rng = generator(seed, "leave_one_out", name)
         order = [list(said)[i] for i in rng.permutation(len(said))]
         for persona_id in sorted(order, key=lambda key: not _applies(said[key].get(name, "any")))[:n_personas]:
@@ -80,6 +83,10 @@ def plan_ablation(
 
 def _applies(value: str) -> bool:
     return value not in ("", *TOLD.values())
+
+
+def _names() -> list[str]:
+    return attributes()["attribute"].tolist()
 
 
 def judge_ablation(

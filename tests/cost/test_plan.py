@@ -318,6 +318,14 @@ def test_stand_ins_fit_the_schemas_of_all_templates_and_all_have_a_length():
             assert json_replies.parsed(text, words.canonical(template.response_schema))[1] == "", name
 
 
+def test_fewer_attributes_and_fewer_classified_prompts_are_fewer_calls():
+    some = DEMO | {"ablation": DEMO["ablation"] | {"attributes": ["sex", "religion"]}}
+    some |= {"prompts": DEMO["prompts"] | {"n_classified": 250}}
+    calls = plan.planned_calls(some, n_bank=N_BANK).groupby("stage")["calls_high"].sum()
+    assert calls["ablation"] == 3 * 5 * 6 * 3 and calls["prompts"] == 250
+    assert plan.planned_calls(DEMO, n_bank=N_BANK).groupby("stage")["calls_high"].sum()["prompts"] == N_BANK
+
+
 class TestCommand:
     def test_plan_prints_the_sum_of_the_demo(self, capsys, monkeypatch, tmp_path):
         monkeypatch.chdir(ROOT)
@@ -328,7 +336,11 @@ class TestCommand:
 
     @pytest.mark.parametrize(
         ("text", "message"),
-        [("run: x", "key seed, mode, roles"), ("- 1", "must be a mapping"), ("a: [", "not YAML")],
+        [
+            ("run: x", "x.yaml: lacks seed, shards,"),
+            ("- 1", "line 1: settings are lines of the form"),
+            ("a: [", "not YAML"),
+        ],
     )
     def test_a_configuration_that_cannot_be_planned(self, capsys, tmp_path, text, message):
         (tmp_path / "x.yaml").write_text(text)

@@ -15,7 +15,12 @@ from workflow.paths import named_files, without_wildcards
 ROOT = Path(__file__).parents[2]
 FOLDER = "a b/é#1'\""
 BANK = "-b $(touch INJECTED); touch INJECTED; `touch INJECTED` 'q' \"é\" it#.csv"
-SMALL = "run: odd\nshards: 1\nprompts: {n: 20, n_train: 12}\n"
+SMALL = """
+run: odd
+shards: 1
+prompts: {n: 20, n_train: 12}
+pool: {n_items: 8, n_panel_items: 8}
+"""
 
 
 @pytest.fixture(scope="module")
