@@ -17,9 +17,10 @@ from persona_lib.commands.inputs import UsageError
 from persona_lib.cost import plan, quote
 from persona_lib.messages import templates
 from workflow.paths import named_files
+from workflow.settings import CHANGES
 from workflow.surroundings import pinned
 
-LOCK, CHANGES = Path("data/runs/.lock"), Path("data/runs/.changes.yaml")
+LOCK = Path("data/runs/.lock")
 SNAKEMAKE = [sys.executable, "-m", "workflow.start_snakemake"]
 
 

@@ -11,6 +11,9 @@ from persona_lib.commands.inputs import UsageError
 from persona_lib.messages.endpoint import SIMULATOR
 
 
+CHANGES = Path("data/runs/.changes.yaml")  # what the command line changes, as one more file for Snakemake
+
+
 def validated(config: dict, files: Sequence[str | Path] = ()) -> dict:
     """Return the configuration that Snakemake read from these files if it can be used, else stop.
 
@@ -20,7 +23,7 @@ def validated(config: dict, files: Sequence[str | Path] = ()) -> dict:
         One line a fault, with file, line, key and what to do.
     """
     try:
-        return judge(config, [os.path.relpath(file) for file in files])
+        return judge(config, [name for name in map(os.path.relpath, files) if Path(name) != CHANGES])
     except UsageError as error:
         raise WorkflowError(str(error)) from None
 
