@@ -153,7 +153,7 @@ rule collect_personas:
         core_values="data/reference/traits_core_values.csv",
         personal_time="data/reference/traits_personal_time.csv",
         templates=TEMPLATES,
-        library=library_files("persona_lib/synthesis/personas.py"),
+        library=library_files("persona_lib/stages/personas.py"),
     output:
         sealed=f"{RUN}/sealed/personas-{{shard}}-of-{{of}}.parquet",
     log:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from persona_lib.stages import steps
+from persona_lib.messages.ask import Ask
 from persona_lib.stages.judging import choose, half_swapped
 from persona_lib.tables.descriptions import lines_of
 from persona_lib.tables.schema import TOLD, SchemaError, attributes
@@ -86,9 +86,7 @@ def _applies(line: str) -> bool:
     return line.split(":", 1)[-1].strip() not in ("", *TOLD.values())
 
 
-def judge_ablation(
-    plan: pd.DataFrame, prompts: pd.DataFrame, pool_answers: pd.DataFrame, *, ask: steps.Ask
-) -> pd.DataFrame:
+def judge_ablation(plan: pd.DataFrame, prompts: pd.DataFrame, pool_answers: pd.DataFrame, *, ask: Ask) -> pd.DataFrame:
     """Ask for every planned choice: table `ablation_judgements`."""
     rows = plan.assign(prompt=plan["prompt_id"].map(prompts.set_index("prompt_id")["text"]))
     if rows["prompt"].isna().any():
@@ -97,7 +95,7 @@ def judge_ablation(
     return plan[key].join(choose(rows, pool_answers, ask=ask)).reset_index(drop=True)
 
 
-def collect_ablation(tables: dict, settings: dict, *, shard: int, of: int, ask: steps.Ask) -> None:
+def collect_ablation(tables: dict, settings: dict, *, shard: int, of: int, ask: Ask) -> None:
     """Ask the judge about the pool items of one shard, with and without each attribute."""
     plan = plan_ablation(
         tables["pool_items"],

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from persona_lib.messages.ask import Ask
 from persona_lib.stages import steps
 from persona_lib.tables.schema import SchemaError
 from persona_lib.tables.streams import generator, shard_of
@@ -105,7 +106,7 @@ def screen(bank: pd.DataFrame) -> pd.DataFrame:
     return bank.assign(reason=reason)
 
 
-def classify(bank: pd.DataFrame, topics: pd.DataFrame, *, ask: steps.Ask) -> pd.DataFrame:
+def classify(bank: pd.DataFrame, topics: pd.DataFrame, *, ask: Ask) -> pd.DataFrame:
     """Ask of every prompt that passes `screen` whether it is controversial, and its topic.
 
     A call that is not ok, or that names a topic not on the list, gives the reason
@@ -185,7 +186,7 @@ def select(classified: pd.DataFrame, *, n: int, n_train: int, seed: int) -> pd.D
     return classified.assign(is_kept=reason == "kept", reason=reason, prompt_split=split)
 
 
-def collect_prompts(tables: dict, settings: dict, *, shard: int, of: int, ask: steps.Ask) -> None:
+def collect_prompts(tables: dict, settings: dict, *, shard: int, of: int, ask: Ask) -> None:
     """Ask the classifier for the prompts of one shard; duplicates are dropped before sharding."""
     bank = screen(tables["bank"])
     mine = bank[(bank["reason"] == "") & bank["prompt_id"].map(lambda key: shard_of(key, of) == shard).astype(bool)]
