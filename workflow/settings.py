@@ -1,7 +1,9 @@
 """The configuration: checked against `config/schema.yaml`, and the part of it that one stage sees."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import cast
 
 import jsonschema
 import yaml
@@ -44,8 +46,8 @@ def validated(config: dict, schema: str = "config/schema.yaml") -> dict:
 
 def _sentence(error: jsonschema.ValidationError) -> str:
     where = ".".join(str(part) for part in error.absolute_path) or "top level"
-    if error.validator == "additionalProperties":
-        unknown = sorted(set(error.instance) - set(error.schema["properties"]))
+    if error.validator == "additionalProperties" and isinstance(error.schema, Mapping):
+        unknown = sorted(set(cast(Mapping, error.instance)) - set(error.schema["properties"]))
         return f"{where}: unknown key {', '.join(unknown)}; known are {', '.join(error.schema['properties'])}"
     return f"{where}: {error.message}"
 

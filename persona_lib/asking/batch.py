@@ -116,7 +116,7 @@ class Batches:
             if not sent.left & self._waiting.keys():
                 continue
             if sent.batch is None:
-                batch = await self._patiently("list batches", lambda sent=sent: self._find(sent.key))
+                batch = await self._patiently("list batches", partial(self._find, sent.key))
                 if batch is None:
                     self._journal.write("ended", sent.key, status="never made")
                     continue
@@ -199,6 +199,7 @@ class Batches:
 
     async def _check(self, sent: SentBatch) -> None:
         """See how a batch fares; when it has ended, take what it brought."""
+        assert sent.batch is not None, "only a batch that was made is followed"
         try:
             batch = await self._patiently("show a batch", partial(self._show, sent.batch))
         except _Gone:
@@ -323,12 +324,12 @@ class Batches:
             try:
                 return await self._tried(call, limit_s or self._endpoint.timeout_s)
             except Again as error:
-                detail = error
-            if (detail.wait_s or 0) > LONGEST_WAIT_S:
-                detail = f"{detail}; asks to wait {detail.wait_s:.0f} s"
+                detail, asked_s = str(error), error.wait_s
+            if asked_s is not None and asked_s > LONGEST_WAIT_S:
+                detail = f"{detail}; asks to wait {asked_s:.0f} s"
                 break
             if attempt < self._endpoint.retries:
-                pause_s = min(0.5 * 2**attempt, 30) if detail.wait_s is None else detail.wait_s
+                pause_s = min(0.5 * 2**attempt, 30) if asked_s is None else asked_s
                 await asyncio.wait([self._stop], timeout=pause_s)
         said = f"endpoint {self._endpoint.alias} does not {what} ({detail})"
         raise AskError(f"{said}; the answers so far are kept and what is in flight stays there, run again later")

@@ -277,13 +277,14 @@ def dropped(chances: Mapping[str, Mapping[str, float]], *, extractor_error: floa
     seen = {m: {a: c * (1 - e) + (1 - c) * e for a, c in own.items()} for m, own in chances.items()}
     found = {("drop_rate", f"{m}|{a}"): chance for m, own in seen.items() for a, chance in own.items()}
     for attribute in next(iter(seen.values())):
-        found["drop_rate", attribute] = np.mean([own[attribute] for own in seen.values()])
+        found["drop_rate", attribute] = float(np.mean([own[attribute] for own in seen.values()]))
     for name, own in seen.items():
         found["n_dropped", name] = sum(own.values())
-        found["equivalent", name] = np.prod([1 - chance for chance in own.values()])
+        found["equivalent", name] = float(np.prod([1 - chance for chance in own.values()]))
     for statistic in ("n_dropped", "equivalent"):
-        found[statistic, "all"] = np.mean([found[statistic, name] for name in seen])
-    return found | {("drop_rate", "all"): np.mean([chance for own in seen.values() for chance in own.values()])}
+        found[statistic, "all"] = float(np.mean([found[statistic, name] for name in seen]))
+    found["drop_rate", "all"] = float(np.mean([chance for own in seen.values() for chance in own.values()]))
+    return found
 
 
 def influences(parts: Mapping[str, np.ndarray]) -> Truth:

@@ -150,7 +150,7 @@ def weightiest(description: str, name: str) -> str:
     moves = {a: float(np.linalg.norm(part)) for a, part in load().parts(lines, load().models[name]).items()}
     if not moves:
         return ""
-    attribute = max(moves, key=moves.get)
+    attribute = max(moves, key=moves.__getitem__)
     return f"{next(label for label, a in labels().items() if a == attribute)}: {lines[attribute]}"
 
 
