@@ -249,7 +249,7 @@ def pool_truth(
     sides = {name: (x, most) for name, x in by_model.items()}
     sides |= {f"{one}|{two}": (by_model[one], by_model[two]) for one, two in combinations(sorted(by_model), 2)}
     sides["rater_rater"] = by_rater[0], by_rater[1]
-    found = {("prevalence", name): x.mean() for name, x in [*by_model.items(), ("raters", by_rater[0])]}
+    found: Truth = {("prevalence", name): x.mean() for name, x in [*by_model.items(), ("raters", by_rater[0])]}
     for group, (x, y) in sides.items():
         agreed = expected.agreement(x, y, swapped=swapped)
         found |= {(statistic, group): value for statistic, value in agreed.items()}
