@@ -145,7 +145,7 @@ rule collect_personas:
         census=rules.census.output.census,
         draws=rules.population.output.draws,
         templates=TEMPLATES,
-        library=library_files("persona_lib/synthesis/personas.py"),
+        library=library_files("persona_lib/stages/personas.py"),
     output:
         sealed=f"{RUN}/sealed/personas-{{shard}}-of-{{of}}.parquet",
     log:

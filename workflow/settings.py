@@ -10,7 +10,6 @@ from persona_lib.commands.configuration import judge
 from persona_lib.commands.inputs import UsageError
 from persona_lib.messages.endpoint import SIMULATOR
 
-
 CHANGES = Path("data/runs/.changes.yaml")  # what the command line changes, as one more file for Snakemake
 
 

@@ -118,7 +118,7 @@ class Batches:
             if not sent.left & self._waiting.keys():
                 continue
             if sent.batch is None:
-                batch = await self._patiently("list batches", lambda sent=sent: self._find(sent.key))
+                batch = await self._patiently("list batches", partial(self._find, sent.key))
                 if batch is None:
                     self._journal.write("ended", sent.key, status="never made")
                     continue
@@ -201,6 +201,7 @@ class Batches:
 
     async def _check(self, sent: SentBatch) -> None:
         """See how a batch fares; when it has ended, take what it brought."""
+        assert sent.batch is not None, "only a batch that was made is followed"
         try:
             batch = await self._patiently("show a batch", partial(self._show, sent.batch))
         except _Gone:

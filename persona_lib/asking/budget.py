@@ -168,7 +168,8 @@ class Budget:
     def spent(self) -> float | None:
         """What the answers of this run, all shards and stages together, have cost as far as the book is up to date."""
         costs = [_cost(self._used), *(_cost(entry["usage"]) for entry in self._others.values())]
-        return None if None in costs else math.fsum(costs)
+        known = [cost for cost in costs if cost is not None]
+        return math.fsum(known) if len(known) == len(costs) else None
 
     def remaining(self) -> float | None:
         """What this shard is still expected to cost; None where that is not known."""
@@ -215,7 +216,9 @@ class Budget:
         request, reply = record["request"], record["reply"]
         endpoint = self._endpoints.get(request["endpoint"])
         price = self._prices.get(request["endpoint"])
-        if price is None or model_of(request["model"], endpoint) != model_of(endpoint.model, endpoint):
+        if endpoint is None or price is None:
+            return None
+        if model_of(request["model"], endpoint) != model_of(endpoint.model, endpoint):
             return None
         return price.of(reply["tokens_in"] or 0, reply["tokens_out"] or 0)
 

@@ -121,7 +121,7 @@ def api_rows(answers: Sequence[list[list[str]]], *, year: int, dictionary: pd.Da
     PumsError
         An answer without a column that was asked for, or for other persons than the first.
     """
-    frames = []
+    frames: list[pd.DataFrame] = []
     for answer in answers:
         frame = pd.DataFrame(answer[1:], columns=answer[0]).astype("str")
         frame = frame.loc[:, ~frame.columns.duplicated()]

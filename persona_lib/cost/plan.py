@@ -167,7 +167,7 @@ def reply_limit(endpoint: Endpoint) -> float:
 
 def totals(plan: pd.DataFrame, by: list[str] | None = None) -> pd.DataFrame:
     """A plan summed by columns such as stage; by none, one row. A sum with an unknown cost is unknown."""
-    keys = by or [lambda _: 0]
+    keys = by or (lambda _: 0)
     names = [name for name in plan.columns if name == "n_answered" or name.startswith(QUANTITIES)]
     return plan.groupby(keys, sort=False)[names].agg(lambda column: column.sum(skipna=False))
 

@@ -183,7 +183,7 @@ def clustered_mean(table: pd.DataFrame, *, value: str, clusters: Sequence[str]) 
     numbers = _numbers(rows[value])
     method = f"mean; error clustered by {' and '.join(clusters)}, t quantile"
     if not len(rows):
-        return Estimate(*[float("nan")] * 3, 0, len(table), method)
+        return Estimate(np.nan, np.nan, np.nan, 0, len(table), method)
     mean = float(numbers.mean())
     error = clustered_error((numbers - mean) / len(rows), rows[list(clusters)])
     return _t_estimate(mean, error, len(rows), len(table) - len(rows), method)
@@ -255,7 +255,7 @@ def clustered_slope(table: pd.DataFrame, *, value: str, on: str, clusters: Seque
     method = f"least-squares slope; error clustered by {' and '.join(clusters)}, t quantile"
     outcome, predictor = _numbers(rows[value]), _numbers(rows[on])
     if n < 3 or np.ptp(predictor) == 0:
-        return Estimate(*[float("nan")] * 3, n, n_excluded, method)
+        return Estimate(np.nan, np.nan, np.nan, n, n_excluded, method)
     centred = predictor - predictor.mean()
     slope = float(centred @ outcome / (centred @ centred))
     residual = outcome - outcome.mean() - slope * centred

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from persona_lib.messages import keys
+from persona_lib.messages.ask import Roles
 
 SIMULATOR = "simulator"  # the base_url of our own
 _NO_KEYS = {"api_key", "apikey", "x_api_key", "access_token", "authorization", "password"}
@@ -87,7 +88,7 @@ def _names(value: Any) -> Iterator[str]:
         yield from map(str, value)
 
 
-def used(endpoints: Mapping[str, Endpoint], roles: Mapping[str, str | Sequence[str]]) -> dict[str, Endpoint]:
+def used(endpoints: Mapping[str, Endpoint], roles: Roles) -> dict[str, Endpoint]:
     """The endpoints that roles name, in the order of the roles.
 
     Raises
@@ -102,7 +103,7 @@ def used(endpoints: Mapping[str, Endpoint], roles: Mapping[str, str | Sequence[s
     ['two', 'one']
     """
     found = {}
-    for role, named in roles.items():
+    for role, named in cast(Mapping[str, str | list[str]], roles).items():
         for alias in [named] if isinstance(named, str) else named:
             if alias not in endpoints:
                 raise RequestError(

@@ -275,7 +275,7 @@ def _draw_bars(axes: Axes, rows: pd.DataFrame, colour: str) -> None:
         bar.set_alpha(0.45 if is_rest else 0.85)
     axes.hlines(places, rows["low"] * 100, rows["high"] * 100, color=INK, linewidth=0.8)
     for place, share in zip(places, rows["share"], strict=True):
-        axes.text(134, place, drawing.percent(share), va="center", ha="right", size=7, color=SOFT)
+        axes.text(134, float(place), drawing.percent(share), va="center", ha="right", size=7, color=SOFT)
     axes.set(xlim=(0, 100), ylim=(len(rows) - 0.5, -0.5), xticks=[])
     axes.set_yticks(places, [drawing.shorten(c, 34) for c in rows["category"]], size=7.4)
     axes.tick_params(axis="y", length=0, pad=2)

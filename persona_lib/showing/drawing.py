@@ -12,6 +12,7 @@ import textwrap
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import matplotlib
 import numpy as np
@@ -23,6 +24,9 @@ from PIL.PngImagePlugin import PngInfo
 
 from persona_lib.tables.files import whole
 
+if TYPE_CHECKING:
+    from matplotlib.typing import RcKeyType
+
 DOTS_PER_INCH = 150
 STAMP = "Simulated respondents"
 
@@ -32,7 +36,7 @@ SERIES = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION)
 MARKERS = ("o", "s", "^", "D", "v", "P")
 INK, SOFT, PALE, NOTHING = "#222222", "#666666", "#E3E3E3", "#BDBDBD"
 
-STYLE = {
+STYLE: dict[RcKeyType, Any] = {
     "font.family": ["DejaVu Sans"],
     "font.size": 8.5,
     "text.color": INK,

@@ -195,7 +195,7 @@ def dropped_attributes(benchmark: pd.DataFrame, dropped: pd.DataFrame, *, simula
     )
     for place, estimate in zip(places, pooled["estimate"], strict=True):
         if np.isnan(estimate):
-            axes.text(1, place, "none scored", va="center", size=7, color=SOFT)
+            axes.text(1, float(place), "none scored", va="center", size=7, color=SOFT)
     axes.set_yticks(places, [_label(n) for n in names])
     axes.set(xlim=(0, 101), ylim=(len(names) - 0.4, -0.6), xlabel="summaries that do not convey the attribute (%)")
     axes.tick_params(axis="y", length=0)

@@ -33,7 +33,7 @@ def version() -> str:
     """
     here = [path for path in Path(__file__).parent.iterdir() if path.name not in _ASIDE]
     paths = [path for path in here if path.suffix in {".py", ".yaml"}]
-    paths += [Path(module.__file__) for module in (descriptions, streams, templates)]
+    paths += [Path(str(module.__file__)) for module in (descriptions, streams, templates)]
     found = hashlib.sha256()
     for path in sorted(paths, key=lambda path: path.name):
         text = path.read_text("utf-8")

@@ -151,7 +151,7 @@ def weightiest(description: str, name: str) -> str:
     moves = {a: float(np.linalg.norm(part)) for a, part in load().parts(lines, load().models[name]).items()}
     if not moves:
         return ""
-    attribute = max(moves, key=moves.get)
+    attribute = max(moves, key=moves.__getitem__)
     return line(attribute, lines[attribute])
 
 

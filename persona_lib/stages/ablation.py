@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from persona_lib.stages import steps
+from persona_lib.messages.ask import Ask
 from persona_lib.stages.judging import choose, half_swapped
 from persona_lib.tables.descriptions import line, values_of
 from persona_lib.tables.schema import TOLD, SchemaError, attributes
@@ -89,9 +89,7 @@ def _names() -> list[str]:
     return attributes()["attribute"].tolist()
 
 
-def judge_ablation(
-    plan: pd.DataFrame, prompts: pd.DataFrame, pool_answers: pd.DataFrame, *, ask: steps.Ask
-) -> pd.DataFrame:
+def judge_ablation(plan: pd.DataFrame, prompts: pd.DataFrame, pool_answers: pd.DataFrame, *, ask: Ask) -> pd.DataFrame:
     """Ask for every planned choice: table `ablation_judgements`."""
     rows = plan.assign(prompt=plan["prompt_id"].map(prompts.set_index("prompt_id")["text"]))
     if rows["prompt"].isna().any():
@@ -100,7 +98,7 @@ def judge_ablation(
     return plan[key].join(choose(rows, pool_answers, ask=ask)).reset_index(drop=True)
 
 
-def collect_ablation(tables: dict, settings: dict, *, shard: int, of: int, ask: steps.Ask) -> None:
+def collect_ablation(tables: dict, settings: dict, *, shard: int, of: int, ask: Ask) -> None:
     """Ask the judge about the pool items of one shard, with and without each attribute."""
     plan = plan_ablation(
         tables["pool_items"],

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from persona_lib.messages.ask import Ask
 from persona_lib.stages import steps
 from persona_lib.tables.descriptions import label_of, values_of
 from persona_lib.tables.schema import SchemaError, attributes
@@ -86,7 +87,7 @@ def plan_benchmark(
     return pd.concat([plan, calibration], ignore_index=True).drop(columns="other_persona_id")
 
 
-def run(plan: pd.DataFrame, personas: pd.DataFrame, prompts: pd.DataFrame, *, ask: steps.Ask) -> pd.DataFrame:
+def run(plan: pd.DataFrame, personas: pd.DataFrame, prompts: pd.DataFrame, *, ask: Ask) -> pd.DataFrame:
     """Let the contestants answer and the examiner judge: table `attempts`.
 
     Mode summary first asks the contestant for a summary of the persona, once per persona. Mode
@@ -137,13 +138,13 @@ def run(plan: pd.DataFrame, personas: pd.DataFrame, prompts: pd.DataFrame, *, as
     )
 
 
-def _summaries(rows: pd.DataFrame, *, ask: steps.Ask) -> pd.DataFrame:
+def _summaries(rows: pd.DataFrame, *, ask: Ask) -> pd.DataFrame:
     needed = rows[rows["mode"] == "summary"].assign(sample=0)
     wanted = steps.requests(needed, endpoint=needed["model"], template="summarise", persona=needed["persona"])
     return steps.first(wanted, ask=ask).reindex(rows.index).fillna({"text": "", "status": "ok", "request_hash": ""})
 
 
-def _answers(rows: pd.DataFrame, summary: pd.DataFrame, *, ask: steps.Ask) -> pd.DataFrame:
+def _answers(rows: pd.DataFrame, summary: pd.DataFrame, *, ask: Ask) -> pd.DataFrame:
     wanted = []
     for mode in MODES:
         asked = rows[rows["mode"] == mode]
@@ -171,7 +172,7 @@ def final_answer(text: str) -> str:
     return parts[-1].strip() if len(parts) > 1 else ""
 
 
-def find_dropped(attempts: pd.DataFrame, personas: pd.DataFrame, *, ask: steps.Ask) -> pd.DataFrame:
+def find_dropped(attempts: pd.DataFrame, personas: pd.DataFrame, *, ask: Ask) -> pd.DataFrame:
     """Ask of every summary which of the 33 attributes it still conveys: table `dropped`.
 
     One summary per persona and model; the examiner answers yes or no for each attribute. The
@@ -236,7 +237,7 @@ def of_shard(plan: pd.DataFrame, key: pd.Series, *, shard: int, of: int) -> pd.D
     return plan[[shard_of(value, of) == shard for value in key]]
 
 
-def collect_benchmark(tables: dict, settings: dict, *, shard: int, of: int, ask: steps.Ask) -> None:
+def collect_benchmark(tables: dict, settings: dict, *, shard: int, of: int, ask: Ask) -> None:
     """Ask for the attempts of one shard, their examination and the attributes that summaries dropped."""
     personas, prompts = tables["personas"], tables["prompts"]
     plan = plan_benchmark(

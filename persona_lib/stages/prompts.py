@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from persona_lib.messages.ask import Ask
 from persona_lib.stages import steps
 from persona_lib.tables.schema import SchemaError
 from persona_lib.tables.streams import generator, shard_of
@@ -116,7 +117,7 @@ def shorten(screened: pd.DataFrame, *, n_classified: int | None, seed: int) -> p
 
 
 def classify(
-    bank: pd.DataFrame, topics: pd.DataFrame, *, ask: steps.Ask, n_classified: int | None = None, seed: int = 0
+    bank: pd.DataFrame, topics: pd.DataFrame, *, ask: Ask, n_classified: int | None = None, seed: int = 0
 ) -> pd.DataFrame:
     """Ask of every prompt that passes `screen` whether it is controversial, and its topic.
 
@@ -199,7 +200,7 @@ def select(classified: pd.DataFrame, *, n: int, n_train: int, seed: int) -> pd.D
     return classified.assign(is_kept=reason == "kept", reason=reason, prompt_split=split)
 
 
-def collect_prompts(tables: dict, settings: dict, *, shard: int, of: int, ask: steps.Ask) -> None:
+def collect_prompts(tables: dict, settings: dict, *, shard: int, of: int, ask: Ask) -> None:
     """Ask the classifier for the prompts of one shard; duplicates are dropped before sharding."""
     bank = shorten(screen(tables["bank"]), n_classified=settings["prompts"]["n_classified"], seed=settings["seed"])
     mine = bank[(bank["reason"] == "") & bank["prompt_id"].map(lambda key: shard_of(key, of) == shard).astype(bool)]

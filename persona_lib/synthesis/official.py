@@ -171,7 +171,7 @@ def _rows(prefix: str, both: Beside, share: np.ndarray, n: np.ndarray, by_chance
             nothing = "no draw is in its universe"
             found.append(statistic(f"{prefix}_variation", attribute, float("nan"), n=0, method=nothing))
             continue
-        rest = {"n": n_here, "n_excluded": 0}
+        rest: dict[str, float] = {"n": n_here, "n_excluded": 0}
         how = f"{what} against published ACS; compare {prefix}_variation_by_chance"
         far = float(total_variation(seen, target))
         found.append(statistic(f"{prefix}_variation", attribute, far, **rest, method=how))

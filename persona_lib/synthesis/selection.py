@@ -168,7 +168,7 @@ def _shift(of: pd.DataFrame, accepted: pd.DataFrame, *, n_random: int, seed: int
         weighed = np.bincount(chosen, weights=weights, minlength=len(values)) / weights.sum()
         draws = f"all draws against personas, {len(values)} categories"
         at_random = f"mean and 2.5, 97.5 percentiles of {n_random} random selections of the same size"
-        share = {
+        share: dict[str, tuple[float, dict[str, float | str]]] = {
             "total_variation": (float(total_variation(before, after)), {"method": draws}),
             "total_variation_raked": (round(float(total_variation(before, weighed)), 9), {"method": f"{draws}, raked"}),
             "total_variation_random": (

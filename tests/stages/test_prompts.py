@@ -31,7 +31,7 @@ class FakeClassifier:
     """Controversial if the prompt says should or wrong; topic by one word; chosen prompts go wrong."""
 
     roles = {"classifier": "model"}
-    simulated = True
+    simulated, by_batch = True, False
 
     def __init__(self, broken: dict | None = None) -> None:
         self.broken = broken or {}
