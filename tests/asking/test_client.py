@@ -231,9 +231,3 @@ def test_a_reply_of_backslashes_is_cleaned_in_no_time(monkeypatch):
 def test_a_short_stand_in_for_a_key_does_not_eat_text(run, monkeypatch):
     monkeypatch.setenv("TEST_KEY", "EMPTY")
     assert run(["EMPTY is a word"], key_variable="TEST_KEY")["text"].tolist() == ["EMPTY is a word"]
-
-
-def test_an_ask_error_is_no_fault_of_the_program():
-    from persona_lib import cli
-
-    assert issubclass(AskError, cli.OURS)
