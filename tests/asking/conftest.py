@@ -1,11 +1,15 @@
 """A misbehaving endpoint, a run against it, and a clock that stands still."""
 
+from __future__ import annotations
+
 import threading
 
 import pandas as pd
 import pytest
 from endless import FORMS, KEY, Endless
+from serving import MODEL, TEXTS, Serving
 
+from persona_lib.asking import batch
 from persona_lib.asking.asker import Asker
 from persona_lib.ledger.live import Ledger
 from persona_lib.messages.endpoint import Endpoint
@@ -63,3 +67,36 @@ class Clock:
 @pytest.fixture
 def clock():
     return Clock()
+
+
+@pytest.fixture
+def ask(tmp_path, monkeypatch):
+    """Ask texts through one server over one ledger; gives the replies by text, and seals them."""
+    monkeypatch.setattr(batch, "_POLL_S", (0.01, 0.05))
+
+    def asked(server, texts=TEXTS, *, name="ledger", shard=0, of=1, budget=None, **changes):
+        settings = {"model": MODEL, "base_url": server.url, "concurrency": 4, "timeout_s": 20, "retries": 2}
+        one = {"large": Endpoint("large", **(settings | {"transport": "batch"} | changes))}
+        slots = [{"prompt": text} for text in texts]
+        rows = pd.DataFrame({"endpoint": "large", "template": "answer", "slots": slots})
+        with (
+            Ledger(tmp_path / name, "toy", shard=shard, of=of) as ledger,
+            Asker(one, {"answerer": "large"}, FORMS, ledger, quiet=True, budget=budget) as asker,
+        ):
+            replies = asker(rows).set_axis(texts)
+            ledger.seal(tmp_path / f"{name}.parquet", facts=asker.facts)
+        return replies
+
+    return asked
+
+
+@pytest.fixture(scope="module")
+def true(tmp_path_factory):
+    """What the same server says by chat: the oracle of every answer."""
+    one = {"large": Endpoint("large", model=MODEL, base_url="", concurrency=4, timeout_s=20)}
+    slots = [{"prompt": text} for text in TEXTS]
+    rows = pd.DataFrame({"endpoint": "large", "template": "answer", "slots": slots})
+    with Serving() as server, Ledger(tmp_path_factory.mktemp("true"), "toy", shard=0, of=1) as ledger:
+        one["large"] = Endpoint("large", model=MODEL, base_url=server.url, concurrency=4, timeout_s=20)
+        with Asker(one, {"answerer": "large"}, FORMS, ledger, quiet=True) as asker:
+            return asker(rows).set_axis(TEXTS)["text"].to_dict()

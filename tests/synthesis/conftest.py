@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from small_personas import reference
 
-from persona_lib.census import published
 from persona_lib.synthesis import population
 from persona_lib.tables import schema
 
@@ -24,11 +24,6 @@ def replicates() -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def totals() -> pd.DataFrame:
-    return published.read_published(REFERENCE / "published_acs2018_1yr.csv.gz")
-
-
-@pytest.fixture(scope="module")
 def base(census) -> population.Frame:
     return population.frame(census)
 
@@ -36,3 +31,8 @@ def base(census) -> population.Frame:
 @pytest.fixture(scope="module")
 def draws(census) -> pd.DataFrame:
     return population.draw(census, n_draws=400, seed=7)
+
+
+@pytest.fixture(scope="module")
+def chain():
+    return reference("chain_coefficients")
