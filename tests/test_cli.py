@@ -1,9 +1,87 @@
 """The console script: errors that a user can put right end with one line, those of the program do not."""
 
+import logging
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from persona_lib import cli
 from persona_lib.asking.client import AskError
+from persona_lib.commands.inputs import UsageError
+from persona_lib.ledger.errors import ReplayMiss
+
+ROOT = Path(__file__).parents[1]
 
 
 def test_an_ask_error_is_no_fault_of_the_program():
-    from persona_lib import cli
-
     assert issubclass(AskError, cli.OURS)
+
+
+@pytest.fixture
+def ends(monkeypatch):
+    """A command that ends with an error; gives what the console script makes of it."""
+
+    def ended(error, *more):
+        def raises(chosen):
+            raise error
+
+        def add_arguments(parser):
+            parser.add_argument("--log")
+            parser.set_defaults(run=raises)
+
+        monkeypatch.setitem(cli.COMMANDS, "broken", (add_arguments, "ends with an error"))
+        return cli.main(["broken", *more])
+
+    return ended
+
+
+@pytest.mark.parametrize(
+    ("error", "said", "status"),
+    [
+        (UsageError("two\nlines"), "persona: two lines", 1),
+        (ReplayMiss("no answer"), "persona: no answer", 1),
+        (OSError(28, "No space left on device"), "persona: [Errno 28] No space left on device", 1),
+        (UsageError(""), "persona: UsageError", 1),
+        (KeyboardInterrupt(), "persona: interrupted; what was answered is kept, the same command goes on", 130),
+    ],
+)
+def test_what_a_user_can_put_right_is_one_line(ends, capsys, error, said, status):
+    assert ends(error) == status
+    seen = capsys.readouterr()
+    assert seen.err == f"{said}\n" and seen.out == ""
+
+
+def test_a_fault_of_the_program_is_raised_and_stands_in_the_log_with_its_trace(ends, tmp_path, capsys):
+    before = logging.getLogger().handlers[:]
+    try:
+        with pytest.raises(ZeroDivisionError):
+            ends(ZeroDivisionError("planted"), "--log", str(tmp_path / "new" / "x.log"))
+    finally:
+        for handler in set(logging.getLogger().handlers) - set(before):
+            handler.close()
+        logging.getLogger().handlers[:] = before
+    told = (tmp_path / "new" / "x.log").read_text("utf-8")
+    assert "a fault of the program" in told and "Traceback" in told and "planted" in told
+
+
+def test_every_command_says_what_it_does_and_takes_help(capsys):
+    for name, (_, about) in cli.COMMANDS.items():
+        assert about and not about.endswith(".")
+        with pytest.raises(SystemExit) as end:
+            cli.main([name, "--help"])
+        assert end.value.code == 0 and f"persona {name}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("arguments", [[], ["guess"], ["plan"], ["collect", "pool"], ["plan", "--guess"]])
+def test_what_is_no_command_ends_with_status_2(capsys, arguments):
+    with pytest.raises(SystemExit) as end:
+        cli.main(arguments)
+    assert end.value.code == 2 and "usage: persona" in capsys.readouterr().err
+
+
+def test_as_a_module_its_status_is_that_of_the_process():
+    command = [sys.executable, "-m", "persona_lib.cli", "plan", "none.yaml"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1 and done.stderr == "persona: [Errno 2] No such file or directory: 'none.yaml'\n"

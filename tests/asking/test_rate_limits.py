@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from persona_lib.asking.rate_limits import RateLimit, asked_wait, exhausted_s
+from persona_lib.asking.rate_limits import RateLimit, Share, asked_wait, exhausted_s
 
 ROOT = Path(__file__).parents[2]
 
@@ -114,3 +114,41 @@ class TestHeaders:
         said = {"limit": limit, "remaining": remaining, "reset": reset}
         headers = {f"x-ratelimit-{name}-tokens": value for name, value in said.items() if value is not None}
         assert exhausted_s(headers, n_tokens=n_tokens) == pytest.approx(seconds)
+
+
+class TestShare:
+    @pytest.mark.parametrize(("total", "n", "sizes"), [(5, 2, [3, 2]), (3, 5, [1, 1, 1, 0, 0]), (6, 3, [2, 2, 2])])
+    def test_parts_are_equal_and_sum_to_the_whole(self, tmp_path, total, n, sizes):
+        shares = [Share(tmp_path, "large", f"pool-{k}-of-{n}", total=total) for k in range(n)]
+        for share in shares:
+            share.take()
+        assert [share.size() for share in shares] == sizes
+        for share in shares:
+            share.release()
+        assert not list(tmp_path.iterdir())
+
+    def test_who_has_ended_or_asks_another_endpoint_takes_no_part(self, tmp_path):
+        mine, other = (Share(tmp_path, alias, "pool-0-of-2", total=4) for alias in ("large", "small"))
+        gone = Share(tmp_path, "large", "pool-1-of-2", total=4)
+        for share in (mine, other, gone):
+            share.take()
+        assert (mine.size(), other.size(), gone.size()) == (2, 4, 2)
+        gone.release()
+        assert mine.size() == 4
+
+    def test_a_process_that_was_killed_takes_no_part(self, tmp_path):
+        """The oracle is the kernel, which frees the lock of a process however it ends; its file stays."""
+        take = (
+            "import sys, time; from pathlib import Path; from persona_lib.asking.rate_limits import Share\n"
+            "Share(Path(sys.argv[1]), 'large', 'pool-1-of-2', total=4).take()\n"
+            "print('taken', flush=True); time.sleep(60)"
+        )
+        mine = Share(tmp_path, "large", "pool-0-of-2", total=4)
+        mine.take()
+        command = [sys.executable, "-c", take, str(tmp_path)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as other:
+            assert other.stdout.readline() == "taken\n" and mine.size() == 2
+            other.kill()
+            other.wait()
+            assert mine.size() == 4 and len(list(tmp_path.iterdir())) == 2
+        mine.release()
