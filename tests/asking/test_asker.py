@@ -142,7 +142,7 @@ def test_the_latency_is_in_the_live_ledger_alone(run, server, tmp_path):
     assert not [name for name in (*replies, *pd.read_parquet(tmp_path / "toy.parquet")) if name.endswith("_s")]
 
 
-class Purse:
+class CentBudget:
     """A budget of one cent an answer, with a cap."""
 
     n_under_way = 0
@@ -168,14 +168,14 @@ class Purse:
 
 class TestBudget:
     def test_every_answer_is_charged_once_when_it_is_durable(self, run):
-        purse = Purse(100)
-        run(["a", "b", "a"], budget=purse)
-        run(["a", "b", "c"], budget=purse)
-        assert sorted(purse.charged) == [(text, 7, "large") for text in "abc"]
+        budget = CentBudget(100)
+        run(["a", "b", "a"], budget=budget)
+        run(["a", "b", "c"], budget=budget)
+        assert sorted(budget.charged) == [(text, 7, "large") for text in "abc"]
 
     def test_what_an_answer_cost_is_written_beside_it(self, run, tmp_path):
         """Oracle: a cent an answer, as this budget says; nobody knows where there is none."""
-        run(["a"], budget=Purse(100))
+        run(["a"], budget=CentBudget(100))
         run(["b"])
         lines = (tmp_path / "ledger" / "toy-0-of-1.jsonl").read_text("utf-8").splitlines()[1:]
         assert [json.loads(line)["usd"] for line in lines] == [0.01, None]
@@ -183,7 +183,7 @@ class TestBudget:
     def test_a_cap_stops_the_run_and_the_same_command_goes_on(self, run, server):
         texts = [f"{k}" for k in range(20)]
         with pytest.raises(AskError, match="the cap of 5 cents is reached; the answers so far are kept"):
-            run(texts, budget=Purse(5), concurrency=1)
+            run(texts, budget=CentBudget(5), concurrency=1)
         assert 5 <= sum(server.calls.values()) < 20
         assert run(texts)["text"].tolist() == texts and set(server.calls.values()) == {1}
 

@@ -11,7 +11,7 @@ from persona_lib.asking.rate_limits import RateLimit
 from persona_lib.ledger.live import lines
 
 
-class TestPressure:
+class TestLimits:
     def test_the_ceiling_holds(self, run, server):
         server.plan = {f"{k}": [("slow", 0.05, "x")] for k in range(12)}
         run(list(server.plan), concurrency=3)

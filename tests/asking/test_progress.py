@@ -7,7 +7,7 @@ from persona_lib.messages.request import Reply
 
 
 class TestProgress:
-    class Purse:
+    class Spent:
         def spent(self):
             return 1.5
 
@@ -15,7 +15,7 @@ class TestProgress:
             return None
 
     def test_says_failures_repeats_and_cost(self):
-        bar = Progress("feedback", budget=self.Purse(), quiet=True)
+        bar = Progress("feedback", budget=self.Spent(), quiet=True)
         bar.count([Reply("failed"), Reply("ok", "x")], n_retries=3)
         assert bar.cost(3) == "1 failed, 3 tried again, cost 1.50 USD, to go unknown"
 

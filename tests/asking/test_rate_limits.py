@@ -17,12 +17,12 @@ ROOT = Path(__file__).parents[2]
 class TestRateLimit:
     def test_no_minute_has_more_than_its_requests(self, tmp_path, clock):
         # oracle: a count in a sliding window
-        quotas = [
+        rate_limits = [
             RateLimit(tmp_path / "r", requests_per_minute=30, tokens_per_minute=None, now=clock) for _ in range(3)
         ]
         rng, sent = random.Random(2), []
         for _ in range(300):
-            sent.append(clock.seconds + rng.choice(quotas).take(9))
+            sent.append(clock.seconds + rng.choice(rate_limits).take(9))
             clock.seconds = max(clock.seconds, sent[-1] - rng.uniform(0, 2)) + rng.choice([0, 0, 5])
         assert max(sum(start <= moment < start + 60 for moment in sent) for start in sent) <= 30
         assert sent == sorted(sent)
@@ -32,38 +32,38 @@ class TestRateLimit:
     def test_the_limit_holds_however_many_shards_queue(self, tmp_path, clock, n_shards, limit, budget):
         # oracle: the number sent in an hour, each shard asking anew as soon as it has sent and corrected
         limits = {"requests_per_minute": None, "tokens_per_minute": None, budget: limit}
-        quota, start = RateLimit(tmp_path / "r", **limits, now=clock), clock.seconds
-        queue, n_sent = [(start + quota.take(1), shard) for shard in range(n_shards)], 0
+        rate_limit, start = RateLimit(tmp_path / "r", **limits, now=clock), clock.seconds
+        queue, n_sent = [(start + rate_limit.take(1), shard) for shard in range(n_shards)], 0
         heapq.heapify(queue)
         while queue[0][0] < start + 3600:
             clock.seconds, shard = queue[0]
-            quota.correct(0)
+            rate_limit.correct(0)
             n_sent += 1
-            heapq.heapreplace(queue, (clock.seconds + quota.take(1), shard))
+            heapq.heapreplace(queue, (clock.seconds + rate_limit.take(1), shard))
         assert n_sent == pytest.approx(60 * limit, abs=1)
 
     def test_tokens_are_spaced_and_corrected(self, tmp_path, clock):
-        quota = RateLimit(tmp_path / "r", requests_per_minute=None, tokens_per_minute=600, now=clock)
-        assert [quota.take(100), quota.take(100)] == [0, pytest.approx(10)]
-        quota.correct(-50)
-        assert quota.take(100) == pytest.approx(15)
-        quota.correct(100)
-        assert quota.take(1) == pytest.approx(35)
+        rate_limit = RateLimit(tmp_path / "r", requests_per_minute=None, tokens_per_minute=600, now=clock)
+        assert [rate_limit.take(100), rate_limit.take(100)] == [0, pytest.approx(10)]
+        rate_limit.correct(-50)
+        assert rate_limit.take(100) == pytest.approx(15)
+        rate_limit.correct(100)
+        assert rate_limit.take(1) == pytest.approx(35)
 
     @pytest.mark.parametrize("content", [b"", b"\x00\x00", b"1 2 3", b"nan nan", b"9e99 9e99", b"-5 -5"])
     def test_a_damaged_file_or_a_clock_that_jumped_does_not_stall(self, tmp_path, clock, content):
         """Longer than a thousand shards could make it, one call a second, nobody waits."""
         (tmp_path / "r").write_bytes(content)
-        quota = RateLimit(tmp_path / "r", requests_per_minute=60, tokens_per_minute=None, now=clock)
-        assert 0 <= quota.take(1) <= 1000
+        rate_limit = RateLimit(tmp_path / "r", requests_per_minute=60, tokens_per_minute=None, now=clock)
+        assert 0 <= rate_limit.take(1) <= 1000
         clock.seconds += 1001
-        assert 0 <= quota.take(1) <= 1
+        assert 0 <= rate_limit.take(1) <= 1
 
     def test_is_shared_by_processes(self, tmp_path):
         take = (
             "import sys, time; from persona_lib.asking.rate_limits import RateLimit\n"
-            "quota = RateLimit(sys.argv[1], requests_per_minute=6000, tokens_per_minute=None)\n"
-            "for _ in range(40): time.sleep(quota.take(1))"
+            "rate_limit = RateLimit(sys.argv[1], requests_per_minute=6000, tokens_per_minute=None)\n"
+            "for _ in range(40): time.sleep(rate_limit.take(1))"
         )
         RateLimit(tmp_path / "r", requests_per_minute=6000, tokens_per_minute=None).take(1)
         start = time.time()
@@ -74,8 +74,8 @@ class TestRateLimit:
         assert used_until >= start + 0.79
 
     def test_no_limit_no_wait(self, tmp_path):
-        quota = RateLimit(tmp_path / "r", requests_per_minute=None, tokens_per_minute=None)
-        assert not quota.is_limited and quota.take(1e9) == 0
+        rate_limit = RateLimit(tmp_path / "r", requests_per_minute=None, tokens_per_minute=None)
+        assert not rate_limit.is_limited and rate_limit.take(1e9) == 0
 
 
 class TestHeaders:

@@ -33,7 +33,7 @@ class Recorded:
         return None if row is None else Reply(row["status"], text=row["text"])
 
 
-def rehearsed(stage, ledger):
+def dry_run(stage, ledger):
     """A dry_run of a whole stage on the tables of the demo run."""
     named = [
         f"{name}={REFERENCE / file if file else EXPECTED / f'{name}.parquet'}" for name, file in READS[stage].items()
@@ -48,14 +48,14 @@ class TestAgainstTheDemoRun:
     """Oracle: the sealed ledgers of the run that was really made."""
 
     @pytest.mark.parametrize("stage", READS)
-    def test_a_rehearsal_over_what_is_known_counts_exactly_the_calls_that_were_made(self, stage):
+    def test_a_dry_run_over_what_is_known_counts_exactly_the_calls_that_were_made(self, stage):
         ledger = Recorded(EXPECTED / "sealed" / f"{stage}.parquet")
-        ask = rehearsed(stage, ledger)
+        ask = dry_run(stage, ledger)
         assert ask.n_asked == len(ledger) and not ask.missing
 
     @pytest.mark.parametrize("stage", READS)
-    def test_a_rehearsal_over_nothing_is_the_product_where_no_row_is_dropped(self, stage, calls):
-        missing = rehearsed(stage, None).missing
+    def test_a_dry_run_over_nothing_is_the_product_where_no_row_is_dropped(self, stage, calls):
+        missing = dry_run(stage, None).missing
         made = Counter({(template, endpoint): n for (endpoint, template), (n, _) in missing.items()})
         most = calls[calls["stage"] == stage].set_index(["template", "endpoint"])["calls_high"]
         assert made <= Counter(most.to_dict())
@@ -71,7 +71,7 @@ def test_stand_ins_fit_the_schemas_of_all_templates_and_all_have_a_length():
             assert json_replies.parsed(text, words.canonical(template.response_schema))[1] == "", name
 
 
-def test_a_rehearsal_knows_the_repair_that_follows_a_reply_out_of_form(tmp_path):
+def test_a_dry_run_knows_the_repair_that_follows_a_reply_out_of_form(tmp_path):
     """An endpoint without JSON schema: the recorded reply is no JSON, so one more call is still to be made."""
     endpoints = {"mine": Endpoint("mine", "m", json_schema=False)}
     slots = dict.fromkeys(FORMS["judge_no_persona"].slots, "x")

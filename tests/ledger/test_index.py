@@ -15,31 +15,31 @@ from persona_lib.ledger.index import Index
 class TestIndex:
     def test_is_a_dict_that_keeps_the_first(self):
         # oracle: a dict
-        rng, places, plain = random.Random(4), Index(), {}
+        rng, index, plain = random.Random(4), Index(), {}
         for step in range(20_000):
             # every other hash is one of a few that begin alike
             digest = f"7{rng.randrange(900):031x}{0:032x}" if step % 2 else hashlib.sha256(b"%d" % step).hexdigest()
             place = (rng.randrange(1000), rng.randrange(1, 1 << 44))
-            assert places.add(digest, file=place[0], byte=place[1]) == (digest not in plain)
+            assert index.add(digest, file=place[0], byte=place[1]) == (digest not in plain)
             plain.setdefault(digest, place)
-        assert len(places) == len(plain) and sorted(places) == sorted(plain.values())
-        assert all(places.find(digest) == place for digest, place in plain.items())
-        assert places.find("f" * 64) is None
+        assert len(index) == len(plain) and sorted(index) == sorted(plain.values())
+        assert all(index.find(digest) == place for digest, place in plain.items())
+        assert index.find("f" * 64) is None
         chosen = rng.sample(sorted(plain), 500)
         for digest in (*chosen, "f" * 64):
-            places.mark(digest)
-        assert list(places.marked()) == [plain[digest] for digest in sorted(chosen)]
+            index.mark(digest)
+        assert list(index.marked()) == [plain[digest] for digest in sorted(chosen)]
 
     def test_its_memory_does_not_grow(self):
         program = """
 import hashlib, resource
 from persona_lib.ledger.index import Index
-places = Index()
+index = Index()
 for number in range(200_000):
-    places.add(hashlib.sha256(b"%d" % number).hexdigest(), file=0, byte=number + 1)
+    index.add(hashlib.sha256(b"%d" % number).hexdigest(), file=0, byte=number + 1)
     if number == 50_000:
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-print(len(places), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+print(len(index), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """
         said = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout
         n, grown_kib = map(int, said.split())
