@@ -1,6 +1,36 @@
-"""A test run that was started in the background ignores Ctrl-C, and so would the processes whose Ctrl-C is tested."""
+"""What packages of tests share: published totals, the shipped sample, a scripted server; and Ctrl-C for all."""
 
 import signal
+from pathlib import Path
 
+import pandas as pd
+import pytest
+from misbehaving import serving
+from pums_rows import tables_of
+
+from persona_lib.census import published
+
+REFERENCE = Path(__file__).parents[1] / "data" / "reference"
+
+# a run that was started in the background ignores Ctrl-C, and so would the processes whose Ctrl-C is tested
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="module")
+def totals() -> pd.DataFrame:
+    return published.read_published(REFERENCE / "published_acs2018_1yr.csv.gz")
+
+
+@pytest.fixture(scope="module")
+def sample() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Census and replicates of the shipped sample."""
+    return tables_of([REFERENCE / "census_sample.csv.gz"])
+
+
+@pytest.fixture
+def serve(monkeypatch):
+    """Start a server with a script; gives its address and the list of requests that it sees."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with serving() as start:
+        yield start

@@ -78,3 +78,9 @@ def tables_of(files: list[Path]) -> tuple[pd.DataFrame, pd.DataFrame]:
     persons, homes = pums.read_files(files)
     made = records.describe(persons, households=homes, dictionary=read_labels(LABELS))
     return schema.check(made, "census"), schema.check(records.replicate_weights(persons), "replicates")
+
+
+def few(sample: tuple, n: int = 4) -> pd.DataFrame:
+    """The first n adults of the sample, to be given other weights and ages."""
+    rows = sample[0]
+    return rows[rows["age_years"] >= 18].head(n).reset_index(drop=True)

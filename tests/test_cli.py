@@ -1,471 +1,87 @@
-"""The console script: kill -9 and resume, sealed bytes, replay, one writer, one-line errors, no key anywhere."""
+"""The console script: errors that a user can put right end with one line, those of the program do not."""
 
-import json
-import os
-import random
-import signal
-import socket
+import logging
 import subprocess
 import sys
-import threading
-import time
-from collections import Counter
-from contextlib import nullcontext
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import pandas as pd
 import pytest
-from serving import Serving
 
 from persona_lib import cli
-from persona_lib.commands import collect, inputs
-from persona_lib.ledger import live as ledger
-from persona_lib.ledger import sealed
-from persona_lib.ledger.replay import replay
-from persona_lib.messages import templates
-from persona_lib.tables import schema
-from persona_lib.tables.streams import shard_of
+from persona_lib.asking.client import AskError
+from persona_lib.commands.inputs import UsageError
+from persona_lib.ledger.errors import ReplayMiss
 
 ROOT = Path(__file__).parents[1]
-KEY = "sk-secret-0123456789abcdef"
-N = 200
-TOY = """
-import pandas as pd
-from persona_lib.tables.streams import shard_of
-
-def collect(tables, settings, *, shard, of, ask):
-    texts = tables["texts"]
-    mine = texts[[shard_of(key, of) == shard for key in texts["id"]]]
-    slots = [{"prompt": text} for text in mine["text"]]
-    first = ask(pd.DataFrame({"endpoint": ask.roles["answerer"], "template": "answer", "slots": slots}))
-    again = [{"prompt": text} for text in first.loc[first["status"] == "ok", "text"]]
-    ask(pd.DataFrame({"endpoint": "large", "template": "answer", "slots": again, "sample": 1}))
-"""
-DRIVER = """
-import sys
-from persona_lib import cli
-from persona_lib.commands.collect import STAGES
-STAGES["toy"] = "toy:collect"
-sys.exit(cli.main())
-"""
 
 
-class Echo(BaseHTTPRequestHandler):
-    """Gives the user's text back after the server's `delay_s`, and counts every sample of every text."""
-
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    wbufsize = -1
-
-    def log_message(self, *_):
-        """Silence."""
-
-    def do_POST(self):
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        text = body["messages"][-1]["content"]
-        with self.server.guard:
-            self.server.under_way += 1
-            self.server.seen.append((time.monotonic(), text, self.server.under_way))
-        time.sleep(self.server.delay_s)
-        if self.server.failing and text.startswith(self.server.failing):
-            self.server.under_way -= 1
-            self.send_error(500, "no", "")
-            return
-        with self.server.guard:
-            self.server.calls[text, body["seed"]] += 1
-            self.server.under_way -= 1
-        message = {"role": "assistant", "content": text}
-        usage = {"prompt_tokens": len(text), "completion_tokens": len(text)}
-        found = {"model": "m@1", "choices": [{"message": message, "finish_reason": self.server.finish}], "usage": usage}
-        block = json.dumps(found).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(block)))
-        self.end_headers()
-        self.wfile.write(block)
-
-
-class Quiet(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 128
-
-    def handle_error(self, request, address):
-        """A client that was killed is no news here."""
+def test_an_ask_error_is_no_fault_of_the_program():
+    assert issubclass(AskError, cli.OURS)
 
 
 @pytest.fixture
-def server():
-    with Quiet(("127.0.0.1", 0), Echo) as found:
-        found.calls, found.delay_s, found.failing, found.guard = Counter(), 0.0, "", threading.Lock()
-        found.under_way, found.seen, found.finish = 0, [], "stop"
-        threading.Thread(target=found.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-        yield found
-        found.shutdown()
+def ends(monkeypatch):
+    """A command that ends with an error; gives what the console script makes of it."""
+
+    def ended(error, *more):
+        def raises(chosen):
+            raise error
+
+        def add_arguments(parser):
+            parser.add_argument("--log")
+            parser.set_defaults(run=raises)
+
+        monkeypatch.setitem(cli.COMMANDS, "broken", (add_arguments, "ends with an error"))
+        return cli.main(["broken", *more])
+
+    return ended
 
 
-@pytest.fixture
-def house(tmp_path, server, monkeypatch):
-    """A folder with a toy stage, its template and its table; gives the arguments of `persona collect toy`."""
-    (tmp_path / "toy.py").write_text(TOY)
-    (tmp_path / "templates").mkdir()
-    (tmp_path / "templates" / "answer.yaml").write_text(
-        "version: 1\nsource: ours\nsystem: Be kind.\nuser: '{{prompt}}'\n"
-    )
-    texts = pd.DataFrame({"id": [f"q{k}" for k in range(N)], "text": [f"text {k} {{{{prompt}}}} é" for k in range(N)]})
-    texts.to_csv(tmp_path / "texts.csv", index=False)
-    monkeypatch.setenv("TEST_KEY", KEY)
-    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{ROOT}")
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setitem(collect.STAGES, "toy", "toy:collect")
-
-    def arguments(name="run", *, shard=0, of=1, concurrency=8, mode="live", **changes):
-        one = {
-            "base_url": f"http://127.0.0.1:{server.server_address[1]}/v1",
-            "model": "m",
-            "key_variable": "TEST_KEY",
-            "concurrency": concurrency,
-            "timeout_s": 10,
-            "retries": 2,
-            "parameters": {"temperature": 1.0},
-        }
-        settings = {"seed": 1, "mode": mode, "roles": {"answerer": "large"}, "endpoints": {"large": one}, **changes}
-        run = tmp_path / name
-        return [
-            *("collect", "toy", "--shard", str(shard), "--of", str(of), "--settings", json.dumps(settings)),
-            *("--templates", str(tmp_path / "templates"), "--read", f"texts={tmp_path / 'texts.csv'}"),
-            *("--ledger", str(run / "ledger"), "--sealed", str(run / f"toy-{shard}-of-{of}.parquet")),
-            *("--log", str(run / f"{shard}.log")),
-        ]
-
-    return arguments
+@pytest.mark.parametrize(
+    ("error", "said", "status"),
+    [
+        (UsageError("two\nlines"), "persona: two lines", 1),
+        (ReplayMiss("no answer"), "persona: no answer", 1),
+        (OSError(28, "No space left on device"), "persona: [Errno 28] No space left on device", 1),
+        (UsageError(""), "persona: UsageError", 1),
+        (KeyboardInterrupt(), "persona: interrupted; what was answered is kept, the same command goes on", 130),
+    ],
+)
+def test_what_a_user_can_put_right_is_one_line(ends, capsys, error, said, status):
+    assert ends(error) == status
+    seen = capsys.readouterr()
+    assert seen.err == f"{said}\n" and seen.out == ""
 
 
-def started(arguments, **rest):
-    return subprocess.Popen([sys.executable, "-c", DRIVER, *arguments], stderr=subprocess.PIPE, text=True, **rest)
+def test_a_fault_of_the_program_is_raised_and_stands_in_the_log_with_its_trace(ends, tmp_path, capsys):
+    before = logging.getLogger().handlers[:]
+    try:
+        with pytest.raises(ZeroDivisionError):
+            ends(ZeroDivisionError("planted"), "--log", str(tmp_path / "new" / "x.log"))
+    finally:
+        for handler in set(logging.getLogger().handlers) - set(before):
+            handler.close()
+        logging.getLogger().handlers[:] = before
+    told = (tmp_path / "new" / "x.log").read_text("utf-8")
+    assert "a fault of the program" in told and "Traceback" in told and "planted" in told
 
 
-def answered(folder):
-    """What a ledger holds on disk: (text, sample) of every whole line."""
-    found = set()
-    for path in folder.glob("*.jsonl"):
-        for _, record in ledger.lines(path):
-            found.add((record["request"]["messages"][-1]["content"], record["request"]["sample"]))
-    return found
+def test_every_command_says_what_it_does_and_takes_help(capsys):
+    for name, (_, about) in cli.COMMANDS.items():
+        assert about and not about.endswith(".")
+        with pytest.raises(SystemExit) as end:
+            cli.main([name, "--help"])
+        assert end.value.code == 0 and f"persona {name}" in capsys.readouterr().out
 
 
-class TestCollect:
-    def test_kill_9_and_resume_pays_nothing_durable_twice_and_seals_the_same_bytes(self, house, server, tmp_path):
-        assert cli.main(house("calm")) == 0
-        server.calls.clear()
-        server.delay_s = 0.02
-        rng, n_kills, safe = random.Random(3), 0, set()
-        for _ in range(4):
-            run, enough = started(house("killed")), sum(server.calls.values()) + rng.randrange(20, 120)
-            while run.poll() is None and sum(server.calls.values()) < enough:
-                time.sleep(0.01)
-            if run.poll() is None:
-                run.send_signal(signal.SIGKILL)
-                n_kills += 1
-            run.communicate()
-            time.sleep(0.1)
-            now = answered(tmp_path / "killed" / "ledger")
-            assert safe <= now, "an answer was lost after it was durable"
-            safe = now
-            before = {key: server.calls[key] for key in safe}
-            if run.returncode == 0:
-                break
-        server.delay_s = 0
-        assert cli.main(house("killed")) == 0
-        assert n_kills >= 2 and safe, "the oracle: it was killed, and after something was durable"
-        assert {key: server.calls[key] for key in safe} == before, "a durable answer was asked for again"
-        assert len(server.calls) == 2 * N
-        sealed_as = "toy-0-of-1.parquet"
-        assert (tmp_path / "killed" / sealed_as).read_bytes() == (tmp_path / "calm" / sealed_as).read_bytes()
-
-    def test_sealed_bytes_are_the_same_whatever_the_shards_and_the_concurrency(self, house, tmp_path):
-        made = []
-        for of, concurrency in ((1, 1), (1, 32), (3, 4), (2, 8)):
-            name = f"{of}-{concurrency}"
-            for shard in range(of):
-                assert cli.main(house(name, shard=shard, of=of, concurrency=concurrency)) == 0
-            shards = [str(tmp_path / name / f"toy-{shard}-of-{of}.parquet") for shard in range(of)]
-            assert cli.main(["seal", *shards, "--out", str(tmp_path / name / "toy.parquet")]) == 0
-            made.append((tmp_path / name / "toy.parquet").read_bytes())
-        assert len(set(made)) == 1
-        assert sealed.check(tmp_path / "1-1" / "toy.parquet")["ok"] == 2 * N
-
-    def test_another_number_of_shards_goes_on_where_the_first_stopped(self, house, server):
-        for shard in range(3):
-            assert cli.main(house(shard=shard, of=3)) == 0
-        assert cli.main(house()) == 0
-        assert set(server.calls.values()) == {1} and len(server.calls) == 2 * N
-
-    def test_replay_gives_what_live_gave_and_asks_nobody(self, house, server, tmp_path):
-        assert cli.main(house()) == 0
-        whole = (tmp_path / "run" / "toy-0-of-1.parquet").read_bytes()
-        server.calls.clear()
-        assert cli.main(house(mode="replay")) == 0
-        assert (tmp_path / "run" / "toy-0-of-1.parquet").read_bytes() == whole and not server.calls
-        ask = replay(tmp_path / "run" / "toy-0-of-1.parquet")
-        texts = pd.read_csv(tmp_path / "texts.csv", dtype=str)["text"]
-        rows = pd.DataFrame({"endpoint": "large", "template": "answer", "slots": [{"prompt": t} for t in texts]})
-        assert ask(rows)["text"].tolist() == texts.tolist()
-
-    def test_a_replay_miss_is_one_line(self, house, tmp_path, capsys):
-        assert cli.main(house()) == 0
-        changed = (tmp_path / "texts.csv").read_text().replace("text 7 ", "text 7, ", 1)
-        (tmp_path / "texts.csv").write_text(changed.replace("q7,text 7, {{prompt}} é", 'q7,"text 7, {{prompt}} é"'))
-        capsys.readouterr()
-        assert cli.main(house(mode="replay")) == 1
-        said = capsys.readouterr().err
-        assert said.count("\n") == 1 and "toy-0-of-1.jsonl: no answer to request" in said
-        assert "differs first in message 1 at character 6: asked 'text 7, {{prompt}} é'" in said
-
-    def test_two_processes_on_one_ledger(self, house, server, capsys):
-        server.delay_s = 0.2
-        with started(house(concurrency=1)) as first:
-            while not server.calls:
-                time.sleep(0.05)
-            assert cli.main(house()) == 1
-            assert f"process {first.pid} on {socket.gethostname()} writes to it" in capsys.readouterr().err
-            first.kill()
-        server.delay_s = 0
-        assert cli.main(house()) == 0
-
-    def test_ctrl_c_ends_with_one_line_and_can_go_on(self, house, server, tmp_path):
-        server.delay_s = 0.1
-        with started(house()) as run:
-            while sum(server.calls.values()) < 30:
-                time.sleep(0.05)
-            run.send_signal(signal.SIGINT)
-            said = run.communicate(timeout=20)[1]
-        assert run.returncode == 130
-        estimate, said = said.split("\n", 1)
-        assert "toy 0 of 1: 400 calls to make, price unknown" in estimate
-        assert said == "persona: interrupted; what was answered is kept, the same command goes on\n"
-        assert not (tmp_path / "run" / "toy-0-of-1.parquet").exists()
-        safe = answered(tmp_path / "run" / "ledger")
-        assert len(safe) >= 20
-        server.delay_s, before = 0, {key: server.calls[key] for key in safe}
-        assert cli.main(house()) == 0
-        assert {key: server.calls[key] for key in safe} == before
-        assert set(server.calls.values()) == {1}, "what was under way was waited for, and is not paid for again"
-
-    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-    def test_the_end_of_a_job_or_session_is_like_ctrl_c(self, house, server, number):
-        """The oracle is the server's own count: what was under way has been waited for."""
-        server.delay_s = 0.2
-        with started(house()) as run:
-            while sum(server.calls.values()) < 20:
-                time.sleep(0.05)
-            for one in (number, *{signal.SIGTERM, signal.SIGHUP} - {number}):  # some who end a job send both
-                run.send_signal(one)
-                time.sleep(0.05)
-            assert "interrupted; what was answered is kept" in run.communicate(timeout=20)[1]
-        assert run.returncode == 130
-        server.delay_s = 0
-        assert cli.main(house()) == 0 and set(server.calls.values()) == {1}
-
-    def test_processes_share_what_the_endpoint_bears_at_once(self, house, server):
-        """The oracle is the server's own count of the calls under way, but for a moment after another has come."""
-        server.delay_s = 0.1
-        runs = [started(house(shard=shard, of=4, concurrency=6)) for shard in range(4)]
-        for run in runs:
-            run.communicate(timeout=60)
-        assert [run.returncode for run in runs] == [0] * 4 and len(server.calls) == 2 * N
-        came: dict[int, float] = {}
-        for at, text, _ in server.seen:
-            came.setdefault(shard_of(f"q{text.split()[1]}", 4), at)
-        settled = [n for at, _, n in server.seen if not any(0 <= at - first < 1.5 for first in came.values())]
-        assert len(came) == 4 and len(settled) > 50 and 4 <= max(settled) <= 6
-
-    def test_replies_that_were_cut_off_are_counted(self, house, server, capsys):
-        server.finish = "length"
-        assert cli.main(house()) == 0
-        assert "toy 0 of 1: 400 of 400 replies were cut off at their endpoint's limit" in capsys.readouterr().err
-
-    def test_a_cap_stops_the_run_before_it_is_passed_and_raising_it_goes_on(self, house, server, capsys, tmp_path):
-        """The oracle of the cost: the server's own counts at gpt-4's USD 30 and 60 per million tokens."""
-        endpoints = json.loads(house()[house().index("--settings") + 1])["endpoints"]
-        endpoints["large"] |= {"price": "gpt-4", "parameters": {"max_tokens": 100}}
-        arguments = house(endpoints=endpoints)
-
-        def paid():
-            return sum(n * len(text) * 90 / 1e6 for (text, _), n in server.calls.items())
-
-        assert cli.main([*arguments, "--cap-usd", "0.3"]) == 1
-        said = capsys.readouterr().err
-        assert "400 calls to make, USD " in said and "the run is capped at USD 0.30" in said
-        assert "the spending cap is reached" in said and "the same command goes on" in said
-        assert 0.25 < paid() <= 0.3 and not (tmp_path / "run" / "toy-0-of-1.parquet").exists()
-        assert cli.main([*arguments, "--cap-usd", "0.3"]) == 1 and paid() <= 0.3
-        assert cli.main([*arguments, "--cap-usd", "3"]) == 0
-        assert set(server.calls.values()) == {1}, "nothing was paid for twice"
-        assert cli.main([*house(), "--cap-usd", "3"]) == 1
-        assert "the price of endpoint large is not known" in capsys.readouterr().err
-
-    def test_no_key_in_any_file_or_stream(self, house, tmp_path, capfd):
-        assert cli.main(house()) == 0
-        said = capfd.readouterr()
-        files = [path for path in (tmp_path / "run").rglob("*") if path.is_file()]
-        assert len(files) >= 4 and not [path for path in files if KEY.encode() in path.read_bytes()]
-        assert KEY not in said.out + said.err
-
-    def test_failures_are_told_and_asked_again_by_the_same_command(self, house, server, tmp_path, capsys):
-        """The oracle is the server's count: the second run asks for the failed text alone, and for what follows it."""
-        server.failing = "text 7 "
-        assert cli.main(house()) == 0
-        said = capsys.readouterr().err
-        assert "toy 0 of 1: 1 of 399 calls failed; to ask these again: this command once more" in said
-        assert "or python -m workflow.paper --run RUN -- --forcerun collect_toy" in said
-        server.failing = ""
-        server.calls.clear()
-        assert cli.main(house()) == 0
-        assert {text for text, _ in server.calls} == {"text 7 {{prompt}} é"} and set(server.calls.values()) == {1}
-        assert "failed" not in capsys.readouterr().err
-        assert pd.read_parquet(tmp_path / "run/toy-0-of-1.parquet")["status"].eq("ok").all()
-
-    @pytest.mark.parametrize(
-        ("change", "message"),
-        [
-            ({"mode": "simulate"}, "mode is simulate, but endpoint large is not the simulator; set mode: live"),
-            ({"mode": "guess"}, "mode 'guess' is none of simulate, live, replay"),
-            ({"roles": {"answerer": "gpt"}}, "roles.answerer: 'gpt' is no endpoint; endpoints are large"),
-            ({"shard": 1}, "shard 1 of 1: shards are numbered 0 to 0"),
-        ],
-    )
-    def test_settings_that_cannot_be(self, house, capsys, server, change, message):
-        assert cli.main(house(**change)) == 1
-        said = capsys.readouterr().err
-        assert message in said and said.count("\n") == 1 and not server.calls
-
-    def test_endpoints_that_no_role_names_do_not_matter(self, house, tmp_path):
-        # a configuration of one's own is merged with the demo's, whose endpoints stay in it
-        settings = json.loads(house()[house().index("--settings") + 1])
-        assert cli.main(house(endpoints={**settings["endpoints"], "spare": SIMULATED | {"key_variable": "NONE"}})) == 0
-        facts = sealed.facts(tmp_path / "run/toy-0-of-1.parquet")
-        assert facts["simulated"] is False and list(facts["endpoints"]) == ["large"]
-
-    def test_a_missing_key_is_named(self, house, capsys, monkeypatch):
-        monkeypatch.delenv("TEST_KEY")
-        assert cli.main(house()) == 1
-        assert capsys.readouterr().err.endswith("\npersona: endpoint large: its key is not set; export TEST_KEY=...\n")
-
-    def test_unknown_stage_table_and_file(self, house, capsys, tmp_path):
-        for old, new, message in (
-            ("toy", "toys", "no stage 'toys'; stages are personas, prompts"),
-            (f"texts={tmp_path / 'texts.csv'}", "texts=no.csv", "--read texts: no.csv: no such file"),
-            (f"texts={tmp_path / 'texts.csv'}", "texts", "--read texts: must be NAME=FILE"),
-            (f"texts={tmp_path / 'texts.csv'}", "texts=a.xlsx", "--read texts: a.xlsx: no such file"),
-            (f"texts={tmp_path / 'texts.csv'}", f"texts={__file__}", "must be .parquet, .csv, .csv.gz or .jsonl"),
-            (f"texts={tmp_path / 'texts.csv'}", "pairs=no.parquet", "no.parquet: no such file; table pairs is written"),
-            (str(tmp_path / "templates"), str(tmp_path), "no template (*.yaml) in this folder"),
-        ):
-            assert cli.main([new if part == old else part for part in house()]) == 1
-            said = capsys.readouterr().err
-            assert message in said and said.count("\n") == 1
+@pytest.mark.parametrize("arguments", [[], ["guess"], ["plan"], ["collect", "pool"], ["plan", "--guess"]])
+def test_what_is_no_command_ends_with_status_2(capsys, arguments):
+    with pytest.raises(SystemExit) as end:
+        cli.main(arguments)
+    assert end.value.code == 2 and "usage: persona" in capsys.readouterr().err
 
 
-class TestSettings:
-    GOOD = {"seed": 1, "mode": "live", "roles": {}, "endpoints": {}}
-
-    def test_from_text_and_from_file(self, tmp_path):
-        (tmp_path / "s.json").write_text(json.dumps(self.GOOD))
-        assert (
-            inputs.read_settings(json.dumps(self.GOOD)) == self.GOOD == inputs.read_settings(str(tmp_path / "s.json"))
-        )
-
-    @pytest.mark.parametrize(
-        ("text", "message"),
-        [
-            ("none.json", "none.json: no such file, and not JSON"),
-            ('{"seed": 1', "--settings: not JSON"),
-            ('{"seed": 1}', "--settings: key mode, roles, endpoints is missing"),
-        ],
-    )
-    def test_bad(self, text, message):
-        with pytest.raises(inputs.UsageError, match=message):
-            inputs.read_settings(text)
-
-
-class TestTables:
-    def test_by_kind(self, tmp_path):
-        draws = pd.DataFrame({"draw": [0, 1], "person_id": ["a", "b"]})
-        schema.write(draws, tmp_path / "draws.parquet", "draws")
-        pd.DataFrame({"code": ["00100", "NA", ""]}).to_csv(tmp_path / "codes.csv.gz", index=False)
-        (tmp_path / "lines.jsonl").write_text('{"text": "a"}\n{"text": "b"}\n')
-        (tmp_path / "bank.jsonl").write_text('{"opening_prompt": "Why?"}\n')
-        files = {"draws": "draws.parquet", "codes": "codes.csv.gz", "lines": "lines.jsonl", "bank": "bank.jsonl"}
-        found = inputs.read_tables([f"{name}={tmp_path / file}" for name, file in files.items()])
-        assert found["codes"]["code"].tolist() == ["00100", "NA", ""], "text stays text, nothing becomes NaN"
-        assert found["draws"]["draw"].tolist() == [0, 1] and found["lines"]["text"].tolist() == ["a", "b"]
-        assert found["bank"].iloc[0].to_dict() == {"prompt_id": "q0001", "text": "Why?"}
-
-    def test_twice(self, tmp_path):
-        (tmp_path / "a.csv").write_text("x\n1\n")
-        with pytest.raises(inputs.UsageError, match="--read a: given twice"):
-            inputs.read_tables([f"a={tmp_path / 'a.csv'}"] * 2)
-
-
-def test_every_stage_has_its_function():
-    assert all(callable(inputs.found(name)) for name in (*collect.STAGES.values(), *inputs.READERS.values()))
-
-
-def test_check_ledger_counts_and_finds_damage(house, tmp_path, capsys):
-    assert cli.main(house()) == 0
-    live, done = tmp_path / "run/ledger/toy-0-of-1.jsonl", tmp_path / "run/toy-0-of-1.parquet"
-    assert cli.main(["check-ledger", str(live), str(done)]) == 0
-    said = capsys.readouterr().out
-    assert "1 live: 400 records, 400 ok, 0 refused" in said and f"{done}: 400 ok" in said
-    live.write_bytes(live.read_bytes().replace(b"text 9 ", b"text 8 ", 1))
-    assert cli.main(["check-ledger", str(live)]) == 1
-    assert "is damaged" in capsys.readouterr().err
-
-
-SIMULATED = {
-    "base_url": "simulator", "model": "sim-large", "key_variable": None,
-    "concurrency": 4, "timeout_s": 20, "retries": 1, "parameters": {},
-}  # fmt: skip
-
-
-class TestSimulator:
-    @pytest.fixture
-    def simulated(self, house, tmp_path):
-        shipped = templates.load(ROOT / "data" / "templates")["answer"]
-        (tmp_path / "templates" / "answer.yaml").write_text((ROOT / "data/templates/answer.yaml").read_text("utf-8"))
-        subjects = ["meat", "zoos", "wine", "flags", "rent", "dogs", "cars", "milk", "maps", "guns"]
-        lines = [f"q{i},Should {subject} be taxed more?" for i, subject in enumerate(subjects)]
-        (tmp_path / "texts.csv").write_text("\n".join(["id,text", *lines]))
-        assert shipped.slots == ("prompt",)
-        return lambda *name, **changes: house(
-            *name, **{"mode": "simulate", "endpoints": {"large": SIMULATED}, **changes}
-        )
-
-    def test_inside_and_over_a_socket_the_same_bytes_and_in_any_order_the_same_answers(
-        self, simulated, tmp_path, monkeypatch
-    ):
-        from persona_lib.simulator import VERSION
-
-        assert cli.main(simulated("inside")) == 0
-        with Serving() as served, monkeypatch.context() as patch:
-            patch.setattr(collect, "simulator", lambda *_: nullcontext({"simulator": served.url}))
-            assert cli.main(simulated("over")) == 0
-        inside, over = (tmp_path / name / "toy-0-of-1.parquet" for name in ("inside", "over"))
-        texts = (tmp_path / "texts.csv").read_text().split("\n")
-        (tmp_path / "texts.csv").write_text("\n".join([texts[0], *texts[:0:-1]]))
-        alone = {"large": {**SIMULATED, "concurrency": 1}}
-        assert cli.main(simulated("backwards", endpoints=alone)) == 0
-        backwards = pd.read_parquet(tmp_path / "backwards" / "toy-0-of-1.parquet")
-        pd.testing.assert_frame_equal(backwards, pd.read_parquet(inside))
-        assert inside.read_bytes() == over.read_bytes() and b"127.0.0.1" not in over.read_bytes()
-        facts = sealed.facts(inside)
-        assert facts["simulated"] is True
-        assert facts["endpoints"]["large"]["base_url"] == "simulator"
-        assert facts["endpoints"]["large"]["model"] == f"sim-large@{VERSION}"
-        assert pd.read_parquet(inside)["status"].eq("ok").any()
-
-    def test_another_world_is_refused(self, simulated, capsys):
-        assert cli.main(simulated(world="another")) == 1
-        assert "settings are for world another, but the simulator is" in capsys.readouterr().err
+def test_as_a_module_its_status_is_that_of_the_process():
+    command = [sys.executable, "-m", "persona_lib.cli", "plan", "none.yaml"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1 and done.stderr == "persona: [Errno 2] No such file or directory: 'none.yaml'\n"

@@ -4,80 +4,26 @@ from __future__ import annotations
 
 import io
 import json
-import shutil
 import traceback
 
 import httpx2
 import openai
 import pandas as pd
 import pytest
-from serving import FORMS, MODEL, TEXTS, Serving
+from sent_batches import made, n_answered, recorded
+from serving import MODEL, TEXTS, Serving
 
 from persona_lib.asking import batch
-from persona_lib.asking.asker import Asker
 from persona_lib.asking.budget import Budget, usage
 from persona_lib.asking.client import AskError
 from persona_lib.asking.prices import read_prices
-from persona_lib.ledger import batch_journal
 from persona_lib.ledger import live as ledgers
-from persona_lib.ledger.batch_journal import BatchJournal, held_usd
-from persona_lib.ledger.errors import LedgerError
+from persona_lib.ledger.batch_journal import BatchJournal
 from persona_lib.ledger.live import Ledger
 from persona_lib.messages.batch_files import rows
 from persona_lib.messages.endpoint import Endpoint
 from persona_lib.messages.request import Reply, Request
 from persona_lib.simulator.faults import BatchFault, Plan, Rule
-
-
-class Died(Exception):
-    """The process ends here, as if it were killed."""
-
-
-@pytest.fixture
-def ask(tmp_path, monkeypatch):
-    """Ask texts through one server over one ledger; gives the replies by text, and seals them."""
-    monkeypatch.setattr(batch, "_POLL_S", (0.01, 0.05))
-
-    def asked(server, texts=TEXTS, *, name="ledger", shard=0, of=1, budget=None, **changes):
-        settings = {"model": MODEL, "base_url": server.url, "concurrency": 4, "timeout_s": 20, "retries": 2}
-        one = {"large": Endpoint("large", **(settings | {"transport": "batch"} | changes))}
-        slots = [{"prompt": text} for text in texts]
-        rows = pd.DataFrame({"endpoint": "large", "template": "answer", "slots": slots})
-        with (
-            Ledger(tmp_path / name, "toy", shard=shard, of=of) as ledger,
-            Asker(one, {"answerer": "large"}, FORMS, ledger, quiet=True, budget=budget) as asker,
-        ):
-            replies = asker(rows).set_axis(texts)
-            ledger.seal(tmp_path / f"{name}.parquet", facts=asker.facts)
-        return replies
-
-    return asked
-
-
-@pytest.fixture(scope="module")
-def true(tmp_path_factory):
-    """What the same server says by chat: the oracle of every answer."""
-    one = {"large": Endpoint("large", model=MODEL, base_url="", concurrency=4, timeout_s=20)}
-    slots = [{"prompt": text} for text in TEXTS]
-    rows = pd.DataFrame({"endpoint": "large", "template": "answer", "slots": slots})
-    with Serving() as server, Ledger(tmp_path_factory.mktemp("true"), "toy", shard=0, of=1) as ledger:
-        one["large"] = Endpoint("large", model=MODEL, base_url=server.url, concurrency=4, timeout_s=20)
-        with Asker(one, {"answerer": "large"}, FORMS, ledger, quiet=True) as asker:
-            return asker(rows).set_axis(TEXTS)["text"].to_dict()
-
-
-def made(server) -> list:
-    """The batches that the server was given, the oldest first."""
-    with openai.OpenAI(base_url=server.url, api_key="none") as client:
-        return list(client.batches.list())[::-1]
-
-
-def n_answered(server) -> int:
-    return sum(found.request_counts.completed for found in made(server))
-
-
-def recorded(folder) -> list[tuple]:
-    return [(e["event"], e.get("status")) for e in batch_journal.events(folder / "toy-0-of-1.batches")]
 
 
 class TestWhole:
@@ -255,150 +201,6 @@ class TestTheWayThere:
             ask(server, base_url=server.url + "/nowhere")
 
 
-class TestResume:
-    def die(self, monkeypatch, event):
-        """Let the process end just before this event is written."""
-
-        def write(self, name, key, **facts):
-            if name == event:
-                raise Died
-            return real(self, name, key, **facts)
-
-        real = BatchJournal.write
-        monkeypatch.setattr(BatchJournal, "write", write)
-        return lambda: monkeypatch.setattr(BatchJournal, "write", real)
-
-    @pytest.mark.parametrize(("event", "n"), [("planned", 1), ("made", 1), ("ended", 1)])
-    def test_a_death_before_any_event_makes_no_second_batch(self, ask, true, monkeypatch, event, n):
-        with Serving() as server:
-            revive = self.die(monkeypatch, event)
-            with pytest.raises(Died):
-                ask(server)
-            revive()
-            assert ask(server)["text"].to_dict() == true
-            assert len(made(server)) == n and n_answered(server) == 12
-
-    def test_a_batch_in_flight_is_awaited_from_another_machine(self, ask, true, monkeypatch, tmp_path):
-        """The folder of the ledgers is all that the other machine has."""
-        with Serving(Plan(batches=(BatchFault(seconds=0.5),))) as server:
-            revive = self.dies_waiting(monkeypatch)
-            with pytest.raises(Died):
-                ask(server)
-            revive()
-            shutil.copytree(tmp_path / "ledger", tmp_path / "there")
-            assert ask(server, name="there")["text"].to_dict() == true
-            assert len(made(server)) == 1 and n_answered(server) == 12
-
-    def dies_waiting(self, monkeypatch):
-        async def look(self, sent):
-            raise Died
-
-        real = batch.Batches._check
-        monkeypatch.setattr(batch.Batches, "_check", look)
-        return lambda: monkeypatch.setattr(batch.Batches, "_check", real)
-
-    def test_another_number_of_shards_takes_up_what_is_in_flight(self, ask, true, monkeypatch):
-        with Serving() as server:
-            revive = self.dies_waiting(monkeypatch)
-            for shard in range(2):
-                with pytest.raises(Died):
-                    ask(server, TEXTS[shard::2], shard=shard, of=2)
-            revive()
-            assert ask(server)["text"].to_dict() == true
-            assert len(made(server)) == 2 and n_answered(server) == 12
-
-    def test_one_batch_taken_up_by_more_shards_is_paid_for_once(self, ask, true, monkeypatch, tmp_path):
-        """The oracle is the server's own count of answers: one a text."""
-        with Serving() as server:
-            revive = self.dies_waiting(monkeypatch)
-            with pytest.raises(Died):
-                ask(server)
-            revive()
-            replies = pd.concat([ask(server, TEXTS[shard::2], shard=shard, of=2) for shard in range(2)])
-            assert replies["text"].to_dict() == true
-            assert len(made(server)) == 1 and n_answered(server) == 12 and not server.calls
-        assert not BatchJournal(tmp_path / "ledger" / "toy-0-of-1.jsonl").open("large"), "both halves together end it"
-
-    @pytest.mark.parametrize("transport", ["chat", "batch"])
-    def test_one_batch_taken_up_by_smaller_blocks_is_paid_for_once(self, ask, true, monkeypatch, transport):
-        """The oracle is the server's own count; a stage under chat asks in smaller blocks than by batch."""
-        with Serving() as server:
-            revive = self.dies_waiting(monkeypatch)
-            with pytest.raises(Died):
-                ask(server)
-            revive()
-            for block in (TEXTS[:6], TEXTS[6:]):
-                assert ask(server, block, transport=transport)["text"].to_dict() == {text: true[text] for text in block}
-            assert n_answered(server) + sum(server.calls.values()) == 12
-
-    def test_half_of_an_expired_batch_is_handed_over_by_each_who_wants_it(self, ask, true, monkeypatch):
-        with Serving(Plan(batches=(BatchFault("expired", after=0),))) as server:
-            revive = self.dies_waiting(monkeypatch)
-            with pytest.raises(Died):
-                ask(server)
-            revive()
-            for shard in range(2):
-                ask(server, TEXTS[shard::2], shard=shard, of=2)
-            assert [found.request_counts.completed for found in made(server)] == [0, 6, 6]
-            assert ask(server)["text"].to_dict() == true and len(made(server)) == 3
-
-    def test_what_is_in_flight_is_awaited_and_priced_as_a_batch_where_the_transport_is_chat_now(
-        self, ask, true, monkeypatch, tmp_path
-    ):
-        with Serving() as server:
-            revive = self.dies_waiting(monkeypatch)
-            with pytest.raises(Died):
-                ask(server, TEXTS[:7])
-            revive()
-            one = Endpoint("large", MODEL, base_url=server.url, price="gpt-4o")
-            prices = read_prices("data/reference/prices.csv")
-            with Budget(tmp_path / "ledger" / "toy-0-of-1.jsonl", {"large": one}, prices, asked=["large"]) as budget:
-                replies = ask(server, transport="chat", price="gpt-4o", budget=budget)
-            assert replies["text"].to_dict() == true
-            assert n_answered(server) == 7 and set(server.calls) == set(TEXTS[7:])
-        paid = {}  # by hand, USD 2.50 and 10 a million tokens, half of that by batch
-        for _, record in ledgers.lines(tmp_path / "ledger" / "toy-0-of-1.jsonl"):
-            text, reply = record["request"]["messages"][1]["content"], record["reply"]
-            paid[text] = record["usd"] / (2.5e-6 * reply["tokens_in"] + 1e-5 * reply["tokens_out"])
-        assert paid == pytest.approx({text: 0.5 if text in TEXTS[:7] else 1.0 for text in TEXTS})
-
-    def test_events_count_whatever_the_order_of_the_files_that_hold_them(self, tmp_path):
-        """A shard of another cut ends a batch in its own file, which sorts before the one that planned it."""
-        BatchJournal(tmp_path / "toy-1-of-2.jsonl").write("planned", "k", endpoint="large", hashes=["h"], usd=0.5)
-        first = BatchJournal(tmp_path / "toy-0-of-1.jsonl")
-        assert [sent.hashes for sent in first.open("large")] == [{"h"}]
-        first.write("ended", "k", status="completed")
-        assert not BatchJournal(tmp_path / "toy-0-of-1.jsonl").open("large")
-
-    def test_batches_of_a_shard_at_work_are_its_own_business(self, tmp_path):
-        with Ledger(tmp_path, "toy", shard=1, of=2) as other:
-            BatchJournal(other.path).write("planned", "k", endpoint="large", hashes=["h"], usd=0.5)
-            assert not BatchJournal(tmp_path / "toy-0-of-2.jsonl").open("large")
-        assert BatchJournal(tmp_path / "toy-0-of-2.jsonl").open("large")
-
-    def test_a_batch_that_the_endpoint_does_not_know_stops_the_run(self, ask, monkeypatch):
-        with Serving() as server:
-            revive = self.dies_waiting(monkeypatch)
-            with pytest.raises(Died):
-                ask(server)
-            revive()
-        with (
-            Serving() as another,
-            pytest.raises(AskError, match="knows no batch batch_000002, which toy-0-of"),
-        ):
-            ask(another)
-
-    def test_a_torn_record_is_cut_and_a_damaged_one_is_named(self, ask, true, tmp_path):
-        path = tmp_path / "ledger" / "toy-0-of-1.batches"
-        path.parent.mkdir()
-        path.write_text('{"event": "planned", "ke')
-        with Serving() as server:
-            assert ask(server)["text"].to_dict() == true
-            path.write_text("x\n" + path.read_text())
-            with pytest.raises(LedgerError, match=r"toy-0-of-1.batches: line 1 is damaged"):
-                ask(server, [*TEXTS, "one more"])
-
-
 class TestMoney:
     def budget(self, tmp_path, cap):
         one = Endpoint("large", model=MODEL, base_url="http://x/v1", price="gpt-4", transport="batch")
@@ -435,20 +237,3 @@ class TestMoney:
                 assert one.hold(free) is None and "cap is reached" in one.hold(0.01), n
             with Ledger(gone.parent, "toy", shard=1, of=2) as ledger:
                 ledger.append([(recorded[1], Reply("ok", "x", tokens_in=0, tokens_out=0))])
-
-    def test_money_in_flight_is_held_until_the_batch_has_ended(self, tmp_path):
-        path = tmp_path / "toy-0-of-1.jsonl"
-        record = BatchJournal(path)
-        record.write("planned", "k", endpoint="large", hashes=["h"], usd=0.5)
-        record.write("planned", "l", endpoint="large", hashes=["i"], usd=0.25)
-        record.write("made", "k", batch="b")
-        assert held_usd(path) == 0.75 and [sent.key for sent in record.open("large")] == ["k", "l"]
-        record.write("ended", "k", status="completed")
-        assert held_usd(path) == 0.25 and held_usd(tmp_path / "toy-1-of-1.jsonl") == 0
-
-    def test_money_of_a_batch_that_several_take_is_held_until_the_last(self, tmp_path):
-        path = tmp_path / "toy-0-of-1.jsonl"
-        BatchJournal(path).write("planned", "k", endpoint="large", hashes=["h", "i"], usd=0.5)
-        for shard, (digest, held) in enumerate((("h", 0.5), ("i", 0))):
-            BatchJournal(tmp_path / f"toy-{shard}-of-2.jsonl").write("ended", "k", status="completed", hashes=[digest])
-            assert held_usd(path) == held

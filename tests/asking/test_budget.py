@@ -1,4 +1,4 @@
-"""The price table and the cap: sums by hand, and many shards at once that together stay below one cap."""
+"""The budget: sums by hand, and many shards at once that together stay below one cap."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from persona_lib.asking.budget import BOOK, Budget, usage
-from persona_lib.asking.prices import Price, SpendError, price_of, read_prices
+from persona_lib.asking.prices import SpendError, read_prices
 from persona_lib.ledger.live import Ledger
 from persona_lib.messages.endpoint import Endpoint
 from persona_lib.messages.request import Reply, Request
@@ -35,47 +35,7 @@ def recorded(folder, n, *, shard=0, of=1, reply=REPLY, alias="mine", model="m", 
         ledger.append([(request, reply) for request in asked], **{name: [usd] * n for name, usd in paid.items()})
 
 
-class TestPrices:
-    def test_of_an_endpoint(self):
-        assert price_of(MINE, PRICES).of(1_000_000, 1_000_000) == 12.5
-        batch = Endpoint("mine", "m", price="gpt-4o", transport="batch")
-        assert price_of(batch, PRICES).of(1_000_000, 1_000_000) == 6.25
-        assert price_of(Endpoint("sim", "m", base_url="simulator"), PRICES) == Price(0, 0)
-
-    def test_what_is_not_known_is_none(self):
-        assert price_of(Endpoint("mine", "m"), PRICES) is None
-        assert price_of(Endpoint("mine", "m", price="mistral-large"), PRICES) is None
-
-    def test_a_row_that_is_not_there(self):
-        with pytest.raises(SpendError, match=r"endpoints.mine.price: no 'gpt-9' in the price table; rows are gpt-4, "):
-            price_of(Endpoint("mine", "m", price="gpt-9"), PRICES)
-
-    def test_every_row_names_its_source_and_its_day(self):
-        assert PRICES["source"].str.len().gt(20).all() and PRICES["as_of"].str.fullmatch(r"20\d\d-\d\d-\d\d").all()
-        known = PRICES["input_usd"].notna()
-        assert (known == PRICES["output_usd"].notna()).all() and PRICES["source"][~known].str.startswith(
-            "unknown"
-        ).all()
-
-    @pytest.mark.parametrize(
-        ("row", "message"),
-        [
-            ("a,1,x,0.5,2026-01-01,s", "a: output_usd is 'x', not a price; leave it empty"),
-            ("a,-1,1,0.5,2026-01-01,s", "a: input_usd is '-1'"),
-            ("a,1,1,,2026-01-01,s\na,2,2,,2026-01-01,s", "a stands twice"),
-        ],
-    )
-    def test_a_table_that_cannot_be_used(self, tmp_path, row, message):
-        path = tmp_path / "prices.csv"
-        path.write_text(f"price,input_usd,output_usd,batch_discount,as_of,source\n{row}\n")
-        with pytest.raises(SpendError, match=message):
-            read_prices(path)
-        path.write_text("name\nx\n")
-        with pytest.raises(SpendError, match="columns must be price, input_usd"):
-            read_prices(path)
-
-
-class TestMeter:
+class TestBudget:
     def test_counts_what_is_charged_and_what_the_ledgers_held(self, tmp_path):
         recorded(tmp_path, 10, shard=0, of=2)
         recorded(tmp_path, 4, shard=1, of=2)

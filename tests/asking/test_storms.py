@@ -326,15 +326,15 @@ def test_the_engines_clocks_are_shifted_and_a_disk_fills_for_files_alone(tmp_pat
     faults = (MachineFault("clock_jump", 3, -3600.0), MachineFault("clock_jump", 4, 60.0), MachineFault("disk_full", 5))
     file = os.open(tmp_path / "file", os.O_WRONLY | os.O_CREAT)
     with disturbed(faults, keeper):
-        quota = RateLimit(tmp_path / "rate", requests_per_minute=1, tokens_per_minute=None)
-        press = Concurrency(1)
-        press.hold(50)
+        rate_limit = RateLimit(tmp_path / "rate", requests_per_minute=1, tokens_per_minute=None)
+        concurrency = Concurrency(1)
+        concurrency.hold(50)
         keeper.append([1, 2])
-        assert abs(time.time() - real[0]()) < 1 and press.wait_s(0) > 49 and quota.take(0) == 0
+        assert abs(time.time() - real[0]()) < 1 and concurrency.wait_s(0) > 49 and rate_limit.take(0) == 0
         keeper.append([3])
-        assert abs(time.time() - real[0]() + 3600) < 1 and press.wait_s(0) > 49
+        assert abs(time.time() - real[0]() + 3600) < 1 and concurrency.wait_s(0) > 49
         keeper.append([4])
-        assert abs(time.time() - real[0]() + 3540) < 1 and press.wait_s(0) == 0
+        assert abs(time.time() - real[0]() + 3540) < 1 and concurrency.wait_s(0) == 0
         with pytest.raises(OSError, match="No space left") as error:
             keeper.append([5])
             keeper.append([6])

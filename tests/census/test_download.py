@@ -1,61 +1,20 @@
 """Fetching from the Census Bureau: a server on this machine misbehaves in each of the ways that have been seen."""
 
-import subprocess
-import sys
-import zipfile
-from io import BytesIO
 from pathlib import Path
 
 import pytest
-from misbehaving import serving
-from pums_rows import ADULT, text_of, zipped
+from census_server import BLOCK_PAGE, ROWS, WHOLE, page, whole, zip_of
+from pums_rows import text_of, zipped
 
-from persona_lib import cli
 from persona_lib.census import download, releases
-from persona_lib.census.archives import PumsError
 from persona_lib.census.download import DownloadError, Patience
 
 FORM = releases.zip_member(2018, "p", "ri")
-ROWS = [ADULT | {"SPORDER": f"{k:02d}", "PINCP": str(1_000 * k)} for k in range(1, 21)]
-
-
-def zip_of(members: dict[str, str]) -> bytes:
-    held = BytesIO()
-    with zipfile.ZipFile(held, "w") as archive:
-        for name, text in members.items():
-            archive.writestr(name, text)
-    return held.getvalue()
-
-
-WHOLE = zip_of({"psam_p44.csv": text_of(ROWS), "ACS2018_PUMS_README.pdf": "x"})
-BLOCK_PAGE = b"<html><head><title>Request Rejected</title></head><body>The requested URL was rejected.</body></html>"
-
-
-def page(status: int, body: bytes = BLOCK_PAGE, **headers: str):
-    return lambda http: http.reply(status, body, Content_Type="text/html", **headers)
-
-
-def whole(http):
-    """The file, or from the byte on that is asked for if it is still the same file."""
-    start = http.headers.get("Range", "")
-    if start and http.headers.get("If-Range") == '"a"':
-        at = int(start.removeprefix("bytes=").removesuffix("-"))
-        http.reply(206, WHOLE[at:], ETag='"a"', Content_Range=f"bytes {at}-{len(WHOLE) - 1}/{len(WHOLE)}")
-    else:
-        http.reply(200, WHOLE, ETag='"a"', Content_Type="application/zip")
 
 
 def cut(n_bytes: int, tag: str = '"a"'):
     """The connection breaks after some bytes."""
     return lambda http: http.reply(200, WHOLE[:n_bytes], length=len(WHOLE), ETag=tag)
-
-
-@pytest.fixture
-def serve(monkeypatch):
-    """Start a server with a script; gives its address and the list of requests that it sees."""
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    with serving() as start:
-        yield start
 
 
 @pytest.fixture
@@ -227,36 +186,3 @@ def test_official_places(tmp_path, arguments, path, form, members):
     held = dict.fromkeys([form, "psam_pusa.csv", "psam_p72.csv", "ss15pus.csv", "readme.pdf"], text_of(ROWS))
     place = zipped(tmp_path / "x.zip", held)
     assert len(download.count_records(place, releases.zip_member(year, kind, state))) == members
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        ((2020, 1, "p", "vt"), "2020: there is no standard 1-year file"),
-        ((2014, 1, "p", "vt"), "2014: PUMS of 2015 to 2024"),
-        ((2018, 1, "p", "xx"), "xx: no area"),
-    ],
-)
-def test_what_is_not_published(arguments, words):
-    with pytest.raises(PumsError, match=words):
-        releases.zip_path(*arguments)
-
-
-def test_the_console_script_fetches_what_is_named(serve, tmp_path, capsys):
-    base, seen = serve(whole)
-    words = ["census", "download", "--year", "2018", "--states", "RI", "--kinds", "p", "--quiet"]
-    words += ["--to", str(tmp_path), "--base", base]
-    assert cli.main(words) == 0 and cli.main(words) == 0
-    assert [path for path, _ in seen] == ["/2018/1-Year/csv_pri.zip"]
-    said = capsys.readouterr().out
-    assert "csv_pri.zip: fetched: 20 records" in said and "already there: 20 records" in said
-    assert (tmp_path / "2018/1-Year/csv_pri.zip").read_bytes() == WHOLE
-
-
-def test_the_console_script_ends_with_one_line(serve, tmp_path):
-    base, _ = serve(page(403))
-    words = ["census", "download", "--year", "2018", "--states", "ri", "--to", str(tmp_path), "--base", base, "--quiet"]
-    done = subprocess.run([sys.executable, "-m", "persona_lib.cli", *words], capture_output=True, text=True)
-    said = done.stderr.strip()
-    assert done.returncode == 1 and said.startswith("persona: http") and "\n" not in said
-    assert "blocks this client" in said

@@ -1,58 +1,13 @@
 """The Census API: answers in its own spelling, and each way in which it refuses; the key shows up nowhere."""
 
-import json
-import logging
-from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
-
 import pytest
-from misbehaving import serving
+from census_server import KEY, PEOPLE, answer, run, says
 from pums_rows import ADULT, CHILD, LABELS, WIFE, text_of
 
-from persona_lib import cli
 from persona_lib.census import codebook, download, pums, records, releases
 from persona_lib.census.archives import PumsError
 from persona_lib.census.download import DownloadError, Patience
 from persona_lib.tables import schema
-
-KEY = "c3ns0s-key-0123456789"
-JOINED = {"HHT": "1", "HUPAOC": "1", "HHL": "1", **{weight: "9" for weight in pums.REPLICATES}}
-
-
-def as_api(row: dict[str, str]) -> dict[str, str]:
-    """A person as the API writes it: no leading zeros, blanks as 0, -1 or N."""
-    blanks = {"OCCP": "N", "INDP": "N", "LANP": "N", "PINCP": "-19999", "SCHL": "-1"}
-    spelled = {c: (v.lstrip("0") or "0") if v.isdigit() else v or blanks.get(c, "0") for c, v in row.items()}
-    return spelled | JOINED | {"ADJINC": "1.013097", "SERIALNO": row["SERIALNO"]}
-
-
-PEOPLE = [as_api(row) for row in (ADULT, WIFE, CHILD)]
-VACANT = PEOPLE[0] | {"SERIALNO": "2018HU0000009", "SPORDER": "0"}
-
-
-def columns_asked_for(http) -> list[str]:
-    query = parse_qs(urlsplit(http.path).query)
-    assert query["for"] == ["state:44"]
-    return query["get"][0].split(",")
-
-
-def answer(http, people=(*PEOPLE, VACANT)):
-    """The columns asked for, with the state beside them as the API puts it."""
-    columns = columns_asked_for(http)
-    assert len(columns) <= 50
-    rows = [[*columns, "state"], *([person[c] for c in columns] + ["44"] for person in people)]
-    http.reply(200, json.dumps(rows).encode(), Content_Type="application/json;charset=utf-8")
-
-
-def says(status: int, body: bytes = b"", **headers: str):
-    return lambda http: http.reply(status, body, **headers)
-
-
-@pytest.fixture
-def serve(monkeypatch):
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    with serving() as start:
-        yield start
 
 
 def ask(serve, *script, key: str = KEY, tries: int = 2):
@@ -61,11 +16,6 @@ def ask(serve, *script, key: str = KEY, tries: int = 2):
     with download.connect(timeout_s=2) as client:
         patience = Patience(tries=tries, sleep=lambda _: None)
         return download.ask(client, f"{base}/2018/acs/acs1/pums", query, key=key, patience=patience), seen
-
-
-def run(base: str, folder: Path, *more: str) -> int:
-    words = ["census", "api", "--year", "2018", "--states", "RI", "--to", str(folder), "--base", base, "--quiet"]
-    return cli.main([*words, "--dictionary", str(LABELS), *more])
 
 
 def test_api_rows_read_like_the_official_file(serve, tmp_path, capsys):
@@ -133,14 +83,14 @@ def test_answers_about_different_persons_are_not_joined(serve):
         releases.api_rows(answers, year=2018, dictionary=codebook.read_dictionary(LABELS))
 
 
-def test_the_key_is_sent_and_shows_up_nowhere(serve, tmp_path, monkeypatch, caplog, capsys):
-    monkeypatch.setenv("MY_CENSUS_KEY", KEY)
-    caplog.set_level(logging.DEBUG)
-    base, seen = serve(answer)
-    assert run(base, tmp_path, "--key-variable", "MY_CENSUS_KEY", "--no-replicates") == 0
-    base, _ = serve(says(400, f"bad request: key {KEY}".encode()))
-    assert run(base, tmp_path, "--key-variable", "MY_CENSUS_KEY") == 1
-    assert parse_qs(urlsplit(seen[0][0]).query)["key"] == [KEY] and len(seen) == 1
-    said = capsys.readouterr()
-    written = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
-    assert KEY not in said.out + said.err + caplog.text and KEY.encode() not in written
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((2020, 1, "p", "vt"), "2020: there is no standard 1-year file"),
+        ((2014, 1, "p", "vt"), "2014: PUMS of 2015 to 2024"),
+        ((2018, 1, "p", "xx"), "xx: no area"),
+    ],
+)
+def test_what_is_not_published(arguments, words):
+    with pytest.raises(PumsError, match=words):
+        releases.zip_path(*arguments)

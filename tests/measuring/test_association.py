@@ -3,9 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 from scipy.stats.contingency import association as scipy_association
 
-from persona_lib.measuring.association import cramers_v, cross_table, effective_size, lumped
+from persona_lib.measuring.association import cramers_v, cross_table, effective_size, lumped, rao_scott
 
 TABLE = np.array([[20, 5, 1], [4, 18, 7], [3, 6, 30]])
 
@@ -60,3 +61,24 @@ def test_lumping_keeps_the_heaviest():
     assert found.tolist()[:3] == ["all other", "b", "c"] and pd.isna(found[3]) and found[4] == "all other"
     same = pd.Series(["a", "b"])
     assert lumped(same, [1, 1], most=2).equals(same)
+
+
+class TestRaoScott:
+    def test_a_simple_random_sample_needs_no_correction(self):
+        p, seen, n = np.array([0.5, 0.3, 0.2]), np.array([0.56, 0.3, 0.14]), 200
+        found = rao_scott(seen, p, (np.diag(p) - np.outer(p, p)) / n, n=n)
+        oracle = stats.chisquare(seen * n, p * n)
+        assert found["chi_square"] == pytest.approx(oracle.statistic)
+        assert found["p"] == pytest.approx(oracle.pvalue) and found["design_effect"] == pytest.approx(1)
+
+    def test_p_is_uniform_under_unequal_design_effects(self):
+        """Shares that vary five times as much in one direction as in another: about 5 % of p below .05."""
+        rng, p = np.random.default_rng(1), np.full(4, 0.25)
+        root = np.array([[3, -1, -1, -1], [0, 1, -1, 0], [0, 0, 1, -1]], float) * np.array([[0.01], [0.006], [0.004]])
+        covariance = root.T @ root
+        seen = p + rng.standard_normal((4_000, 3)) @ root
+        low = np.mean([rao_scott(one, p, covariance, n=100)["p"] < 0.05 for one in seen])
+        assert 0.035 < low < 0.065
+
+    def test_without_variance_there_is_no_test(self):
+        assert np.isnan(rao_scott(np.array([0.5, 0.5]), np.array([0.4, 0.6]), np.zeros((2, 2)), n=9)["p"])

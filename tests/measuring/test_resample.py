@@ -1,15 +1,13 @@
-"""Intervals, clustered errors, bootstraps, corrections. Oracles: statsmodels, hand counts, identities, simulation."""
+"""Intervals, clustered errors, bootstraps. Oracles: statsmodels, hand counts, identities, simulation."""
 
 import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
 from scipy.special import expit
-from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
 from persona_lib.measuring import resample
-from persona_lib.measuring.corrections import adjusted_p_values
 from persona_lib.tables.schema import SchemaError
 
 
@@ -138,18 +136,6 @@ def test_bootstrap_of_one_factor_has_the_clustered_error(table):
     )
     ours = resample.clustered_mean(table, value="passed", clusters=["persona_id"]).standard_error
     assert (sums[:, 0] / sums[:, 1]).std() == pytest.approx(ours * np.sqrt(11 / 12), rel=0.05)
-
-
-@pytest.mark.parametrize("method", ["holm", "fdr_bh"])
-def test_corrections_equal_statsmodels_and_keep_undefined_ones(method):
-    p_values = pd.Series([0.01, np.nan, 0.03, 0.2], index=list("abcd"))
-    adjusted = adjusted_p_values(p_values, method=method)
-    expected = multipletests([0.01, 1.0, 0.03, 0.2], method=method)[1]
-    assert adjusted[["a", "c", "d"]].tolist() == pytest.approx(expected[[0, 2, 3]].tolist())
-    assert np.isnan(adjusted["b"])
-    assert adjusted_p_values(pd.Series([], dtype="float64"), method=method).empty
-    with pytest.raises(ValueError, match="neither"):
-        adjusted_p_values(p_values, method="bonferroni")
 
 
 def test_coverage_is_near_nominal_on_crossed_data():

@@ -1,31 +1,14 @@
-"""Cards and the dataset folder. Oracles: the tables themselves, hand counts, an HTML parser, `datasets` (system)."""
-
-from html.parser import HTMLParser
+"""The dataset folder. Oracles: the tables themselves, hand counts, `datasets` (system)."""
 
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from small_personas import census, complete, draws, run
+from hostile import NASTY
 
-from persona_lib.showing import cards, export
-from persona_lib.synthesis import personas, selection
+from persona_lib.showing import export
 from persona_lib.tables import schema
 from persona_lib.tables.schema import SchemaError
-
-NASTY = '<script>alert(1)</script> & "quotes" {braces} | pipe: 5% `tick`'
-
-
-@pytest.fixture(scope="module")
-def made():
-    """Ten personas, their provenance and weights; every personal time is hostile text."""
-    data = {"data": {"personal_time": NASTY}}
-    people, table, provenance = run(answer=lambda template, _: data if template == "write_traits" else {})
-    weights = selection.raked(table, people, personas.apply_rules(complete(draws(), census())))
-    return [
-        schema.check(t, name)
-        for t, name in ((people, "personas"), (provenance, "provenance"), (weights, "persona_weights"))
-    ]
 
 
 @pytest.fixture
@@ -38,52 +21,6 @@ def folder(made, tmp_path):
 def head(folder):
     _, text, _ = (folder / "README.md").read_text("utf-8").split("---\n", 2)
     return yaml.safe_load(text)
-
-
-# ------------------------------------------------------------------ cards
-
-
-def test_card_has_every_attribute_once_with_its_origin(made):
-    table = cards.card(made[0], made[1], "p0003")
-    assert sorted(table["label"]) == sorted([*schema.attributes()["label"], "Core values"])
-    mine = made[0].set_index("persona_id").loc["p0003"]
-    value = table.set_index("label")["value"]
-    assert value["Age"] == str(mine["age_years"]) and value["Core values"] == mine["core_values"]
-    assert value["Personal time"] == NASTY
-    origin = table.set_index("label")["origin"]
-    assert origin[["Age", "Religion", "Mannerisms", "Personal time"]].tolist() == [
-        "observed",
-        "imputed",
-        "listed",
-        "written",
-    ]
-    assert origin.drop_duplicates().tolist() == [o for o in cards.ORIGINS if o in set(origin)], "one block per origin"
-
-
-def test_a_card_of_nobody_or_without_provenance_is_refused(made):
-    with pytest.raises(SchemaError, match="p9999 stands in 0 rows"):
-        cards.card(made[0], made[1], "p9999")
-    with pytest.raises(SchemaError, match="p0001 lacks sex"):
-        cards.card(made[0], made[1][made[1]["field"] != "sex"], "p0001")
-
-
-def test_text_on_a_card_is_never_markup(made):
-    class Reader(HTMLParser):
-        tags, said = set(), []
-
-        def handle_starttag(self, tag, attrs):
-            self.tags.add(tag)
-
-        def handle_data(self, data):
-            self.said.append(data)
-
-    reader = Reader()
-    reader.feed(cards.card_html(cards.card(made[0], made[1], "p0001"), title="<i>p0001</i>"))
-    assert reader.tags == {"table", "caption", "b", "tr", "th", "td"}
-    assert NASTY in reader.said and "<i>p0001</i>" in reader.said
-
-
-# ------------------------------------------------------------------ dataset folder
 
 
 def test_files_hold_the_tables_and_the_card_says_so(made, folder):

@@ -5,7 +5,6 @@ Oracles: counts by hand, all outcomes of four raters one by one, and choices tha
 
 from __future__ import annotations
 
-import itertools
 import json
 
 import numpy as np
@@ -13,14 +12,10 @@ import pandas as pd
 import pytest
 from simulated import PROMPTS, description, said, spotless
 
-from persona_lib.commands import inputs
-from persona_lib.commands.truth import superpopulation
-from persona_lib.simulator import expected, respondents
+from persona_lib.simulator import respondents
 from persona_lib.simulator.sentences import load_bank
-from persona_lib.simulator.truth import spoken, truth
+from persona_lib.simulator.truth import truth
 from persona_lib.simulator.world import load
-from persona_lib.synthesis import population
-from persona_lib.tables.schema import attributes
 
 EXPECTED, REFERENCE = "data/expected/demo", "data/reference"
 LISTS = {"quirks": "quirks", "mannerisms": "mannerisms", "lifestyles": "lifestyle", "core_values": "core_values"}
@@ -40,94 +35,6 @@ SETTINGS = {
     "pass_at_k": {"n_items": 10, "n_attempts": 4},
     "benchmark": {"n_items": 30},
 }  # fmt: skip
-
-
-# From chances to truths: by hand
-
-
-def test_calibration_tells_own_from_other_and_generic():
-    own = {("m", "baseline"): [0.1, 0.1], ("m", "output_only"): [0.7, 0.9], ("m", "summary"): [0.5, 0.5]}
-    found = expected.examined({key: np.array(x) for key, x in own.items()}, {"m": np.array([0.2, 0.4])})
-    by_hand = {"own": 0.8, "other": 0.3, "generic": 0.1, "own-other": 0.5, "own-generic": 0.7}
-    assert {group: found["calibration", group] for group in by_hand} == pytest.approx(by_hand)
-    assert found["difference", "m|summary-baseline"] == found["difference", "all|summary-baseline"] == 0.4
-    assert found["difference", "m|summary-output_only"] == pytest.approx(-0.3)
-
-
-def test_pairs_by_hand():
-    """Chance of the revision when it stands second, and first; another person dislikes it."""
-    ab = {"own": np.array([0.6, 0.8]), "swapped": np.array([0.2, 0.2]), "none": np.array([0.5, 0.5])}
-    ba = {"own": np.array([0.8, 1.0]), "swapped": np.array([0.4, 0.4]), "none": np.array([0.5, 0.5])}
-    found = expected.held(ab, ba)
-    by_hand = {("holds", "own"): 0.8, ("holds", "own_ab"): 0.7, ("holds", "own_ba"): 0.9, ("holds", "swapped"): 0.3}
-    by_hand |= {
-        ("persona_effect", "own-swapped"): 0.5,
-        ("first_position", "own"): 0.6,
-        ("first_position", "all"): 1.7 / 3,
-    }
-    by_hand |= {("order_consistency", "own"): (0.6 * 0.8 + 0.4 * 0.2 + 0.8) / 2}
-    assert {key: found[key] for key in by_hand} == pytest.approx(by_hand)
-
-
-def test_at_k_is_the_mean_over_all_choices_of_k():
-    chances = np.random.default_rng(1).random((3, 5))
-    for k in range(1, 6):
-        picks = list(itertools.combinations(range(5), k))
-        assert expected.at_k(chances, k) == pytest.approx(
-            np.mean([1 - np.prod(1 - chances[:, p], axis=1) for p in picks])
-        )
-
-
-def test_kappa_with_a_majority_by_all_outcomes():
-    """Oracle: the sixteen outcomes of a model and three raters in every cell, and the textbook formula."""
-    chances, joint = np.random.default_rng(2).random((4, 6)), np.zeros((2, 2))
-    for outcome in itertools.product((0, 1), repeat=4):
-        weight = np.prod([x if o else 1 - x for x, o in zip(chances, outcome, strict=True)], axis=0).mean()
-        joint[outcome[0], int(sum(outcome[1:]) >= 2)] += weight
-    by_chance = joint.sum(axis=0) @ joint.sum(axis=1)
-    found = expected.agreement(chances[0], expected.majority(chances[1:]), swapped=np.zeros(6, dtype=bool))
-    assert found["raw_agreement"] == pytest.approx(np.trace(joint))
-    assert found["kappa_content"] == found["kappa_position"]
-    assert found["kappa_content"] == pytest.approx((np.trace(joint) - by_chance) / (1 - by_chance))
-
-
-def test_position_and_content_part_where_orders_differ():
-    """Both sides always take what stands first: one answer by position, either by content."""
-    swapped = np.array([True, False, True, False])
-    first = np.where(swapped, 0.9, 0.1)
-    found = expected.agreement(first, first, swapped=swapped)
-    assert found["kappa_position"] == pytest.approx(0) and found["kappa_content"] == pytest.approx(0.64)
-
-
-def test_majorities_of_two_groups():
-    """All of one group choose b, all of the other a; of ten others seven choose b with chance 0.7 each."""
-    chances = np.repeat([[1.0], [0.0]], [7, 3], axis=0)
-    inside = np.arange(10) < 7
-    found = expected.majorities(chances, n_others=1001, groups={"g": inside, "rest": ~inside})
-    assert found["majority_share", "all"] == pytest.approx(0.7) and found["representative", "all"] == pytest.approx(0.3)
-    assert found["fits_majority", "g"] == pytest.approx(1) and found["group_difference", "rest"] == pytest.approx(-1)
-    items = expected.item_majorities(chances, ["i"], n_others=1001)
-    assert items["minority_share", "i"] == pytest.approx(0.3) and items["majority_share", "i"] == pytest.approx(0.7)
-
-
-def test_those_near_the_majority_pass_more():
-    """Certain choices: eight with the majority, who pass with chance 0.6, and two against it, with chance 0.1."""
-    chances = np.repeat([[1.0, 1.0], [0.0, 0.0]], [8, 2], axis=0)
-    passed = {"m": np.repeat([0.6, 0.1], [8, 2])}
-    found = expected.central(chances, passed, np.random.default_rng(1))
-    assert found["central_claim", "m"] == found["central_claim", "all"] == pytest.approx(0.5)
-    assert found["pass_rate", "far"] == pytest.approx(0.1) and found["likeness", "all"] == pytest.approx(0.8)
-    assert found["central_slope", "all"] == pytest.approx(0.05)
-
-
-def test_dropped_as_the_extractor_sees_it():
-    found = expected.dropped({"m": {"sex": 0.5, "race": 0.0}, "n": {"sex": 0.1, "race": 0.0}}, extractor_error=0.1)
-    by_hand = {("drop_rate", "m|sex"): 0.5, ("drop_rate", "n|sex"): 0.18, ("drop_rate", "sex"): 0.34}
-    by_hand |= {("n_dropped", "m"): 0.6, ("equivalent", "m"): 0.45, ("drop_rate", "all"): (0.5 + 0.1 + 0.18 + 0.1) / 4}
-    assert {key: found[key] for key in by_hand} == pytest.approx(by_hand)
-
-
-# The truth of a run
 
 
 @pytest.fixture(scope="module")
@@ -270,33 +177,3 @@ def test_an_endpoint_that_asks_again_has_no_known_rate_of_unparsed(frame, tables
     few = {**frame, "persons": frame["persons"].iloc[:40]}
     known = truth(few, tables, SETTINGS | {"endpoints": endpoints}).set_index(["statistic", "group"]).index
     assert ("unparsed", "all") not in known and ("scored", "raters") in known and ("scored", "medium") not in known
-
-
-# Who could have been drawn
-
-
-@pytest.fixture(scope="module")
-def read() -> dict[str, pd.DataFrame]:
-    files = {name: f"{EXPECTED}/{name}.parquet" for name in ("census", "prompts", "pool_items", "pool_answers")}
-    files |= {"chain": f"{REFERENCE}/chain_coefficients.csv", "norms": f"{REFERENCE}/big_five_norms.csv"}
-    files |= {name: f"{REFERENCE}/traits_{file}.csv" for name, file in LISTS.items()}
-    return inputs.read_tables([f"{name}={path}" for name, path in files.items()])
-
-
-def test_persons_are_drawn_anew_as_the_run_drew_its_own(read):
-    """Oracles: the census' weighted mean age and shares, all kept prompts, the run's own draws."""
-    could = superpopulation(read, SETTINGS, told=spoken)
-    lines = pd.DataFrame([dict(respondents.parse_description(text)) for text in could["persons"]["description"]])
-    assert list(lines) == attributes()["attribute"].tolist() and 1000 < len(lines) <= 1200
-    adults = population.eligible(read["census"])
-    age = np.average(adults["age_years"], weights=adults["weight_persons"])
-    assert abs(lines["age_years"].astype(float).mean() - age) < 4 * 18 / np.sqrt(len(lines)) + 1
-    own = population.draw(read["census"], n_draws=150, seed=SETTINGS["seed"])
-    drawn = population.draw(read["census"], n_draws=150, seed=SETTINGS["seed"] + 1)
-    assert not own["person_id"].equals(drawn["person_id"])
-    assert set(could["prompts"]["prompt_id"]) == set(read["prompts"].query("is_kept")["prompt_id"])
-    assert (
-        could["ablation"]["attribute"].nunique() == 34 and (could["ablation"].groupby("attribute").size() == 200).all()
-    )
-    assert (could["ablation"]["shown_attributes"].str.count(r"\|") == 1).all()
-    assert lines["personal_time"].nunique() > 900

@@ -7,71 +7,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
+from examiners import NAMES, Fake, Parrot, personas, prompts
 
 from persona_lib.cost.plan import planned_calls
 from persona_lib.stages import benchmark
-from persona_lib.stages.pass_at_k import collect_pass_at_k, plan_pass_at_k
-from persona_lib.tables.schema import SchemaError, attributes, check
-
-NAMES = attributes().attribute.tolist()
-
-
-def personas(n: int) -> pd.DataFrame:
-    ids = [f"p{i:04d}" for i in range(1, n + 1)]
-    texts = ["\n".join(f"{label}: {{{{x}}}} {i}" for label in attributes().label) for i in ids]
-    return pd.DataFrame({"persona_id": ids, "description": texts})
-
-
-def prompts(n: int) -> pd.DataFrame:
-    ids = [f"q{i:04d}" for i in range(1, n + 1)]
-    return pd.DataFrame({"prompt_id": ids, "text": ids, "prompt_split": ["train", *["heldout_prompt"] * (n - 1)]})
-
-
-class Fake:
-    """Passes an answer if it names the persona's id; answers name the id when they were told it."""
-
-    roles = {"contestants": ["m1", "m2"], "examiner": "e"}
-    simulated, by_batch = True, False
-
-    def __init__(self, status=lambda row: "ok", marker: str = "ANSWER:\n") -> None:
-        self.status, self.marker, self.asked, self.rows = status, marker, [], []
-
-    def reply(self, row) -> tuple[str, dict | None]:
-        slots = row.slots
-        name = slots.get("persona", "").split(" ")[-1]
-        if row.template == "examine":
-            return "", {"needs_revision": name not in slots["answer"], "reason": ""}
-        if row.template == "find_dropped":
-            return "", {key: key == "age_years" for key in NAMES}
-        if row.template == "summarise":
-            return f"{row.endpoint} portrait of {name}", None
-        told = slots.get("summary", "").split(" ")[-1] or name
-        text = f"{row.endpoint} {row.template} to {slots['prompt']} for {told} try {row.sample}"
-        return ("1. ANSWER: later.\n" + self.marker + text if row.template == "answer_chain_of_thought" else text), None
-
-    def __call__(self, requests: pd.DataFrame) -> pd.DataFrame:
-        rows = []
-        for row in requests.itertuples():
-            key = json.dumps([row.endpoint, row.template, row.slots, int(row.sample)], sort_keys=True)
-            self.asked.append(key)
-            self.rows.append(row)
-            status = self.status(row)
-            text, data = self.reply(row) if status == "ok" else ("", None)
-            rows.append(
-                {"text": text, "data": data, "status": status, "detail": "",
-                 "request_hash": hashlib.sha256(key.encode()).hexdigest(), "tokens_in": 1, "tokens_out": 1}
-            )  # fmt: skip
-        return pd.DataFrame(rows, index=requests.index)
-
-    def count(self, template: str) -> int:
-        return sum(row.template == template for row in self.rows)
-
-
-class Parrot(Fake):
-    """Answers whatever it is asked in the same words."""
-
-    def reply(self, row) -> tuple[str, dict | None]:
-        return super().reply(row) if row.template == "examine" else ("the same", None)
+from persona_lib.stages.pass_at_k import collect_pass_at_k
+from persona_lib.tables.schema import SchemaError, check
 
 
 def benched(ask: Fake, n_items: int = 4) -> pd.DataFrame:
@@ -126,23 +67,6 @@ def test_a_step_that_fails_is_neither_passed_nor_failed(template, mode, status):
     assert set(table.answer[hit]) == {""}
     hashes = {hashlib.sha256(key.encode()).hexdigest(): json.loads(key)[1] for key in ask.asked}
     assert {hashes[h] for h in table.request_hash[hit]} == {template}
-
-
-def test_pass_at_k_counts_by_hand():
-    ask = Fake()
-    sizes = {"n_items": 3, "n_attempts": 4, "contestants": ["m1", "m2"]}
-    plan = plan_pass_at_k(personas(5), prompts(6), **sizes, seed=1)
-    table = check(benchmark.run(plan, personas(5), prompts(6), ask=ask), "pass_attempts")
-    assert len(table) == 3 * 4 * 2 * 2 and len(ask.asked) == len(set(ask.asked)) == 2 * 48
-    assert {row.sample for row in ask.rows if row.template != "examine"} == {0, 1, 2, 3}
-    assert {row.sample for row in ask.rows if row.template == "examine"} == {0}
-
-
-def test_equal_answers_are_examined_once_and_get_one_verdict():
-    ask = Parrot()
-    plan = plan_pass_at_k(personas(5), prompts(6), n_items=3, n_attempts=4, contestants=["m1"], seed=1)
-    benchmark.run(plan, personas(5), prompts(6), ask=ask)
-    assert ask.count("examine") == 3
 
 
 @pytest.mark.parametrize(("n_personas", "n_heldout", "n_items"), [(5, 5, 25), (3, 4, 12), (4, 6, 24), (2, 2, 3)])
@@ -210,7 +134,7 @@ def test_no_summary_no_row():
     ],
 )
 def test_the_rule_on_sentences_checked_by_eye(line, summary, dropped):
-    assert benchmark.is_dropped_by_rule(line, summary) is dropped
+    assert benchmark.is_dropped_by_rule(*line.split(": ", 1), summary) is dropped
 
 
 @pytest.mark.parametrize("of", [3, 12])
@@ -234,22 +158,6 @@ def test_hostile_descriptions_pass_unchanged():
     plan = benchmark.plan_benchmark(people, prompts(6), n_items=4, contestants=["m1"], seed=1)
     benchmark.run(plan, people, prompts(6), ask=ask)
     assert {row.slots["persona"] for row in ask.rows if "persona" in row.slots} <= set(people.description)
-
-
-def test_planned_calls_of_the_demo_counted_by_hand():
-    demo = yaml.safe_load(Path("config/demo.yaml").read_text("utf-8"))
-    table = planned_calls(demo, n_bank=358).groupby("stage", sort=False).calls_high.sum()
-    assert table.to_dict() == {
-        "personas": 2 * 150,
-        "prompts": 358,
-        "feedback": 200 + 800 + 800,
-        "validation": 200 * 3 * 2,
-        "pool": 40 + 100 * 20 + 3 * 20 * 20 + 4 * 20 * 10,
-        "ablation": 34 * 5 * 6 * 3,
-        "benchmark": 30 * 3 * (4 + 4 + 3),
-        "pass_at_k": 10 * 16 * 3 * 2 * 2,
-    }
-    assert table.sum() <= 15_000
 
 
 @pytest.mark.parametrize("stage", ["benchmark", "pass_at_k"])

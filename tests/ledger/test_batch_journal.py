@@ -1,0 +1,41 @@
+"""The journal of batches: what is in flight, whose it is, and the money that is held for it."""
+
+from __future__ import annotations
+
+from persona_lib.ledger.batch_journal import BatchJournal, held_usd
+from persona_lib.ledger.live import Ledger
+
+
+class TestOpen:
+    def test_events_count_whatever_the_order_of_the_files_that_hold_them(self, tmp_path):
+        """A shard of another cut ends a batch in its own file, which sorts before the one that planned it."""
+        BatchJournal(tmp_path / "toy-1-of-2.jsonl").write("planned", "k", endpoint="large", hashes=["h"], usd=0.5)
+        first = BatchJournal(tmp_path / "toy-0-of-1.jsonl")
+        assert [sent.hashes for sent in first.open("large")] == [{"h"}]
+        first.write("ended", "k", status="completed")
+        assert not BatchJournal(tmp_path / "toy-0-of-1.jsonl").open("large")
+
+    def test_batches_of_a_shard_at_work_are_its_own_business(self, tmp_path):
+        with Ledger(tmp_path, "toy", shard=1, of=2) as other:
+            BatchJournal(other.path).write("planned", "k", endpoint="large", hashes=["h"], usd=0.5)
+            assert not BatchJournal(tmp_path / "toy-0-of-2.jsonl").open("large")
+        assert BatchJournal(tmp_path / "toy-0-of-2.jsonl").open("large")
+
+
+class TestMoney:
+    def test_money_in_flight_is_held_until_the_batch_has_ended(self, tmp_path):
+        path = tmp_path / "toy-0-of-1.jsonl"
+        record = BatchJournal(path)
+        record.write("planned", "k", endpoint="large", hashes=["h"], usd=0.5)
+        record.write("planned", "l", endpoint="large", hashes=["i"], usd=0.25)
+        record.write("made", "k", batch="b")
+        assert held_usd(path) == 0.75 and [sent.key for sent in record.open("large")] == ["k", "l"]
+        record.write("ended", "k", status="completed")
+        assert held_usd(path) == 0.25 and held_usd(tmp_path / "toy-1-of-1.jsonl") == 0
+
+    def test_money_of_a_batch_that_several_take_is_held_until_the_last(self, tmp_path):
+        path = tmp_path / "toy-0-of-1.jsonl"
+        BatchJournal(path).write("planned", "k", endpoint="large", hashes=["h", "i"], usd=0.5)
+        for shard, (digest, held) in enumerate((("h", 0.5), ("i", 0))):
+            BatchJournal(tmp_path / f"toy-{shard}-of-2.jsonl").write("ended", "k", status="completed", hashes=[digest])
+            assert held_usd(path) == held

@@ -1,0 +1,74 @@
+"""Settings of endpoints: what a configuration may say of them, and which of them roles use."""
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+import yaml
+
+from persona_lib.messages.endpoint import Endpoint, RequestError, model_of, read_endpoints, used
+
+ADDRESSES = ["simulator", "http://127.0.0.1:1/v1", "https://host/v1"]
+
+
+class TestRefused:
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            ({"parameters": {"seed": 1}}, "endpoints.large.parameters: seed is set by the engine"),
+            ({"base_url": "https://me:pass@host/v1"}, "endpoints.large.base_url: no user, password or query"),
+            ({"base_url": "https://host/v1?key=1"}, "name a key_variable"),
+            ({"parameters": {"api_key": "sk"}}, "endpoints.large.parameters: no api_key in it; name a key_variable"),
+            ({"parameters": {"Authorization": "sk"}}, "no Authorization in it; name a key_variable"),
+            ({"parameters": {"x-api-key": "sk"}}, "no x-api-key in it; name a key_variable"),
+            ({"parameters": {"Extra_Body": {}}}, "no Extra_Body in it; name a key_variable"),
+            ({"parameters": {"metadata": [{"api-key": "sk"}]}}, "no api-key in it; name a key_variable"),
+            ({"concurency": 3}, "endpoints.large: got an unexpected keyword argument 'concurency'"),
+        ],
+    )
+    def test_settings_that_would_leak_or_clash(self, change, message):
+        with pytest.raises(RequestError, match=message):
+            read_endpoints({"large": {"model": "m", **change}})
+
+    @pytest.mark.parametrize("own", ["model", "messages", "seed", "n", "stream", "response_format"])
+    def test_what_the_engine_sets_itself(self, own):
+        with pytest.raises(RequestError, match=f"endpoints.large.parameters: {own} is set by the engine; remove it"):
+            read_endpoints({"large": {"model": "m", "parameters": {own: 1, "temperature": 1}}})
+
+    @pytest.mark.parametrize("address", ["host/v1", "ftp://host", "Simulator", "//host"])
+    def test_an_address_that_is_none(self, address):
+        with pytest.raises(RequestError, match=f"endpoints.large.base_url: '{address}' does not begin with http://"):
+            read_endpoints({"large": {"model": "m", "base_url": address}})
+
+    def test_a_model_must_be_named_and_a_role_must_name_an_endpoint(self):
+        with pytest.raises(RequestError, match="endpoints.large: missing 1 required positional argument: 'model'"):
+            read_endpoints({"large": {}})
+        with pytest.raises(RequestError, match="roles.judge: 'b' is no endpoint; endpoints are a"):
+            used({"a": Endpoint("a", "m")}, {"panel": ["a"], "judge": "b"})
+
+
+class TestRead:
+    def test_every_field_of_the_configuration_arrives(self):
+        """Oracle: the keys that config/schema.yaml allows."""
+        schema = yaml.safe_load((Path(__file__).parents[2] / "config" / "schema.yaml").read_text("utf-8"))
+        allowed = schema["properties"]["endpoints"]["additionalProperties"]["properties"]
+        assert {"alias", *allowed} == {field.name for field in fields(Endpoint)}
+
+    def test_what_is_not_said_has_its_default_and_simulated_and_real_addresses_are_taken(self):
+        found = read_endpoints({a: {"model": "m", "base_url": u} for a, u in zip("abc", ADDRESSES, strict=True)})
+        assert [found[alias].base_url for alias in "abc"] == ADDRESSES
+        assert found["a"] == Endpoint("a", "m", base_url="simulator") and found["a"].max_tokens is None
+
+    def test_max_tokens_by_either_name(self):
+        found = [Endpoint("a", "m", parameters={name: 7}) for name in ("max_tokens", "max_completion_tokens")]
+        assert [one.max_tokens for one in found] == [7, 7]
+
+    def test_what_is_recorded_says_nothing_of_keys_and_speed(self):
+        fast = Endpoint("a", "m", key_variable="K", concurrency=9, timeout_s=1, retries=2, price="p", transport="batch")
+        assert fast.recorded() == {"base_url": "", "model": "m", "parameters": {}}
+        plain = Endpoint("a", "m", json_schema=False, seed=False)
+        assert plain.recorded() == fast.recorded() | {"json_schema": False, "seed": False}
+
+    def test_the_version_of_a_simulated_world_is_no_part_of_the_model(self):
+        assert model_of("sim-large@1234", Endpoint("a", "m", base_url="simulator")) == "sim-large"
+        assert model_of("m@1234", Endpoint("a", "m", base_url="http://x/v1")) == "m@1234"

@@ -1,0 +1,149 @@
+"""Small tables made by hand, and every figure of them."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from drawn_rows import ATTRIBUTES, MODELS, row
+from hostile import NASTY
+from small_personas import census, complete, draws, run
+
+from persona_lib.showing import diagrams, distributions, figures, matrices
+from persona_lib.synthesis import selection
+from persona_lib.synthesis.personas import apply_rules
+from persona_lib.tables import schema
+from persona_lib.tables.values import BIG_FIVE
+
+
+@pytest.fixture
+def personas():
+    n = 10
+    table = {name: ["Yes"] * 7 + ["No"] * 3 for name in ATTRIBUTES}
+    table |= {"age_years": [18, 24, 25, 34, 35, 40, 50, 60, 70, 90], "income_usd": [np.nan, -5.0, 0.0, 1.0, *[3e4] * 6]}
+    table |= {"job_description": [f"job {i}" for i in range(n)], "race": [f"r{i % 10}" for i in range(n)]}
+    table |= {"fertility": ["not in universe"] * 6 + ["unknown", "No", "No", "Yes"]}
+    table |= {trait: np.linspace(-2, 2, n) for trait in BIG_FIVE}
+    ids = [f"p{i:04d}" for i in range(1, n + 1)]
+    return pd.DataFrame(table | {"persona_id": ids, "persona_split": ["train"] * 6 + ["heldout_persona"] * 4})
+
+
+@pytest.fixture
+def provenance(personas):
+    origins = schema.attributes().set_index("attribute")["origin"].replace({"observed": "derived"})
+    rows = [(who, field, origin) for who in personas["persona_id"] for field, origin in origins.items()]
+    return pd.DataFrame(rows, columns=["persona_id", "field", "origin"])
+
+
+@pytest.fixture
+def prompts():
+    fates = [("Work", "kept", "train")] * 4 + [("Faith", "kept", "train")] * 2 + [("Work", "kept", "heldout_prompt")]
+    fates += [("", "no question mark", "none")] * 3
+    table = pd.DataFrame(fates, columns=["topic", "reason", "prompt_split"])
+    return table.assign(is_kept=table["reason"] == "kept", text="Is this a question?")
+
+
+@pytest.fixture
+def margins():
+    rows = [("census", "sex", "Female", 0.51, 0.01, 510), ("census", "sex", "Male", 0.49, 0.01, 490)]
+    rows += [("draws", "sex", "Female", 0.55, 0.05, 100), ("draws", "sex", "Male", 0.45, 0.05, 100)]
+    rows += [("published", "sex", "Female", 0.508, 0.001, None), ("file", "sex", "Female", 0.515, 0.01, 600)]
+    rows += [
+        ("census", "age_years", c, s, 0.01, 250)
+        for c, s in (("85 and over", 0.1), ("5 to 9", 0.3), ("Under 5", 0.2), ("10 to 14", 0.4))
+    ]
+    return pd.DataFrame(rows, columns=["source", "attribute", "category", "share", "standard_error", "n"])
+
+
+@pytest.fixture
+def influences():
+    rows = [row("kappa", name, 0.5 + i / 100) for i, name in enumerate([*ATTRIBUTES, "placebo"])]
+    rows += [row("kappa_retest", name, 0.9) for name in [*ATTRIBUTES, "placebo"]]
+    rows += [row("excess_flip", name, i / 100) for i, name in enumerate([*ATTRIBUTES, "placebo"])]
+    rows += [row("p_adjusted", name, 0.01 if name == "religion" else 0.6) for name in ATTRIBUTES]
+    return pd.DataFrame([*rows, row("kappa", "all", 0.6), row("excess_flip", "all", 0.1)])
+
+
+@pytest.fixture
+def kappas():
+    rows = []
+    for a in ("p1", "p2", "p3"):
+        for b in ("p1", "p2", "p3"):
+            own = 0.8 if a == b else -0.1
+            rows += [("model-rater", model, a, b, own, 0.8, 10) for model in MODELS]
+            rows += [("model-model", "large|small", a, b, own / 2, 0.7, 10)]
+    rows += [("rater-rater", "", "p1|people.1", "p1|people.2", 0.4, 0.7, 10)]
+    table = pd.DataFrame(rows, columns=["comparison", "model", "rater_a", "rater_b", "kappa", "agreement", "n"])
+    gone = (table["rater_a"] == "p1") & (table["rater_b"] == "p2") & (table["model"] == "large")
+    return table.assign(kappa=table["kappa"].mask(gone))
+
+
+@pytest.fixture
+def agreement():
+    rows = [row("kappa_content", group, 0.5) for group in (*MODELS, "rater_rater", "large|small")]
+    rows += [row("mean_kappa", model, 0.8) for model in MODELS]
+    return pd.DataFrame([*rows, row("mean_kappa_other", "large", -0.1), row("mean_kappa_other", "small", np.nan)])
+
+
+@pytest.fixture
+def benchmark():
+    rates = {
+        ("large", "baseline"): 0.05,
+        ("large", "summary"): 0.4,
+        ("small", "baseline"): np.nan,
+        ("small", "summary"): 0.3,
+    }
+    rows = [row("pass_rate", "|".join(key), rate, n_excluded=1) for key, rate in rates.items()]
+    rows += [row("pass_rate", "all|baseline", 0.05), row("drop_rate", "all", 0.3), row("drop_rate_by_rule", "all", 0.4)]
+    for i, name in enumerate(ATTRIBUTES):
+        rows += [row("drop_rate", name, i / 40), row("drop_rate_by_rule", name, i / 40)]
+        rows += [row("drop_rate", f"{model}|{name}", i / 40) for model in MODELS]
+    return pd.DataFrame(rows)
+
+
+@pytest.fixture
+def dropped():
+    rows = [(p, m, a, "ok") for p in ("p1", "p2") for m in MODELS for a in ATTRIBUTES]
+    return pd.DataFrame(rows, columns=["persona_id", "model", "attribute", "status"])
+
+
+@pytest.fixture
+def pass_at_k():
+    rates = {1: 0.2, 2: 0.4, 4: 0.8}
+    rows = [
+        row("pass_at_k", f"{m}|{mode}|{k}", v)
+        for m in MODELS
+        for mode in ("output_only", "baseline")
+        for k, v in rates.items()
+    ]
+    return pd.DataFrame(rows)
+
+
+@pytest.fixture
+def every(personas, provenance, prompts, margins, influences, kappas, agreement, benchmark, dropped, pass_at_k):
+    """Each figure as a function of whether the run is simulated."""
+    return {
+        1: lambda s: diagrams.construction(personas, provenance, simulated=s),
+        2: lambda s: distributions.demographics(personas, simulated=s),
+        3: lambda s: distributions.topics(prompts, simulated=s),
+        4: lambda s: diagrams.feedback_creation(personas, prompts, simulated=s),
+        5: lambda s: figures.influence(influences, simulated=s),
+        6: lambda s: matrices.rater_matrices(kappas, agreement, simulated=s),
+        7: lambda s: matrices.rater_histograms(kappas, agreement, simulated=s),
+        8: lambda s: matrices.model_matrices(kappas, simulated=s),
+        9: lambda s: matrices.model_histograms(kappas, agreement, simulated=s),
+        10: lambda s: figures.modes(benchmark, simulated=s),
+        11: lambda s: figures.dropped_attributes(benchmark, dropped, simulated=s),
+        12: lambda s: figures.pass_curves(pass_at_k, simulated=s),
+        13: lambda s: distributions.census_demographics(margins, simulated=s),
+    }
+
+
+@pytest.fixture(scope="module")
+def made():
+    """Ten personas, their provenance and weights; every personal time is hostile text."""
+    data = {"data": {"personal_time": NASTY}}
+    people, table, provenance = run(answer=lambda template, _: data if template == "write_traits" else {})
+    weights = selection.raked(table, people, apply_rules(complete(draws(), census())))
+    return [
+        schema.check(t, name)
+        for t, name in ((people, "personas"), (provenance, "provenance"), (weights, "persona_weights"))
+    ]

@@ -1,0 +1,50 @@
+"""Cards of personas. Oracles: the tables themselves, an HTML parser."""
+
+from html.parser import HTMLParser
+
+import pytest
+from hostile import NASTY
+
+from persona_lib.showing import cards
+from persona_lib.tables import schema
+from persona_lib.tables.schema import SchemaError
+
+
+def test_card_has_every_attribute_once_with_its_origin(made):
+    table = cards.card(made[0], made[1], "p0003")
+    assert sorted(table["label"]) == sorted([*schema.attributes()["label"], "Core values"])
+    mine = made[0].set_index("persona_id").loc["p0003"]
+    value = table.set_index("label")["value"]
+    assert value["Age"] == str(mine["age_years"]) and value["Core values"] == mine["core_values"]
+    assert value["Personal time"] == NASTY
+    origin = table.set_index("label")["origin"]
+    assert origin[["Age", "Religion", "Mannerisms", "Personal time"]].tolist() == [
+        "observed",
+        "imputed",
+        "listed",
+        "written",
+    ]
+    assert origin.drop_duplicates().tolist() == [o for o in cards.ORIGINS if o in set(origin)], "one block per origin"
+
+
+def test_a_card_of_nobody_or_without_provenance_is_refused(made):
+    with pytest.raises(SchemaError, match="p9999 stands in 0 rows"):
+        cards.card(made[0], made[1], "p9999")
+    with pytest.raises(SchemaError, match="p0001 lacks sex"):
+        cards.card(made[0], made[1][made[1]["field"] != "sex"], "p0001")
+
+
+def test_text_on_a_card_is_never_markup(made):
+    class Reader(HTMLParser):
+        tags, said = set(), []
+
+        def handle_starttag(self, tag, attrs):
+            self.tags.add(tag)
+
+        def handle_data(self, data):
+            self.said.append(data)
+
+    reader = Reader()
+    reader.feed(cards.card_html(cards.card(made[0], made[1], "p0001"), title="<i>p0001</i>"))
+    assert reader.tags == {"p", "b", "table", "tbody", "tr", "th", "td"}
+    assert NASTY in reader.said and "<i>p0001</i>" in reader.said

@@ -1,0 +1,108 @@
+"""Distributions of attributes against the tables they draw: bars, marks and order are read back from the drawing."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from drawn_rows import ATTRIBUTES, axes_named, hex_of
+
+from persona_lib.showing import distributions, drawing
+
+
+class TestDemographics:
+    def test_shares_against_a_hand_count(self, personas):
+        shares = distributions.shares(personas).set_index(["attribute", "category"])["share"]
+        assert shares[("sex", "Yes")] == 0.7
+        assert shares[("age_years", "15 to 19")] == shares[("age_years", "20 to 24")] == 0.1
+        assert shares[("age_years", "25 to 34")] == 0.2 and shares[("age_years", "85 and over")] == 0.1
+        assert shares[("income_usd", "Loss")] == shares[("income_usd", "None")] == 0.1
+        assert shares[("income_usd", "Under $10,000")] == 0.1 and shares[("income_usd", "$25,000 to $49,999")] == 0.6
+        assert shares[("income_usd", "not in universe")] == 0.1
+
+    def test_shares_of_an_attribute_sum_to_one(self, personas):
+        sums = distributions.shares(personas).groupby("attribute")["share"].sum()
+        assert len(sums) == 33
+        np.testing.assert_allclose(sums, 1)
+
+    def test_interval_is_that_of_statsmodels(self, personas):
+        from statsmodels.stats.proportion import proportion_confint
+
+        table = distributions.shares(personas)
+        low, high = proportion_confint(table["n"], len(personas), method="wilson")
+        np.testing.assert_allclose(table["low"], low, atol=1e-9)
+        np.testing.assert_allclose(table["high"], high, atol=1e-9)
+
+    def test_bars_are_the_shares_and_the_rest_is_summed(self, personas):
+        figure = distributions.demographics(personas)
+        assert [bar.get_width() for bar in axes_named(figure, "sex").patches] == [70, 30]
+        race = axes_named(figure, "race")
+        assert [tick.get_text() for tick in race.get_yticklabels()][-1] == "2 others"
+        np.testing.assert_allclose([bar.get_width() for bar in race.patches], [10] * 8 + [20])
+
+    def test_kinds_of_nothing_stand_last_and_grey(self, personas):
+        axes = axes_named(distributions.demographics(personas), "fertility")
+        assert [tick.get_text() for tick in axes.get_yticklabels()][-2:] == ["not in universe", "unknown"]
+        greys = [drawing.NOTHING.lower() in str(hex_of(bar)) for bar in axes.patches]
+        assert greys == [False, False, True, True]
+
+    def test_every_attribute_has_its_panel(self, personas):
+        assert {axes.get_label() for axes in distributions.demographics(personas).axes} == set(ATTRIBUTES)
+
+
+class TestCensusBesidePersonas:
+    def test_census_shares_stand_where_categories_are_the_same(self, personas):
+        """Even shares of sex in the census; a stroke is marked where it lies outside the personas' interval."""
+        table = distributions.shares(personas)
+        sex = table[table["attribute"] == "sex"].set_index("category")
+        even = 1 / len(sex)
+        rows = [("census", "sex", category, even) for category in sex.index]
+        rows += [("census", "education", "High school graduate", 1.0)]  # grouped otherwise: no stroke
+        margins = pd.DataFrame(rows, columns=["source", "attribute", "category", "share"])
+        figure = distributions.demographics(personas, margins)
+        lines = [line for line in axes_named(figure, "sex").lines if line.get_marker() == "|"]
+        drawn = [(x, line.get_markeredgecolor()) for line in lines for x in line.get_xdata()]
+        names = np.where((sex["low"] <= even) & (even <= sex["high"]), "census", "census outside")
+        assert sorted(drawn) == sorted((100 * even, distributions.BESIDE[name][1]) for name in names)
+        assert not [line for line in axes_named(figure, "education").lines if line.get_marker() == "|"]
+
+
+class TestCensusDemographics:
+    def test_bars_are_the_census_and_markers_the_others(self, margins):
+        axes = axes_named(distributions.census_demographics(margins), "sex")
+        np.testing.assert_allclose([bar.get_width() for bar in axes.patches], [51, 49])
+        marks = {line.get_marker(): list(line.get_xdata()) for line in axes.lines}
+        np.testing.assert_allclose(marks["|"], [55, 45])
+        np.testing.assert_allclose(marks["D"], [50.8])
+        np.testing.assert_allclose(marks["o"], [51.5])
+
+    def test_a_share_beyond_its_range_is_drawn_apart(self, margins):
+        """Of 200 draws 95 % give 51 % women +- 6.9 points: 55 is inside, 60 is not. Two draws decide nothing."""
+        seen = {}
+        for n, women in ((200, 0.55), (200, 0.60), (2, 0.60)):
+            of_draws = margins["source"] == "draws"
+            shares = margins["share"].mask(of_draws, pd.Series([np.nan] * 2 + [women, 1 - women]))
+            changed = margins.assign(share=shares, n=margins["n"].mask(of_draws, n / 2))
+            axes = axes_named(distributions.census_demographics(changed), "sex")
+            lines = [line for line in axes.lines if line.get_marker() == "|"]
+            seen[n, women] = {line.get_markeredgecolor() for line in lines}
+        within, apart = (distributions.BESIDE[name][1] for name in ("draws", "outside"))
+        assert seen == {(200, 0.55): {within}, (200, 0.60): {apart}, (2, 0.60): {within}}
+
+    def test_bands_keep_their_order(self, margins):
+        axes = axes_named(distributions.census_demographics(margins), "age_years")
+        assert [tick.get_text() for tick in axes.get_yticklabels()] == ["Under 5", "5 to 9", "10 to 14", "85 and over"]
+
+    def test_without_census_rows_it_says_so(self, margins):
+        with pytest.raises(ValueError, match="no row has source census"):
+            distributions.census_demographics(margins[margins["source"] != "census"])
+
+
+def test_topics_are_counted_by_split(prompts):
+    figure = distributions.topics(prompts)
+    bars = axes_named(figure, "topics").patches
+    assert [bar.get_width() for bar in bars] == [4, 2, 1, 0]
+    assert [bar.get_width() for bar in axes_named(figure, "fates").patches] == [7, 3]
+
+
+def test_a_dollar_sign_is_a_dollar_sign(personas):
+    axes = axes_named(distributions.demographics(personas), "income_usd")
+    assert not any(tick.get_parse_math() for tick in axes.get_yticklabels())

@@ -1,0 +1,82 @@
+"""The pool: oracles are hand counts of plans, and raters whose choice is known beforehand."""
+
+import pytest
+from judges import SIZES, Fake, personas, prompts
+
+from persona_lib.stages import judging
+from persona_lib.stages.pool import collect_pool, create_pool, plan_items, plan_pool
+from persona_lib.tables.schema import SchemaError, check
+
+
+def pooled(ask: Fake, n_personas: int = 5):
+    items, answers = create_pool(prompts(9), n_items=4, seed=1, ask=ask)
+    plan = plan_pool(items, personas(n_personas), panel=["m1", "m2"], raters="people", **SIZES, seed=1)
+    judged = judging.judge(plan, personas(n_personas), prompts(9), answers, ask=ask)
+    return check(items, "pool_items"), check(answers, "pool_answers"), check(judged, "pool_judgements")
+
+
+def test_pool_counts_by_hand():
+    ask = Fake()
+    items, answers, judged = pooled(ask)
+    assert len(items) == 4 and "q0001" not in set(items.prompt_id), "only held-out prompts"
+    assert answers.kind.value_counts().to_dict() == {"baseline": 4, "divergent": 4}
+    assert judged.rater_id.value_counts().to_dict() == {"m1": 5 * 4, "m2": 3 * 4, "people.1": 3 * 2, "people.2": 3 * 2}
+    assert len(ask.asked) == len(set(ask.asked)) == 8 + 20 + 12 + 12
+    samples = {(row.endpoint, row.sample) for row in ask.rows if row.template == "judge"}
+    assert samples == {("m1", 0), ("m2", 0), ("people", 0), ("people", 1)}
+
+
+def test_order_is_the_same_for_all_raters_and_balanced_within_a_persona():
+    _, _, judged = pooled(Fake())
+    assert (judged.groupby(["item_id", "persona_shown_id"]).swapped.nunique() == 1).all()
+    assert (judged[judged.rater_id == "m1"].groupby("persona_shown_id").swapped.sum() == 2).all()
+    assert judged.chosen_answer_id.str.startswith("divergent").all()
+
+
+def test_raters_share_their_items():
+    _, _, judged = pooled(Fake())
+    raters = judged[judged.rater_id.str.startswith("people")]
+    assert raters.item_id.nunique() == 2 and raters.persona_shown_id.nunique() == 3
+
+
+def test_an_item_whose_answer_failed_stays_with_its_status():
+    lost = []
+
+    def status(row):
+        if row.template == "answer" and not lost:
+            lost.append(row.slots["prompt"])
+        return "refused" if row.template == "answer" and row.slots["prompt"] == lost[0] else "ok"
+
+    ask = Fake(status=status)
+    items, answers, judged = pooled(ask)
+    prompt_id = lost[0].split()[0]
+    assert len(items) == 4 and set(answers.status[answers.prompt_id == prompt_id]) == {"refused"}
+    hit = judged.item_id == f"item.{prompt_id}"
+    assert set(judged.status[hit]) == {"refused"} and set(judged.status[~hit]) == {"ok"}
+    assert not any(row.slots["prompt"] == lost[0] for row in ask.rows if row.template != "answer")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"n_panel_personas": 6}, "n_panel_personas = 6, but there are only 5"),
+        ({"n_panel_items": 5}, "n_panel_items = 5, but there are only 4"),
+        ({"panel": ["m1", "m1"]}, "names a model twice"),
+    ],
+)
+def test_a_pool_that_cannot_be_says_so(change, message):
+    items = plan_items(prompts(9), n_items=4, seed=1)
+    sizes = {"panel": ["m1"], "raters": "people", **SIZES} | change
+    with pytest.raises(SchemaError, match=message):
+        plan_pool(items, personas(5), **sizes, seed=1)
+    with pytest.raises(SchemaError, match="8 held-out prompts, but pool.n_items = 9"):
+        plan_items(prompts(9), n_items=9, seed=1)
+
+
+def test_what_the_notebook_asks_is_what_was_collected():
+    ask = Fake()
+    settings = {"seed": 1, "pool": {"n_items": 4, **SIZES}}
+    collect_pool({"personas": personas(5), "prompts": prompts(9)}, settings, shard=0, of=1, ask=ask)
+    again = Fake()
+    pooled(again)
+    assert sorted(ask.asked) == sorted(again.asked)

@@ -1,0 +1,40 @@
+"""Validation: every pair six times, and whom its answers are shown to. Oracles: hand counts of plans."""
+
+import pandas as pd
+import pytest
+from judges import Fake, pairs_and_answers, personas, validated
+
+from persona_lib.stages.validation import plan_validation
+from persona_lib.tables.schema import SchemaError
+
+
+def test_validation_asks_every_pair_six_times():
+    ask = Fake()
+    table = validated(ask)
+    assert len(table) == 10 * 3 * 2 and table.item_id.nunique() == 10
+    shown = table.groupby("item_id").persona_shown_id.agg(lambda ids: tuple(sorted(set(ids))))
+    for item_id, ids in shown.items():
+        own = item_id.split(".")[0]
+        assert len(ids) == 3 and ids[0] == "" and own in ids
+    assert (table.groupby(["item_id", "persona_shown_id"]).swapped.nunique() == 2).all()
+    assert sum(row.template == "judge_no_persona" for row in ask.rows) == 20
+
+
+def test_pairs_that_failed_are_not_judged_and_too_few_say_so():
+    pairs, _ = pairs_and_answers(4, 3)
+    pairs.loc[pairs.persona_id == "p0001", "status"] = "refused"
+    plan = plan_validation(pairs, personas(4), n_pairs=9, judge="j", seed=1)
+    assert not plan.item_id.str.startswith("p0001").any()
+    with pytest.raises(SchemaError, match="9 pairs are ok, but validation.n_pairs = 10: lower it"):
+        plan_validation(pairs, personas(4), n_pairs=10, judge="j", seed=1)
+    with pytest.raises(SchemaError, match="at least two personas"):
+        plan_validation(pairs, personas(1), n_pairs=2, judge="j", seed=1)
+
+
+def test_the_other_persona_is_any_but_the_own_one():
+    pairs, _ = pairs_and_answers(5, 40)
+    plan = plan_validation(pairs, personas(5), n_pairs=200, judge="j", seed=1)
+    other = plan[(plan.persona_shown_id != "") & (plan.persona_shown_id != plan.item_id.str[:5])]
+    assert len(other) == 400
+    table = pd.crosstab(other.item_id.str[:5], other.persona_shown_id)
+    assert (table.to_numpy().diagonal() == 0).all() and (table.to_numpy() > 0).sum() == 20

@@ -1,0 +1,46 @@
+"""Telling draws from the census by a model. Oracles: scikit-learn, Snoke's expectation."""
+
+import numpy as np
+import pytest
+from draws import drawn, value
+from scipy import stats
+from sklearn.linear_model import LogisticRegression
+
+from persona_lib.synthesis import discriminator, fidelity
+
+
+class TestDiscriminator:
+    def test_error_by_scikit_learn(self, base, draws):
+        weights = base.pool["weight_persons"].to_numpy(float)
+        terms = discriminator.design_matrix(base.pool, weights, n_draws=60)
+        census = weights / weights.sum() * len(draws)
+        counts = np.bincount(fidelity.locate(base, draws), minlength=len(terms)).astype(float)
+        model = LogisticRegression(C=np.inf, fit_intercept=False, max_iter=500, tol=1e-8, solver="newton-cholesky")
+        model.fit(np.vstack([terms, terms]), np.repeat([0, 1], len(terms)), np.concatenate([census, counts]))
+        guess = model.predict_proba(terms)[:, 1]
+        oracle = ((census + counts) * (guess - 0.5) ** 2).sum() / (census + counts).sum()
+        assert discriminator.propensity_error(terms, census, counts) == pytest.approx(oracle, rel=1e-3)
+
+    def test_terms_are_independent_and_their_span_is_that_of_all(self, base):
+        weights = base.pool["weight_persons"].to_numpy(float)
+        terms = discriminator.design_matrix(base.pool, weights, n_draws=150)
+        assert np.linalg.matrix_rank(terms) == terms.shape[1] > 60
+
+    def test_expectation_is_that_of_faithful_draws(self, base):
+        """Snoke's expectation, and the chi-square behind the verdict: 30 faithful draws of 300 persons."""
+        weights = base.pool["weight_persons"].to_numpy(float)
+        terms = discriminator.design_matrix(base.pool, weights, n_draws=60)  # few terms, for speed
+        df, ratios = terms.shape[1] - 1, []
+        for rows in base.again(np.zeros(300, dtype=int), np.random.default_rng(2), 30):
+            counts = np.bincount(rows, minlength=len(terms)).astype(float)
+            error = discriminator.propensity_error(terms, weights / weights.sum() * 300, counts)
+            ratios.append(error / (df / 8 / 600))
+        assert np.mean(ratios) == pytest.approx(1, abs=3 * np.sqrt(2 / df / 30) + 0.02)
+        p = stats.chi2.sf(df * np.array(ratios), df)
+        assert (p < 0.05).sum() <= 6  # the 99.7 % point of a binomial of 30 and .05
+
+    def test_a_draw_of_the_old_is_found_out(self, base):
+        old = np.flatnonzero(base.pool["age_years"] >= 40)[:300]
+        found = discriminator.against_source(base, drawn(base, old.tolist()))
+        assert value(found, "propensity_ratio")["estimate"] > 2
+        assert value(found, "propensity_ratio")["method"].endswith("differs by more than chance")

@@ -1,0 +1,104 @@
+"""A toy stage over an endpoint that echoes: what tests of `persona collect` share."""
+
+import json
+import subprocess
+import sys
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from persona_lib.ledger import live as ledger
+
+ROOT = Path(__file__).parents[1]
+
+
+KEY = "sk-secret-0123456789abcdef"
+
+
+N = 200
+
+
+TOY = """
+import pandas as pd
+from persona_lib.tables.streams import shard_of
+
+def collect(tables, settings, *, shard, of, ask):
+    texts = tables["texts"]
+    mine = texts[[shard_of(key, of) == shard for key in texts["id"]]]
+    slots = [{"prompt": text} for text in mine["text"]]
+    first = ask(pd.DataFrame({"endpoint": ask.roles["answerer"], "template": "answer", "slots": slots}))
+    again = [{"prompt": text} for text in first.loc[first["status"] == "ok", "text"]]
+    ask(pd.DataFrame({"endpoint": "large", "template": "answer", "slots": again, "sample": 1}))
+"""
+
+
+DRIVER = """
+import sys
+from persona_lib import cli
+from persona_lib.commands.collect import STAGES
+STAGES["toy"] = "toy:collect"
+sys.exit(cli.main())
+"""
+
+
+class Echo(BaseHTTPRequestHandler):
+    """Gives the user's text back after the server's `delay_s`, and counts every sample of every text."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1
+
+    def log_message(self, *_):
+        """Silence."""
+
+    def do_POST(self):
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        text = body["messages"][-1]["content"]
+        with self.server.guard:
+            self.server.under_way += 1
+            self.server.seen.append((time.monotonic(), text, self.server.under_way))
+        time.sleep(self.server.delay_s)
+        if self.server.failing and text.startswith(self.server.failing):
+            self.server.under_way -= 1
+            self.send_error(500, "no", "")
+            return
+        with self.server.guard:
+            self.server.calls[text, body["seed"]] += 1
+            self.server.under_way -= 1
+        message = {"role": "assistant", "content": text}
+        usage = {"prompt_tokens": len(text), "completion_tokens": len(text)}
+        found = {"model": "m@1", "choices": [{"message": message, "finish_reason": self.server.finish}], "usage": usage}
+        block = json.dumps(found).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(block)))
+        self.end_headers()
+        self.wfile.write(block)
+
+
+class Quiet(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 128
+
+    def handle_error(self, request, address):
+        """A client that was killed is no news here."""
+
+
+def started(arguments, **rest):
+    return subprocess.Popen([sys.executable, "-c", DRIVER, *arguments], stderr=subprocess.PIPE, text=True, **rest)
+
+
+def answered(folder):
+    """What a ledger holds on disk: (text, sample) of every whole line."""
+    found = set()
+    for path in folder.glob("*.jsonl"):
+        for _, record in ledger.lines(path):
+            found.add((record["request"]["messages"][-1]["content"], record["request"]["sample"]))
+    return found
+
+
+SIMULATED = {
+    "base_url": "simulator", "model": "sim-large", "key_variable": None,
+    "concurrency": 4, "timeout_s": 20, "retries": 1, "parameters": {},
+}  # fmt: skip
