@@ -10,7 +10,7 @@ import httpx2
 import openai
 import pandas as pd
 import pytest
-from flights import made, n_answered, recorded
+from sent_batches import made, n_answered, recorded
 from serving import MODEL, TEXTS, Serving
 
 from persona_lib.asking import batch

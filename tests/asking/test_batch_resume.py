@@ -6,7 +6,7 @@ import shutil
 
 import pandas as pd
 import pytest
-from flights import Died, made, n_answered
+from sent_batches import Died, made, n_answered
 from serving import MODEL, TEXTS, Serving
 
 from persona_lib.asking import batch
