@@ -4,13 +4,23 @@
 PYTHON ?= python3
 VENV   ?= .venv
 RUN    ?= demo
-CORES  ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
-BIN    := $(VENV)/bin
+ifndef CORES
+CORES  := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
+endif
+
+# What a user gives is text: make expands nothing in it, and recipes read it from the environment, as "$$RUN".
+GIVEN  := PYTHON VENV RUN CORES UNTIL CENSUS PROMPTS CONFIRM
+$(foreach name,$(GIVEN),$(eval override $(name) := $$(value $(name))))
+export $(GIVEN)
+
+ifneq ($(words $(VENV)),1)
+$(error set-up: VENV=$(VENV): name one folder, without blanks: make takes none in the name of a file)
+endif
 READY  := $(VENV)/.ready
 LAB    := $(VENV)/.ready-lab
 SYSTEM := $(VENV)/.ready-system
 
-export PATH := $(CURDIR)/$(BIN):$(PATH)
+export PATH := $(if $(filter /%,$(VENV)),,$(CURDIR)/)$(VENV)/bin:$(PATH)
 unexport PYTHONDONTWRITEBYTECODE PYTHONHOME
 
 .PHONY: help paper plan test test-system verify refresh lab lock clean
@@ -19,23 +29,23 @@ help:
 	@sed -n '1,2s/^# //p' Makefile
 
 $(READY): requirements.lock pyproject.toml workflow/setup.py
-	@command -v $(PYTHON) >/dev/null || { echo "set-up: $(PYTHON) is not found; install Python 3.11 or newer, or: make PYTHON=/path/to/python3"; exit 1; }
-	@$(PYTHON) workflow/setup.py $(VENV) requirements.lock
-	@touch $@
+	@command -v "$$PYTHON" >/dev/null || { echo "set-up: $$PYTHON is not found; install Python 3.11 or newer, or: make PYTHON=/path/to/python3"; exit 1; }
+	@"$$PYTHON" workflow/setup.py "$$VENV" requirements.lock
+	@touch "$$VENV/$(@F)"
 
 $(LAB): $(READY) requirements-lab.lock
-	@$(PYTHON) workflow/setup.py $(VENV) requirements-lab.lock
-	@touch $@
+	@"$$PYTHON" workflow/setup.py "$$VENV" requirements-lab.lock
+	@touch "$$VENV/$(@F)"
 
 $(SYSTEM): $(READY) requirements-system.lock
-	@$(PYTHON) workflow/setup.py $(VENV) requirements-system.lock
-	@touch $@
+	@"$$PYTHON" workflow/setup.py "$$VENV" requirements-system.lock
+	@touch "$$VENV/$(@F)"
 
 paper: $(READY)
-	@python -m workflow.paper --run $(RUN) --cores $(CORES) --until "$(UNTIL)" --census "$(CENSUS)" --prompts "$(PROMPTS)" --confirm "$(CONFIRM)"
+	@python -m workflow.paper --run="$$RUN" --cores="$$CORES" --until="$$UNTIL" --census="$$CENSUS" --prompts="$$PROMPTS" --confirm="$$CONFIRM"
 
 plan: $(READY)
-	@python -m workflow.paper --run $(RUN) --census "$(CENSUS)" --prompts "$(PROMPTS)" --plan
+	@python -m workflow.paper --run="$$RUN" --census="$$CENSUS" --prompts="$$PROMPTS" --plan
 
 test: $(READY)
 	@python -m workflow.check
@@ -44,18 +54,18 @@ test-system: $(SYSTEM)
 	@python -m pytest -q -m system
 
 verify: $(READY)
-	@python -m workflow.expected verify --cores $(CORES)
+	@python -m workflow.expected verify --cores="$$CORES"
 
 refresh: $(READY)
-	@python -m workflow.expected refresh --cores $(CORES)
+	@python -m workflow.expected refresh --cores="$$CORES"
 
 lab: $(LAB)
-	@jupyter lab notebooks/00_overview.ipynb
+	@python -m jupyterlab notebooks/00_overview.ipynb
 
 lock: $(READY)
-	@uv pip compile pyproject.toml --extra ci --universal --generate-hashes --no-emit-index-url -q -o requirements.lock
-	@uv pip compile pyproject.toml --extra ci --extra dev -c requirements.lock --universal --generate-hashes --no-emit-index-url -q -o requirements-lab.lock
-	@uv pip compile pyproject.toml --extra ci --extra system -c requirements.lock --universal --generate-hashes --no-emit-index-url -q -o requirements-system.lock
+	@python -m uv pip compile pyproject.toml --extra ci --universal --generate-hashes --no-emit-index-url -q -o requirements.lock
+	@python -m uv pip compile pyproject.toml --extra ci --extra dev -c requirements.lock --universal --generate-hashes --no-emit-index-url -q -o requirements-lab.lock
+	@python -m uv pip compile pyproject.toml --extra ci --extra system -c requirements.lock --universal --generate-hashes --no-emit-index-url -q -o requirements-system.lock
 
 clean:
 	rm -rf data/runs figures/runs .snakemake

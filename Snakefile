@@ -1,25 +1,38 @@
 """The compendium, in reading order: census, personas, prompts, feedback, analysis, figures, claims.
 
 A rule of the form NN runs notebooks/NN_*.ipynb. A rule collect_* asks models and keeps a ledger;
-a notebook only replays sealed ledgers.
+a notebook only replays sealed ledgers. The first of a kind says how it is run, the others use it.
+No rule has a `shell:`, because a shell would run what the name of a file holds.
 """
 
-from workflow.library import library_files
+from workflow.library import library_files, notebook
+from workflow.paths import without_wildcards
 from workflow.settings import is_simulated, stage_settings, validated
 
 
 configfile: "config/demo.yaml"
 
 
-config = validated(config)
+config = validated(config, ["config/demo.yaml", *workflow.overwrite_configfiles])
 
 RUN = "data/runs/{run}"
 FIGURES = "figures/runs/{run}"
-SHARDS = range(config["shards"])
 TEMPLATES = sorted(expand("data/templates/{name}.yaml", name=glob_wildcards("data/templates/{name}.yaml").name))
 SIMULATED = is_simulated(config)
-# Not among the parameters of a rule: raising the cap must ask nothing anew.
-CAP = "none" if config["spend"]["cap_usd"] is None else config["spend"]["cap_usd"]
+# The files that a run may bring.
+BANK, DICTIONARY, *CENSUS = without_wildcards(
+    config["prompts"]["bank"], config["census"]["dictionary"], *config["census"]["files"]
+)
+# What the fields of a persona are drawn from.
+FIELDS = {
+    "chain": "data/reference/chain_coefficients.csv",
+    "norms": "data/reference/big_five_norms.csv",
+    "quirks": "data/reference/traits_quirks.csv",
+    "mannerisms": "data/reference/traits_mannerisms.csv",
+    "lifestyles": "data/reference/traits_lifestyle.csv",
+    "core_values": "data/reference/traits_core_values.csv",
+    "personal_time": "data/reference/traits_personal_time.csv",
+}
 
 
 wildcard_constraints:
@@ -32,9 +45,7 @@ rule all:
     """Everything up to the claims."""
     default_target: True
     input:
-        expand(f"{RUN}/claims.parquet", run=config["run"]),
-        expand(f"{RUN}/plan.parquet", run=config["run"]),
-        expand(f"{RUN}/dataset", run=config["run"]),
+        expand([f"{RUN}/claims.parquet", f"{RUN}/plan.parquet", f"{RUN}/dataset"], run=config["run"]),
 
 
 rule configuration:
@@ -54,11 +65,10 @@ rule configuration:
 rule overview:
     """00: what is computed, from what, and how many model calls it takes?"""
     input:
-        notebook="notebooks/00_overview.ipynb",
-        library=library_files("notebooks/00_overview.ipynb") + TEMPLATES,
+        **notebook("00_overview", *TEMPLATES),
         configuration=rules.configuration.output.configuration,
         decisions="data/reference/decisions.csv",
-        bank=config["prompts"]["bank"],
+        bank=BANK,
         lengths="data/reference/typical_lengths.csv",
         prices="data/reference/prices.csv",
     output:
@@ -77,29 +87,23 @@ rule overview:
 rule seal:
     """Gather the shards of one stage into its sealed ledger, which notebooks replay."""
     input:
-        shards=expand(
-            f"{RUN}/sealed/{{stage}}-{{shard}}-of-{{of}}.parquet",
-            shard=SHARDS,
-            of=config["shards"],
-            allow_missing=True,
-        ),
+        shards=[f"{RUN}/sealed/{{stage}}-{shard}-of-{config['shards']}.parquet" for shard in range(config["shards"])],
     output:
         ledger=f"{RUN}/sealed/{{stage}}.parquet",
     log:
         f"{RUN}/logs/seal_{{stage}}.log",
     message:
         "seal the ledger of {wildcards.stage}"
-    shell:
-        "persona seal {input.shards} --out {output.ledger} > {log}"
+    script:
+        "workflow/run_persona.py"
 
 
 rule census:
     """01: who lives in the United States?  (Figure 13)"""
     input:
-        notebook="notebooks/01_census.ipynb",
-        library=library_files("notebooks/01_census.ipynb"),
-        files=config["census"]["files"],
-        dictionary=config["census"]["dictionary"],
+        **notebook("01_census"),
+        files=CENSUS,
+        dictionary=DICTIONARY,
     output:
         census=f"{RUN}/census.parquet",
         replicates=f"{RUN}/replicates.parquet",
@@ -113,11 +117,10 @@ rule census:
         "workflow/run_notebook.py"
 
 
-rule population:
+use rule census as population with:
     """02: does a weighted draw look like its census?  (Figures 2, 13)"""
     input:
-        notebook="notebooks/02_population.ipynb",
-        library=library_files("notebooks/02_population.ipynb"),
+        **notebook("02_population"),
         census=rules.census.output.census,
         replicates=rules.census.output.replicates,
         published="data/reference/published_acs2018_1yr.csv.gz",
@@ -129,31 +132,20 @@ rule population:
     log:
         f"{RUN}/logs/02_population.log",
     params:
+        **config["population"],
         seed=config["seed"],
-        n_draws=config["population"]["n_draws"],
-        adults_only=config["population"]["adults_only"],
-        group_quarters=config["population"]["group_quarters"],
-        strata=config["population"]["strata"],
     message:
         "02 weighted draws and their fidelity"
-    script:
-        "workflow/run_notebook.py"
 
 
 rule collect_personas:
     """Write the free-text fields of every candidate and ask whether it is consistent."""
     input:
+        **FIELDS,
         census=rules.census.output.census,
         draws=rules.population.output.draws,
-        chain="data/reference/chain_coefficients.csv",
-        norms="data/reference/big_five_norms.csv",
-        quirks="data/reference/traits_quirks.csv",
-        mannerisms="data/reference/traits_mannerisms.csv",
-        lifestyles="data/reference/traits_lifestyle.csv",
-        core_values="data/reference/traits_core_values.csv",
-        personal_time="data/reference/traits_personal_time.csv",
         templates=TEMPLATES,
-        library=library_files("persona_lib/synthesis/personas.py"),
+        library=library_files("persona_lib/stages/personas.py"),
     output:
         sealed=f"{RUN}/sealed/personas-{{shard}}-of-{{of}}.parquet",
     log:
@@ -163,29 +155,17 @@ rule collect_personas:
         ledger=f"{RUN}/ledger",
     message:
         "collect personas, shard {wildcards.shard} of {wildcards.of}"
-    shell:
-        "persona collect personas --shard {wildcards.shard} --of {wildcards.of}"
-        " --settings {params.settings:q} --templates data/templates"
-        " --read census={input.census} draws={input.draws} chain={input.chain} norms={input.norms}"
-        " quirks={input.quirks} mannerisms={input.mannerisms} lifestyles={input.lifestyles}"
-        " core_values={input.core_values} personal_time={input.personal_time}"
-        " --ledger {params.ledger} --cap-usd {CAP} --sealed {output.sealed} --log {log}"
+    script:
+        "workflow/run_persona.py"
 
 
-rule personas:
+use rule census as personas with:
     """03: what is a persona made of, and where does each field come from?  (Figures 1, 2)"""
     input:
-        notebook="notebooks/03_personas.ipynb",
-        library=library_files("notebooks/03_personas.ipynb"),
+        **notebook("03_personas"),
+        **FIELDS,
         census=rules.census.output.census,
         draws=rules.population.output.draws,
-        chain="data/reference/chain_coefficients.csv",
-        norms="data/reference/big_five_norms.csv",
-        quirks="data/reference/traits_quirks.csv",
-        mannerisms="data/reference/traits_mannerisms.csv",
-        lifestyles="data/reference/traits_lifestyle.csv",
-        core_values="data/reference/traits_core_values.csv",
-        personal_time="data/reference/traits_personal_time.csv",
         scores="data/reference/chain_scores.csv",
         calibration="data/reference/chain_calibration.csv",
         external="data/reference/chain_external.csv",
@@ -209,8 +189,6 @@ rule personas:
         simulated=SIMULATED,
     message:
         "03 personas with provenance"
-    script:
-        "workflow/run_notebook.py"
 
 
 rule dataset:
@@ -225,7 +203,7 @@ rule dataset:
     log:
         f"{RUN}/logs/dataset.log",
     params:
-        files=config["census"]["files"],
+        files=CENSUS,
         big_five=config["personas"]["big_five"],
         simulated=SIMULATED,
     message:
@@ -234,10 +212,10 @@ rule dataset:
         "workflow/write_dataset.py"
 
 
-rule collect_prompts:
+use rule collect_personas as collect_prompts with:
     """Ask whether each opening prompt is controversial, and what it is about."""
     input:
-        bank=config["prompts"]["bank"],
+        bank=BANK,
         topics="data/reference/prism_topics.csv",
         templates=TEMPLATES,
         library=library_files("persona_lib/stages/prompts.py"),
@@ -247,23 +225,16 @@ rule collect_prompts:
         f"{RUN}/logs/collect_prompts-{{shard}}-of-{{of}}.log",
     params:
         settings=stage_settings(config, ["prompts"]),
-        ledger=f"{RUN}/ledger",
     message:
         "collect prompts, shard {wildcards.shard} of {wildcards.of}"
-    shell:
-        "persona collect prompts --shard {wildcards.shard} --of {wildcards.of}"
-        " --settings {params.settings:q} --templates data/templates"
-        " --read bank={input.bank} topics={input.topics}"
-        " --ledger {params.ledger} --cap-usd {CAP} --sealed {output.sealed} --log {log}"
 
 
-rule prompts:
+use rule census as prompts with:
     """04: which questions divide people?  (Figure 3)"""
     input:
-        notebook="notebooks/04_prompts.ipynb",
-        library=library_files("notebooks/04_prompts.ipynb"),
-        bank=config["prompts"]["bank"],
-        topics="data/reference/prism_topics.csv",
+        **notebook("04_prompts"),
+        bank=BANK,
+        topics=rules.collect_prompts.input.topics,
         ledger=f"{RUN}/sealed/prompts.parquet",
     output:
         prompts=f"{RUN}/prompts.parquet",
@@ -274,14 +245,13 @@ rule prompts:
         seed=config["seed"],
         n=config["prompts"]["n"],
         n_train=config["prompts"]["n_train"],
+        n_classified=config["prompts"]["n_classified"],
         simulated=SIMULATED,
     message:
         "04 prompts kept, dropped and split"
-    script:
-        "workflow/run_notebook.py"
 
 
-rule collect_feedback:
+use rule collect_personas as collect_feedback with:
     """Answer without a persona, criticise as the persona, revise."""
     input:
         personas=rules.personas.output.personas,
@@ -294,21 +264,14 @@ rule collect_feedback:
         f"{RUN}/logs/collect_feedback-{{shard}}-of-{{of}}.log",
     params:
         settings=stage_settings(config, ["feedback"]),
-        ledger=f"{RUN}/ledger",
     message:
         "collect feedback, shard {wildcards.shard} of {wildcards.of}"
-    shell:
-        "persona collect feedback --shard {wildcards.shard} --of {wildcards.of}"
-        " --settings {params.settings:q} --templates data/templates"
-        " --read personas={input.personas} prompts={input.prompts}"
-        " --ledger {params.ledger} --cap-usd {CAP} --sealed {output.sealed} --log {log}"
 
 
-rule feedback:
+use rule census as feedback with:
     """05: how does a critique become a preference?  (Figure 4)"""
     input:
-        notebook="notebooks/05_feedback.ipynb",
-        library=library_files("notebooks/05_feedback.ipynb"),
+        **notebook("05_feedback"),
         personas=rules.personas.output.personas,
         prompts=rules.prompts.output.prompts,
         ledger=f"{RUN}/sealed/feedback.parquet",
@@ -319,19 +282,14 @@ rule feedback:
     log:
         f"{RUN}/logs/05_feedback.log",
     params:
+        **config["feedback"],
         seed=config["seed"],
-        n_train_pairs=config["feedback"]["n_train_pairs"],
-        n_heldout_pairs=config["feedback"]["n_heldout_pairs"],
-        n_heldout_prompts=config["feedback"]["n_heldout_prompts"],
-        template=config["feedback"]["template"],
         simulated=SIMULATED,
     message:
         "05 preference pairs"
-    script:
-        "workflow/run_notebook.py"
 
 
-rule collect_validation:
+use rule collect_personas as collect_validation with:
     """Judge pairs under their own, a swapped and no persona, in both orders."""
     input:
         personas=rules.personas.output.personas,
@@ -346,21 +304,14 @@ rule collect_validation:
         f"{RUN}/logs/collect_validation-{{shard}}-of-{{of}}.log",
     params:
         settings=stage_settings(config, ["validation"]),
-        ledger=f"{RUN}/ledger",
     message:
         "collect validation, shard {wildcards.shard} of {wildcards.of}"
-    shell:
-        "persona collect validation --shard {wildcards.shard} --of {wildcards.of}"
-        " --settings {params.settings:q} --templates data/templates"
-        " --read personas={input.personas} prompts={input.prompts} pairs={input.pairs} answers={input.answers}"
-        " --ledger {params.ledger} --cap-usd {CAP} --sealed {output.sealed} --log {log}"
 
 
-rule validation:
+use rule census as validation with:
     """06: do the pairs say what their personas prefer?"""
     input:
-        notebook="notebooks/06_validation.ipynb",
-        library=library_files("notebooks/06_validation.ipynb"),
+        **notebook("06_validation"),
         personas=rules.personas.output.personas,
         prompts=rules.prompts.output.prompts,
         pairs=rules.feedback.output.pairs,
@@ -379,11 +330,9 @@ rule validation:
         simulated=SIMULATED,
     message:
         "06 validation of the pairs"
-    script:
-        "workflow/run_notebook.py"
 
 
-rule collect_pool:
+use rule collect_personas as collect_pool with:
     """Answer the common pool twice and let every rater judge it."""
     input:
         personas=rules.personas.output.personas,
@@ -396,21 +345,14 @@ rule collect_pool:
         f"{RUN}/logs/collect_pool-{{shard}}-of-{{of}}.log",
     params:
         settings=stage_settings(config, ["pool"]),
-        ledger=f"{RUN}/ledger",
     message:
         "collect pool, shard {wildcards.shard} of {wildcards.of}"
-    shell:
-        "persona collect pool --shard {wildcards.shard} --of {wildcards.of}"
-        " --settings {params.settings:q} --templates data/templates"
-        " --read personas={input.personas} prompts={input.prompts}"
-        " --ledger {params.ledger} --cap-usd {CAP} --sealed {output.sealed} --log {log}"
 
 
-rule agreement:
+use rule census as agreement with:
     """07: how often do raters agree beyond chance?  (Figures 6-9)"""
     input:
-        notebook="notebooks/07_agreement.ipynb",
-        library=library_files("notebooks/07_agreement.ipynb"),
+        **notebook("07_agreement"),
         personas=rules.personas.output.personas,
         prompts=rules.prompts.output.prompts,
         ledger=f"{RUN}/sealed/pool.parquet",
@@ -424,21 +366,16 @@ rule agreement:
     log:
         f"{RUN}/logs/07_agreement.log",
     params:
+        **config["pool"],
         seed=config["seed"],
-        n_items=config["pool"]["n_items"],
-        n_panel_personas=config["pool"]["n_panel_personas"],
-        n_raters=config["pool"]["n_raters"],
-        n_panel_items=config["pool"]["n_panel_items"],
         min_shared=config["agreement"]["min_shared"],
         n_bootstrap=config["resample"]["n_bootstrap"],
         simulated=SIMULATED,
     message:
         "07 agreement between raters"
-    script:
-        "workflow/run_notebook.py"
 
 
-rule collect_ablation:
+use rule collect_personas as collect_ablation with:
     """Judge the pool with and without each attribute."""
     input:
         personas=rules.personas.output.personas,
@@ -453,21 +390,14 @@ rule collect_ablation:
         f"{RUN}/logs/collect_ablation-{{shard}}-of-{{of}}.log",
     params:
         settings=stage_settings(config, ["ablation"]),
-        ledger=f"{RUN}/ledger",
     message:
         "collect ablation, shard {wildcards.shard} of {wildcards.of}"
-    shell:
-        "persona collect ablation --shard {wildcards.shard} --of {wildcards.of}"
-        " --settings {params.settings:q} --templates data/templates"
-        " --read personas={input.personas} prompts={input.prompts} pool_items={input.pool_items} pool_answers={input.pool_answers}"
-        " --ledger {params.ledger} --cap-usd {CAP} --sealed {output.sealed} --log {log}"
 
 
-rule ablation:
+use rule census as ablation with:
     """08: which attribute moves a choice?  (Figure 5)"""
     input:
-        notebook="notebooks/08_ablation.ipynb",
-        library=library_files("notebooks/08_ablation.ipynb"),
+        **notebook("08_ablation"),
         personas=rules.personas.output.personas,
         prompts=rules.prompts.output.prompts,
         pool_items=rules.agreement.output.pool_items,
@@ -484,15 +414,14 @@ rule ablation:
         n_personas=config["ablation"]["n_personas"],
         n_questions=config["ablation"]["n_questions"],
         n_shown=config["ablation"]["n_shown"],
+        ablated=config["ablation"]["attributes"],
         n_bootstrap=config["resample"]["n_bootstrap"],
         simulated=SIMULATED,
     message:
         "08 leave one attribute out"
-    script:
-        "workflow/run_notebook.py"
 
 
-rule collect_benchmark:
+use rule collect_personas as collect_benchmark with:
     """Answer in four modes and let the examiner say what still needs revision."""
     input:
         personas=rules.personas.output.personas,
@@ -505,21 +434,14 @@ rule collect_benchmark:
         f"{RUN}/logs/collect_benchmark-{{shard}}-of-{{of}}.log",
     params:
         settings=stage_settings(config, ["benchmark"]),
-        ledger=f"{RUN}/ledger",
     message:
         "collect benchmark, shard {wildcards.shard} of {wildcards.of}"
-    shell:
-        "persona collect benchmark --shard {wildcards.shard} --of {wildcards.of}"
-        " --settings {params.settings:q} --templates data/templates"
-        " --read personas={input.personas} prompts={input.prompts}"
-        " --ledger {params.ledger} --cap-usd {CAP} --sealed {output.sealed} --log {log}"
 
 
-rule benchmark:
+use rule census as benchmark with:
     """09: can a model write for a persona?  (Figures 10, 11)"""
     input:
-        notebook="notebooks/09_benchmark.ipynb",
-        library=library_files("notebooks/09_benchmark.ipynb"),
+        **notebook("09_benchmark"),
         personas=rules.personas.output.personas,
         prompts=rules.prompts.output.prompts,
         ledger=f"{RUN}/sealed/benchmark.parquet",
@@ -537,11 +459,9 @@ rule benchmark:
         simulated=SIMULATED,
     message:
         "09 PERSONA Bench"
-    script:
-        "workflow/run_notebook.py"
 
 
-rule collect_pass_at_k:
+use rule collect_personas as collect_pass_at_k with:
     """Attempt each benchmark item many times."""
     input:
         personas=rules.personas.output.personas,
@@ -554,21 +474,14 @@ rule collect_pass_at_k:
         f"{RUN}/logs/collect_pass_at_k-{{shard}}-of-{{of}}.log",
     params:
         settings=stage_settings(config, ["pass_at_k"]),
-        ledger=f"{RUN}/ledger",
     message:
         "collect pass_at_k, shard {wildcards.shard} of {wildcards.of}"
-    shell:
-        "persona collect pass_at_k --shard {wildcards.shard} --of {wildcards.of}"
-        " --settings {params.settings:q} --templates data/templates"
-        " --read personas={input.personas} prompts={input.prompts}"
-        " --ledger {params.ledger} --cap-usd {CAP} --sealed {output.sealed} --log {log}"
 
 
-rule pass_at_k:
+use rule census as pass_at_k with:
     """10: how much do more attempts help?  (Figure 12)"""
     input:
-        notebook="notebooks/10_pass_at_k.ipynb",
-        library=library_files("notebooks/10_pass_at_k.ipynb"),
+        **notebook("10_pass_at_k"),
         personas=rules.personas.output.personas,
         prompts=rules.prompts.output.prompts,
         ledger=f"{RUN}/sealed/pass_at_k.parquet",
@@ -579,22 +492,18 @@ rule pass_at_k:
     log:
         f"{RUN}/logs/10_pass_at_k.log",
     params:
+        **config["pass_at_k"],
         seed=config["seed"],
-        n_items=config["pass_at_k"]["n_items"],
-        n_attempts=config["pass_at_k"]["n_attempts"],
         n_bootstrap=config["resample"]["n_bootstrap"],
         simulated=SIMULATED,
     message:
         "10 pass@k"
-    script:
-        "workflow/run_notebook.py"
 
 
-rule pluralism:
+use rule census as pluralism with:
     """11: who is served worse than the majority?"""
     input:
-        notebook="notebooks/11_pluralism.ipynb",
-        library=library_files("notebooks/11_pluralism.ipynb"),
+        **notebook("11_pluralism"),
         personas=rules.personas.output.personas,
         prompts=rules.prompts.output.prompts,
         pool_items=rules.agreement.output.pool_items,
@@ -611,15 +520,12 @@ rule pluralism:
         simulated=SIMULATED,
     message:
         "11 pluralism"
-    script:
-        "workflow/run_notebook.py"
 
 
-rule figures:
+use rule census as figures with:
     """14: the paper's figures"""
     input:
-        notebook="notebooks/14_figures.ipynb",
-        library=library_files("notebooks/14_figures.ipynb"),
+        **notebook("14_figures"),
         margins=rules.population.output.margins,
         personas=rules.personas.output.personas,
         provenance=rules.personas.output.provenance,
@@ -631,20 +537,8 @@ rule figures:
         dropped=rules.benchmark.output.dropped,
         pass_at_k=rules.pass_at_k.output.pass_at_k,
     output:
+        **{f"figure_{number:02}": f"{FIGURES}/figure_{number:02}.png" for number in range(1, 14)},
         figures=f"{RUN}/figures.parquet",
-        figure_01=f"{FIGURES}/figure_01.png",
-        figure_02=f"{FIGURES}/figure_02.png",
-        figure_03=f"{FIGURES}/figure_03.png",
-        figure_04=f"{FIGURES}/figure_04.png",
-        figure_05=f"{FIGURES}/figure_05.png",
-        figure_06=f"{FIGURES}/figure_06.png",
-        figure_07=f"{FIGURES}/figure_07.png",
-        figure_08=f"{FIGURES}/figure_08.png",
-        figure_09=f"{FIGURES}/figure_09.png",
-        figure_10=f"{FIGURES}/figure_10.png",
-        figure_11=f"{FIGURES}/figure_11.png",
-        figure_12=f"{FIGURES}/figure_12.png",
-        figure_13=f"{FIGURES}/figure_13.png",
         notebook=f"{RUN}/notebooks/14_figures.ipynb",
     log:
         f"{RUN}/logs/14_figures.log",
@@ -652,21 +546,13 @@ rule figures:
         simulated=SIMULATED,
     message:
         "14 figures"
-    script:
-        "workflow/run_notebook.py"
 
 
 rule truth:
     """What the simulated world would answer on average: read only where a section says recovery."""
     input:
+        **FIELDS,
         census=rules.census.output.census,
-        chain="data/reference/chain_coefficients.csv",
-        norms="data/reference/big_five_norms.csv",
-        quirks="data/reference/traits_quirks.csv",
-        mannerisms="data/reference/traits_mannerisms.csv",
-        lifestyles="data/reference/traits_lifestyle.csv",
-        core_values="data/reference/traits_core_values.csv",
-        personal_time="data/reference/traits_personal_time.csv",
         prompts=rules.prompts.output.prompts,
         pool_items=rules.agreement.output.pool_items,
         pool_answers=rules.agreement.output.pool_answers,
@@ -682,18 +568,14 @@ rule truth:
         ),
     message:
         "truth of the simulated world"
-    shell:
-        "persona truth --settings {params.settings:q} --read census={input.census} chain={input.chain}"
-        " norms={input.norms} quirks={input.quirks} mannerisms={input.mannerisms} lifestyles={input.lifestyles}"
-        " core_values={input.core_values} personal_time={input.personal_time} prompts={input.prompts}"
-        " pool_items={input.pool_items} pool_answers={input.pool_answers} --out {output.truth} > {log}"
+    script:
+        "workflow/run_persona.py"
 
 
-rule claims:
+use rule census as claims with:
     """15: what does the paper claim, and what do we find?"""
     input:
-        notebook="notebooks/15_claims.ipynb",
-        library=library_files("notebooks/15_claims.ipynb"),
+        **notebook("15_claims"),
         register="data/reference/claims.csv",
         fidelity=rules.population.output.fidelity,
         persona_audit=rules.personas.output.persona_audit,
@@ -716,5 +598,3 @@ rule claims:
         simulated=SIMULATED,
     message:
         "15 ledger of claims"
-    script:
-        "workflow/run_notebook.py"

@@ -23,8 +23,6 @@ sys.path.insert(0, os.getcwd())
 from workflow.compare import compare_file  # noqa: E402
 
 RESULTS = ("data/runs/demo", "figures/runs/demo")
-# snakemake and persona are programs beside this interpreter
-os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 COMMAND = [sys.executable, "-m", "workflow.paper", "--run", "demo"]
 
 

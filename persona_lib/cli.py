@@ -17,6 +17,7 @@ from persona_lib.asking.prices import SpendError
 from persona_lib.census.archives import PumsError
 from persona_lib.commands import census, collect, ledgers, plan, simulate, truth
 from persona_lib.commands.inputs import UsageError
+from persona_lib.commands.strict_yaml import ConfigurationError
 from persona_lib.ledger.errors import LedgerError
 from persona_lib.messages.endpoint import RequestError
 from persona_lib.messages.templates import TemplateError
@@ -53,6 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         chosen.run(chosen)
     except KeyboardInterrupt:
         return _end("interrupted; what was answered is kept, the same command goes on", status=130)
+    except ConfigurationError as error:
+        return _end(str(error).replace("\n", "\npersona: "), status=1)
     except OURS as error:
         return _end(" ".join(str(error).split()) or type(error).__name__, status=1)
     except Exception:

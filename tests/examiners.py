@@ -25,7 +25,7 @@ class Fake:
     """Passes an answer if it names the persona's id; answers name the id when they were told it."""
 
     roles = {"contestants": ["m1", "m2"], "examiner": "e"}
-    simulated = True
+    simulated, by_batch = True, False
 
     def __init__(self, status=lambda row: "ok", marker: str = "ANSWER:\n") -> None:
         self.status, self.marker, self.asked, self.rows = status, marker, [], []

@@ -51,7 +51,7 @@ class Fake:
     """A judge that follows `rule`; other templates answer with their name."""
 
     roles = {"judge": "j", "answerer": "a", "panel": ["m1", "m2"], "raters": "people"}
-    simulated = True
+    simulated, by_batch = True, False
 
     def __init__(self, rule=by_content, status=lambda row: "ok") -> None:
         self.rule, self.status, self.asked, self.rows = rule, status, [], []

@@ -45,6 +45,8 @@ def code(notebook):
 
 
 def snakefile_rules() -> dict[str, str]:
+    """The body of each rule, by the rule's name; one that uses another counts with what it changes."""
     text = (ROOT / "Snakefile").read_text("utf-8")
-    parts = re.split(r"^rule (\w+):$", text, flags=re.M)
+    parts = re.split(r"^(?:rule|use rule \w+ as) (\w+)(?: with)?:$", text, flags=re.M)
+    assert len(parts) // 2 == len(re.findall(r"^(?:use )?rule\b", text, flags=re.M)), "a rule in another form"
     return dict(zip(parts[1::2], parts[2::2], strict=True))

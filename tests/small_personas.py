@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pandas as pd
 
+from persona_lib.stages.personas import check_consistency, write_fields
 from persona_lib.synthesis import personas
 from persona_lib.tables import schema
 from persona_lib.tables.schema import NOT_IN_UNIVERSE
@@ -97,7 +98,7 @@ class Asked:
     """A fake `ask`: answers by a function of (template, persona text), remembers what it was asked."""
 
     roles = {"writer": "large", "filter": "medium"}
-    simulated = True
+    simulated, by_batch = True, False
 
     def __init__(self, answer=None):
         self.answer = answer or (lambda template, text: {"status": "ok"})
@@ -122,6 +123,6 @@ class Asked:
 def run(*, answer=None, asked=True, n=10, n_train=6, n_draws=40, seed=1):
     """Personas, candidates and provenance of the small census; `asked` False leaves the model stage out."""
     ask = Asked(answer) if asked else None
-    written = personas.write_fields(candidates(n_draws, seed=seed), ask=ask)
-    verdicts = personas.check_consistency(written, ask=ask)
+    written = write_fields(candidates(n_draws, seed=seed), ask=ask)
+    verdicts = check_consistency(written, ask=ask)
     return personas.accept(written, verdicts, n=n, n_train=n_train, seed=seed)

@@ -79,7 +79,7 @@ def _notebooks(expected: Path, rebuilt: Path) -> tuple[str, bool]:
         first = first or f"cell {number}: {_first_line(before, after)}"
         numbers = [np.array(_NUMBER.findall(text), dtype=float) for text in (before, after)]
         is_same_text = _NUMBER.sub("#", before) == _NUMBER.sub("#", after)
-        if not is_same_text or not np.allclose(*numbers, rtol=SHOWN, atol=0):
+        if not is_same_text or not np.allclose(numbers[0], numbers[1], rtol=SHOWN, atol=0):
             return f"cell {number}: {_first_line(before, after)}", False
     return first or "pictures inside differ", True
 

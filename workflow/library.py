@@ -7,6 +7,12 @@ from pathlib import Path
 LOCK = "requirements.lock"
 
 
+def notebook(name: str, *further: str) -> dict[str, str | list[str]]:
+    """Two inputs of a rule: its notebook, and the library files on which that stands, with further ones."""
+    path = f"notebooks/{name}.ipynb"
+    return {"notebook": path, "library": [*library_files(path), *further]}
+
+
 def library_files(path: str, package: str = "persona_lib") -> list[str]:
     """The library files that a notebook or module imports, directly or not, and the lock of its packages.
 

@@ -2,7 +2,6 @@
 
 import argparse
 import fcntl
-import json
 import os
 import re
 import subprocess
@@ -11,14 +10,18 @@ import time
 from pathlib import Path
 
 import yaml
-from snakemake.utils import update_config
 
 from persona_lib.asking.prices import read_prices
+from persona_lib.commands.configuration import read_configuration
+from persona_lib.commands.inputs import UsageError
 from persona_lib.cost import plan, quote
 from persona_lib.messages import templates
+from workflow.paths import named_files
+from workflow.settings import CHANGES
 from workflow.surroundings import pinned
 
 LOCK = Path("data/runs/.lock")
+SNAKEMAKE = [sys.executable, "-m", "workflow.start_snakemake"]
 
 
 def main() -> int:
@@ -26,7 +29,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run", default="demo", help="config/<run>.yaml")
     parser.add_argument("--until", default="", help="stop after this rule")
-    parser.add_argument("--census", default="", help="PUMS person files, separated by blanks")
+    parser.add_argument("--census", default="", help="PUMS files, written as for a shell: quotes, ~ and patterns count")
     parser.add_argument("--prompts", default="", help="a prompt bank: .csv, or PRISM's conversations.jsonl")
     parser.add_argument("--confirm", default="", help="yes: spend what the plan says")
     parser.add_argument("--plan", action="store_true", help="say what the run would still ask and cost, and stop")
@@ -39,10 +42,11 @@ def main() -> int:
         sys.exit(f"{config_file}: no such file; RUN is one of {', '.join(known)}")
     if args.run == "real" and not args.census:
         sys.exit('RUN=real reads census files of yours: make paper RUN=real CENSUS="csv_pvt.zip csv_pri.zip"')
-    rules = re.findall(r"^rule (\w+):", Path("Snakefile").read_text("utf-8"), flags=re.MULTILINE)
+    rules = re.findall(r"^(?:rule|use rule \w+ as) (\w+)", Path("Snakefile").read_text("utf-8"), flags=re.MULTILINE)
     if unknown := [name for name in args.until.split() if name not in rules]:
         sys.exit(f"UNTIL={unknown[0]}: no such rule; rules are {', '.join(rules)}")
-    config = _merged(config_file, _changes(args))
+    changes = _changes(args)
+    config = _merged(config_file, changes)
     if args.plan or config["mode"] == "live":
         _tell_price(config, config_file, confirmed=args.confirm.lower() == "yes" or args.plan)
     if args.plan:
@@ -56,8 +60,8 @@ def main() -> int:
             sys.exit(f"another run is under way here ({LOCK} is held); wait for it, or stop it")
         environment = pinned(Path())
         _clear_remains(environment)
-        command = ["snakemake", "--workflow-profile", "profiles/default", "--cores", str(args.cores)]
-        command += ["--configfile", str(config_file), *_overrides(_changes(args))]
+        command = [*SNAKEMAKE, "--workflow-profile", "profiles/default", "--cores", str(args.cores)]
+        command += ["--configfile", str(config_file), _written(changes)]
         command += ["--until", *args.until.split()] if args.until else []
         status = subprocess.run([*command, *args.rest], env=environment, check=False).returncode
     run = config["run"]
@@ -70,16 +74,27 @@ def main() -> int:
 
 
 def _changes(args: argparse.Namespace) -> dict:
+    """What CENSUS= and PROMPTS= change in the configuration.
+
+    Raises
+    ------
+    SystemExit
+        One of them names no file, or PROMPTS= several.
+    """
     changes = {}
-    if args.census:
-        changes["census"] = {"files": args.census.split()}
-    if args.prompts:
-        changes["prompts"] = {"bank": args.prompts}
+    if files := named_files(args.census, name="CENSUS"):
+        changes["census"] = {"files": files}
+    if banks := named_files(args.prompts, name="PROMPTS"):
+        if len(banks) > 1:
+            sys.exit(f"PROMPTS: {args.prompts}: these are {len(banks)} files; a run has one prompt bank")
+        changes["prompts"] = {"bank": banks[0]}
     return changes
 
 
-def _overrides(changes: dict) -> list[str]:
-    return ["--config", *(f"{key}={json.dumps(value)}" for key, value in changes.items())] if changes else []
+def _written(changes: dict) -> str:
+    """The changes as one more file of configuration: `--config` would read their text a second time."""
+    CHANGES.write_text(yaml.safe_dump(changes, allow_unicode=True), "utf-8")
+    return str(CHANGES)
 
 
 def _clear_remains(environment: dict[str, str]) -> None:
@@ -87,15 +102,15 @@ def _clear_remains(environment: dict[str, str]) -> None:
     for half in LOCK.parent.rglob(".*.half"):
         half.unlink()
     if any(Path(".snakemake/locks").glob("*")):
-        subprocess.run(["snakemake", "--unlock", "--cores", "1"], env=environment, check=True, capture_output=True)
+        subprocess.run([*SNAKEMAKE, "--unlock", "--cores", "1"], env=environment, check=True, capture_output=True)
 
 
 def _merged(config_file: Path, changes: dict) -> dict:
-    """The configuration of a run as the Snakefile will see it."""
-    config = yaml.safe_load(Path("config/demo.yaml").read_text("utf-8"))
-    for values in (yaml.safe_load(config_file.read_text("utf-8")) or {}, changes):
-        update_config(config, values)
-    return config
+    """The configuration of a run as the Snakefile will see it, judged."""
+    try:
+        return read_configuration(["config/demo.yaml", config_file], changes)
+    except UsageError as error:
+        sys.exit(str(error))
 
 
 def _tell_price(config: dict, config_file: Path, *, confirmed: bool) -> None:

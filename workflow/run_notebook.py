@@ -79,4 +79,4 @@ def run(rule) -> None:
 
 if __name__ == "__main__":
     ENVIRONMENT = pinned(Path())
-    run(snakemake)  # noqa: F821
+    run(snakemake)  # type: ignore[name-defined]  # noqa: F821

@@ -49,7 +49,7 @@ def main(folder, lock):
         print("set-up: creating " + folder, flush=True)
         try:
             venv.create(folder, with_pip=True)
-        except (OSError, subprocess.CalledProcessError) as error:
+        except (OSError, ValueError, subprocess.CalledProcessError) as error:
             stop("cannot create " + folder + ": " + str(error))
     print("set-up: installing the packages of " + lock + " (about a minute)", flush=True)
     hint = "the packages of " + lock + " could not be installed: is there a network and a package index?"

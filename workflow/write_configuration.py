@@ -7,5 +7,6 @@ from pathlib import Path
 
 import yaml
 
-path = Path(snakemake.output.configuration)  # noqa: F821
-path.write_text(yaml.safe_dump(snakemake.params.settings, sort_keys=False, allow_unicode=True), "utf-8")  # noqa: F821
+rule = snakemake  # type: ignore[name-defined]  # noqa: F821
+path = Path(rule.output.configuration)
+path.write_text(yaml.safe_dump(rule.params.settings, sort_keys=False, allow_unicode=True), "utf-8")

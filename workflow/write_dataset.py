@@ -15,9 +15,12 @@ from persona_lib.tables import schema  # noqa: E402
 
 def run(rule) -> None:
     """Read the rule's three tables and write its folder."""
-    tables = [schema.read(rule.input[name], name) for name in ("personas", "provenance", "persona_weights")]
+    names = ("personas", "provenance", "persona_weights")
+    personas, provenance, weights = (schema.read(rule.input[name], name) for name in names)
     card = write_dataset(
-        *tables,
+        personas,
+        provenance,
+        weights,
         rule.output.dataset,
         files=list(rule.params.files),
         big_five=rule.params.big_five,
@@ -27,4 +30,4 @@ def run(rule) -> None:
 
 
 if __name__ == "__main__":
-    run(snakemake)  # noqa: F821
+    run(snakemake)  # type: ignore[name-defined]  # noqa: F821

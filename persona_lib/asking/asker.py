@@ -31,6 +31,7 @@ from persona_lib.ledger.errors import ReplayMiss
 from persona_lib.ledger.live import Ledger
 from persona_lib.ledger.replay import miss
 from persona_lib.messages import request as words
+from persona_lib.messages.ask import Roles
 from persona_lib.messages.endpoint import SIMULATOR, Endpoint, used
 from persona_lib.messages.request import Reply, Request
 from persona_lib.messages.templates import Template
@@ -67,7 +68,7 @@ class Asker:
     def __init__(
         self,
         endpoints: Mapping[str, Endpoint],
-        roles: Mapping[str, str | Sequence[str]],
+        roles: Roles,
         templates: Mapping[str, Template],
         ledger: Ledger,
         *,
@@ -80,10 +81,11 @@ class Asker:
     ) -> None:
         if mode not in MODES:
             raise AskError(f"mode {mode!r} is none of {', '.join(MODES)}")
-        self.roles = dict(roles)
+        self.roles = roles.copy()
         self.simulated = any(endpoint.base_url == SIMULATOR for endpoint in endpoints.values())
         self.by_batch = any(endpoint.transport == "batch" for endpoint in endpoints.values())
-        self._endpoints, self._templates, self._used = endpoints, templates, set()
+        self._endpoints, self._templates = endpoints, templates
+        self._used: set[str] = set()
         self._ledger, self._mode, self._budget = ledger, mode, budget
         self._dispatchers: dict[str, Dispatcher] = {}
         for alias, endpoint in used(endpoints, self.roles).items():
@@ -155,7 +157,9 @@ class Asker:
         for request in missing:
             waiting.setdefault(request.endpoint, deque()).append(request)
         stop = asyncio.get_running_loop().create_future()
-        answers = asyncio.Queue(maxsize=sum(self._endpoints[alias].concurrency for alias in waiting))
+        answers: asyncio.Queue[tuple[Request, Reply, Endpoint] | None] = asyncio.Queue(
+            maxsize=sum(self._endpoints[alias].concurrency for alias in waiting)
+        )
         keeper = asyncio.create_task(self._keep(answers, stop))
         dispatchers = [asyncio.create_task(self._work(alias, queue, answers, stop)) for alias, queue in waiting.items()]
         try:

@@ -22,6 +22,8 @@ from dataclasses import replace
 from functools import partial
 from typing import IO, Any, TypeVar
 
+import tenacity
+
 from persona_lib.asking.budget import Budget
 from persona_lib.asking.client import FILTERED, Again, AskError, Client, body, not_taken
 from persona_lib.asking.rate_limits import LONGEST_WAIT_S
@@ -116,7 +118,7 @@ class Batches:
             if not sent.left & self._waiting.keys():
                 continue
             if sent.batch is None:
-                batch = await self._patiently("list batches", lambda sent=sent: self._find(sent.key))
+                batch = await self._patiently("list batches", partial(self._find, sent.key))
                 if batch is None:
                     self._journal.write("ended", sent.key, status="never made")
                     continue
@@ -199,6 +201,7 @@ class Batches:
 
     async def _check(self, sent: SentBatch) -> None:
         """See how a batch fares; when it has ended, take what it brought."""
+        assert sent.batch is not None, "only a batch that was made is followed"
         try:
             batch = await self._patiently("show a batch", partial(self._show, sent.batch))
         except _Gone:
@@ -319,17 +322,17 @@ class Batches:
 
     async def _patiently(self, what: str, call: Callable[[], Awaitable[T]], *, limit_s: float | None = None) -> T:
         """What a call gives, after as many tries as are allowed, each within `limit_s` (the endpoint's timeout)."""
-        for attempt in range(self._endpoint.retries + 1):
-            try:
-                return await self._tried(call, limit_s or self._endpoint.timeout_s)
-            except Again as error:
-                detail = error
-            if (detail.wait_s or 0) > LONGEST_WAIT_S:
-                detail = f"{detail}; asks to wait {detail.wait_s:.0f} s"
-                break
-            if attempt < self._endpoint.retries:
-                pause_s = min(0.5 * 2**attempt, 30) if detail.wait_s is None else detail.wait_s
-                await asyncio.wait([self._stop], timeout=pause_s)
+        retrying = tenacity.AsyncRetrying(
+            retry=tenacity.retry_if_exception(lambda error: isinstance(error, Again) and not _is_too_long(error)),
+            stop=tenacity.stop_after_attempt(self._endpoint.retries + 1),
+            wait=_pause_s,
+            sleep=lambda seconds: asyncio.wait([self._stop], timeout=seconds),
+            reraise=True,
+        )
+        try:
+            return await retrying(self._tried, call, limit_s or self._endpoint.timeout_s)
+        except Again as error:
+            detail = f"{error}; asks to wait {error.wait_s:.0f} s" if _is_too_long(error) else str(error)
         said = f"endpoint {self._endpoint.alias} does not {what} ({detail})"
         raise AskError(f"{said}; the answers so far are kept and what is in flight stays there, run again later")
 
@@ -356,3 +359,13 @@ class Batches:
             raise lost
         self._client.refusal_or_raise(refused)
         raise Again(self._client.clean(str(refused)))
+
+
+def _is_too_long(error: Again) -> bool:
+    return (error.wait_s or 0) > LONGEST_WAIT_S
+
+
+def _pause_s(state: tenacity.RetryCallState) -> float:
+    """Seconds before the next try: what the endpoint asks for, else doubled each time from half a second."""
+    asked = getattr(state.outcome and state.outcome.exception(), "wait_s", None)
+    return min(0.5 * 2 ** (state.attempt_number - 1), 30) if asked is None else asked

@@ -32,6 +32,7 @@ from persona_lib.ledger import batch_journal, locks
 from persona_lib.ledger import live as ledgers
 from persona_lib.messages.endpoint import Endpoint, model_of
 from persona_lib.messages.request import Reply, Request
+from persona_lib.tables.files import whole
 
 BOOK = "spending.json"
 _TOKENS_IN, _TOKENS_OUT = 3_000, 1_024  # what a first call is taken to need, where max_tokens says no other
@@ -167,7 +168,8 @@ class Budget:
     def spent(self) -> float | None:
         """What the answers of this run, all shards and stages together, have cost as far as the book is up to date."""
         costs = [_cost(self._used), *(_cost(entry["usage"]) for entry in self._others.values())]
-        return None if None in costs else math.fsum(costs)
+        known = [cost for cost in costs if cost is not None]
+        return math.fsum(known) if len(known) == len(costs) else None
 
     def remaining(self) -> float | None:
         """What this shard is still expected to cost; None where that is not known."""
@@ -214,7 +216,9 @@ class Budget:
         request, reply = record["request"], record["reply"]
         endpoint = self._endpoints.get(request["endpoint"])
         price = self._prices.get(request["endpoint"])
-        if price is None or model_of(request["model"], endpoint) != model_of(endpoint.model, endpoint):
+        if endpoint is None or price is None:
+            return None
+        if model_of(request["model"], endpoint) != model_of(endpoint.model, endpoint):
             return None
         return price.of(reply["tokens_in"] or 0, reply["tokens_out"] or 0)
 
@@ -234,10 +238,8 @@ class Budget:
         size = -1 if is_open or not self._path.exists() else self._path.stat().st_size
         book[self._path.stem] = _entry(self._used, self._granted, size)
         self._others = {stem: entry for stem, entry in book.items() if stem != self._path.stem}
-        path = self._path.parent / BOOK
-        half = path.with_suffix(".half")
-        half.write_text(json.dumps({"shards": book}, indent=1, sort_keys=True), "utf-8")
-        half.replace(path)
+        with whole(self._path.parent / BOOK) as half:
+            half.write_text(json.dumps({"shards": book}, indent=1, sort_keys=True), "utf-8")
 
 
 def usage(path: str | Path, today: Callable[[Mapping], float | None] = lambda record: None) -> dict[str, list]:

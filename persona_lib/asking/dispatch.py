@@ -140,8 +140,8 @@ class Dispatcher:
             await answers.put((request, reply, self.client.endpoint))  # before all bookkeeping: it is paid for
             self._answered(reply, headers, n_tokens)
         except Again as error:
-            if (reply := self._failed(request, number, error)) is not None:
-                await answers.put((request, reply, self.client.endpoint))
+            if (given_up := self._failed(request, number, error)) is not None:
+                await answers.put((request, given_up, self.client.endpoint))
         except Exception as error:
             halt(stop, error)
 

@@ -8,8 +8,9 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 MEMBER = r"(psam_|ss\d\d)[ph]\w+\.csv"  # psam_ since 2017
 
@@ -44,7 +45,7 @@ def members(path: Path, *, name: str | None = None, form: str = MEMBER) -> list[
     if name.lower().endswith(".zip"):
         return _zip_members(path, name, start, form)
     if start[:2] == b"\x1f\x8b":
-        return [(name, lambda: gzip.open(path, "rb"))]
+        return [(name, lambda: cast(IO[bytes], gzip.open(path, "rb")))]  # to typeshed a GzipFile is no IO
     return [(name, lambda: path.open("rb"))]
 
 
@@ -60,7 +61,11 @@ def _zip_members(path: Path, name: str, start: bytes, form: str) -> list[tuple[s
     if not found:
         wanted = "psam_p*.csv or psam_h*.csv (ss??p*.csv until 2016)" if form == MEMBER else f"of the form {form}"
         raise PumsError(f"{name}: no member {wanted}; it holds {', '.join(held) or 'nothing'}")
-    return [(f"{name}/{member}", lambda m=member: zipfile.ZipFile(path).open(m)) for member in found]
+    return [(f"{name}/{member}", partial(_opened, path, member)) for member in found]
+
+
+def _opened(path: Path, member: str) -> IO[bytes]:
+    return zipfile.ZipFile(path).open(member)
 
 
 @contextmanager

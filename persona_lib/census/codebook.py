@@ -206,8 +206,10 @@ def _year_of_text(text: str, name: str) -> int:
     title = re.search(r"^.*PUMS DATA DICTIONARY", text, re.IGNORECASE | re.MULTILINE)
     years = re.findall(r"20\d\d", title.group(0)) if title else []
     short = re.search(r"(\d\d)\.txt$", name)
-    if years or short:
-        return int(years[-1]) if years else 2000 + int(short.group(1))
+    if years:
+        return int(years[-1])
+    if short:
+        return 2000 + int(short.group(1))
     raise PumsError(f"{name}: a dictionary without its year: not in its title, nor in its name (PUMSDataDict15.txt)")
 
 

@@ -1,6 +1,7 @@
 """Official Census files and API answers: resumed, retried, checked, and whole or not at all.
 
-With `line` and `batch` one of the three modules that know a network; nothing but the console script starts it.
+One of the three modules that know a network, with `client` and `batch` of `asking`; nothing but the console script
+starts it.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx2
+import tenacity
 
 from persona_lib.census.archives import DamagedError, PumsError, members, reading
 
@@ -248,19 +250,32 @@ def _refuse(answer: httpx2.Response, url: str, key: str = "") -> None:
 
 def _patiently(attempt: Callable[[], T], url: str, patience: Patience) -> T:
     """Try, wait, try again; the last failure is told."""
-    number, wait_s = 1, patience.first_wait_s
-    while True:
-        try:
-            return attempt()
-        except (httpx2.UnsupportedProtocol, httpx2.InvalidURL):
-            raise DownloadError(f"{url}: no address of a web server") from None
-        except (_Again, httpx2.RequestError) as error:
-            # a request error may quote the address with its query, so only its kind is told
-            said, asked = (str(error), error.wait_s) if isinstance(error, _Again) else (type(error).__name__, None)
-        if number == patience.tries:
-            raise DownloadError(f"{url}: {said}, {number} times; the same command goes on from here later")
-        patience.sleep(min(patience.longest_wait_s, wait_s if asked is None else asked))
-        number, wait_s = number + 1, 2 * wait_s
+
+    def wait_s(state: tenacity.RetryCallState) -> float:
+        asked = getattr(_failure(state), "wait_s", None)
+        doubled = patience.first_wait_s * 2 ** (state.attempt_number - 1)
+        return min(patience.longest_wait_s, doubled if asked is None else asked)
+
+    retrying = tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type((_Again, httpx2.RequestError))
+        & tenacity.retry_if_not_exception_type(httpx2.UnsupportedProtocol),
+        stop=tenacity.stop_after_attempt(patience.tries),
+        wait=wait_s,
+        sleep=patience.sleep,
+    )
+    try:
+        return retrying(attempt)
+    except (httpx2.UnsupportedProtocol, httpx2.InvalidURL):
+        raise DownloadError(f"{url}: no address of a web server") from None
+    except tenacity.RetryError as error:
+        last = error.last_attempt.exception()
+    # a request error may quote the address with its query, so only its kind is told, and it is not chained
+    said = str(last) if isinstance(last, _Again) else type(last).__name__
+    raise DownloadError(f"{url}: {said}, {patience.tries} times; the same command goes on from here later")
+
+
+def _failure(state: tenacity.RetryCallState) -> BaseException | None:
+    return None if state.outcome is None else state.outcome.exception()
 
 
 def _sha256(path: Path) -> str:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from persona_lib.census import codebook
 from persona_lib.tables.schema import NOT_IN_UNIVERSE, UNKNOWN, SchemaError
+from persona_lib.tables.values import AGE_BANDS, AGE_STARTS, INCOME_BANDS, age_band, income_band
 
 COLUMNS = ("geo_id", "area", "table", "variable", "label", "estimate", "moe")
 YEAR = 2018
@@ -17,14 +18,6 @@ NATION = "United States"
 Z_90 = 1.645  # published margins of error are half-widths of 90 % intervals
 PUERTO_RICO = "Puerto Rico"  # in no total of the United States
 _N_STATES = 51  # the fifty states and the District of Columbia
-
-AGE_STARTS = (0, 5, 10, 15, 20, 25, 35, 45, 55, 60, 65, 75, 85)
-INCOME_STARTS = (10_000, 25_000, 50_000, 75_000, 100_000, 150_000)
-
-_AGES = ["Under 5", "5 to 9", "10 to 14", "15 to 19", "20 to 24", "25 to 34", "35 to 44", "45 to 54", "55 to 59"]
-_AGES += ["60 to 64", "65 to 74", "75 to 84", "85 and over"]
-_INCOMES = ["Loss", "None", "Under $10,000", "$10,000 to $24,999", "$25,000 to $49,999", "$50,000 to $74,999"]
-_INCOMES += ["$75,000 to $99,999", "$100,000 to $149,999", "$150,000 and over"]
 
 _BELOW_9TH = ["No schooling completed", "Nursery school, preschool", "Kindergarten"]
 _BELOW_9TH += [f"Grade {n}" for n in range(1, 9)]
@@ -39,7 +32,7 @@ _SCIENCE = ["MGR", "BUS", "FIN", "CMM", "ENG", "SCI", "CMS", "LGL", "EDU", "ENT"
 # attribute -> category -> (labels that fall under it, published variables summed; '-' subtracts).
 # No variables: the category is shown, but there is no published total for it.
 GROUPS: dict[str, dict[str, tuple[list[str], list[str]]]] = {
-    "age_years": {age: ([age], [f"DP05_{5 + k:04d}"]) for k, age in enumerate(_AGES)},
+    "age_years": {age: ([age], [f"DP05_{5 + k:04d}"]) for k, age in enumerate(AGE_BANDS)},
     "sex": {"Male": (["Male"], ["DP05_0002"]), "Female": (["Female"], ["DP05_0003"])},
     "race": {
         "White": (["White"], ["DP05_0037"]),
@@ -101,7 +94,7 @@ GROUPS: dict[str, dict[str, tuple[list[str], list[str]]]] = {
         "Military": ([_OCC["MIL"]], []),
         codebook.NEVER_WORKED: ([codebook.NEVER_WORKED], []),
     },
-    "income_usd": {income: ([income], []) for income in _INCOMES},
+    "income_usd": {income: ([income], []) for income in INCOME_BANDS},
     "marital_status": {
         "Married": (["Married"], ["DP02_0026", "DP02_0032"]),
         "Widowed": (["Widowed"], ["DP02_0028", "DP02_0034"]),
@@ -156,7 +149,7 @@ GROUPS: dict[str, dict[str, tuple[list[str], list[str]]]] = {
 # What the tables say of adults: attribute -> (youngest age counted, category -> published variables summed).
 # Other attributes are published only together with persons too young to be drawn.
 ADULTS: dict[str, tuple[int, dict[str, list[str]]]] = {
-    "age_years": (20, {age: [f"DP05_{5 + k:04d}"] for k, age in enumerate(_AGES) if AGE_STARTS[k] >= 20}),
+    "age_years": (20, {age: [f"DP05_{5 + k:04d}"] for k, age in enumerate(AGE_BANDS) if AGE_STARTS[k] >= 20}),
     "sex": (18, {"Male": ["DP05_0026"], "Female": ["DP05_0027"]}),
     "education": (25, {level: terms for level, (_, terms) in GROUPS["education"].items()}),
     "veteran_status": (18, {status: terms for status, (_, terms) in GROUPS["veteran_status"].items() if terms}),
@@ -234,13 +227,9 @@ def _simple(census: pd.DataFrame, attribute: str) -> pd.Series:
     """Text labels: age and income cut into bands, place of birth reduced to near and far."""
     values = census[attribute]
     if attribute == "age_years":
-        return pd.Series(np.array(_AGES)[np.digitize(values, AGE_STARTS) - 1], index=census.index, dtype="str")
+        return age_band(values)
     if attribute == "income_usd":
-        place = np.digitize(values.fillna(0), (*INCOME_STARTS,)) + 2
-        bands = pd.Series(np.array(_INCOMES)[place], index=census.index, dtype="str")
-        bands = bands.mask(values < 0, "Loss").mask(values == 0, "None")
-        nothing = pd.Series(np.where(census["age_years"] < 15, NOT_IN_UNIVERSE, UNKNOWN), index=census.index)
-        return bands.where(values.notna(), nothing)
+        return income_band(values, census["age_years"])
     if attribute == "place_of_birth":
         known = (values != UNKNOWN) & (census["citizenship"] != UNKNOWN)
         near = pd.Series("Foreign country", index=census.index, dtype="str")

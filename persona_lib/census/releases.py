@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pandas as pd
 from persona_lib.census import codebook, vintages
 from persona_lib.census.archives import PumsError
 from persona_lib.census.pums import JOINED, NUMBERS, OPTIONAL, REPLICATES, REQUIRED
+from persona_lib.tables.files import whole
 
 _AREAS = """
 al01 ak02 az04 ar05 ca06 co08 ct09 de10 dc11 fl12 ga13 hi15 id16 il17 in18 ia19 ks20 ky21 la22 me23 md24 ma25 mi26
@@ -121,7 +121,7 @@ def api_rows(answers: Sequence[list[list[str]]], *, year: int, dictionary: pd.Da
     PumsError
         An answer without a column that was asked for, or for other persons than the first.
     """
-    frames = []
+    frames: list[pd.DataFrame] = []
     for answer in answers:
         frame = pd.DataFrame(answer[1:], columns=answer[0]).astype("str")
         frame = frame.loc[:, ~frame.columns.duplicated()]
@@ -155,10 +155,5 @@ def _six_decimals(factor: str) -> str:
 
 def write_rows(rows: pd.DataFrame, path: Path) -> None:
     """PUMS rows as .csv.gz, whole or not at all; the same rows give the same bytes."""
-    half = path.with_name(f".{path.name}.half")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
+    with whole(path) as half:
         half.write_bytes(gzip.compress(rows.to_csv(index=False, lineterminator="\n").encode(), 6, mtime=0))
-        os.replace(half, path)
-    finally:
-        half.unlink(missing_ok=True)

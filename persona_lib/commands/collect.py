@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
-from typing import Any
+from typing import Any, Protocol
 
 from persona_lib.asking.asker import Asker
 from persona_lib.asking.budget import Budget
@@ -22,12 +22,13 @@ from persona_lib.cost.dry_run import DryRun
 from persona_lib.cost.plan import read_lengths
 from persona_lib.ledger.live import Ledger
 from persona_lib.messages import templates as forms
+from persona_lib.messages.ask import Ask
 from persona_lib.messages.endpoint import SIMULATOR, Endpoint, read_endpoints, used
 from persona_lib.messages.request import STATUSES
 
 # stage: the function that asks for one shard of it, imported when it is needed
 STAGES = {
-    "personas": "persona_lib.synthesis.personas:collect_personas",
+    "personas": "persona_lib.stages.personas:collect_personas",
     "prompts": "persona_lib.stages.prompts:collect_prompts",
     "feedback": "persona_lib.stages.feedback:collect_feedback",
     "validation": "persona_lib.stages.validation:collect_validation",
@@ -36,6 +37,14 @@ STAGES = {
     "benchmark": "persona_lib.stages.benchmark:collect_benchmark",
     "pass_at_k": "persona_lib.stages.pass_at_k:collect_pass_at_k",
 }
+
+
+class Stage(Protocol):
+    """One shard of a stage: asks what it has to ask; the answers go to the ledger of `ask`."""
+
+    def __call__(self, *, ask: Ask) -> None: ...
+
+
 _log = logging.getLogger(__name__)
 
 
@@ -88,7 +97,9 @@ def collect(chosen: argparse.Namespace) -> None:
     if simulated:
         version = _world(settings)
         endpoints |= {e.alias: replace(e, model=f"{e.model}@{version}") for e in simulated}
-    stage = partial(found(STAGES[chosen.stage]), read_tables(chosen.read), settings, shard=chosen.shard, of=chosen.of)
+    stage: Stage = partial(
+        found(STAGES[chosen.stage]), read_tables(chosen.read), settings, shard=chosen.shard, of=chosen.of
+    )
     with _like_ctrl_c(), ExitStack() as stack:
         ledger = stack.enter_context(Ledger(chosen.ledger, chosen.stage, shard=chosen.shard, of=chosen.of))
         if ledger.n_cut_bytes:
@@ -147,7 +158,8 @@ def _budgeted(
     line = f"{chosen.stage} {chosen.shard} of {chosen.of}: {dry_run.sentence(prices)}; {capped}"
     _log.info(line)
     print(f"persona: {line}", file=sys.stderr)
-    configured, expected = read_endpoints(settings["endpoints"]) | endpoints, dry_run.estimate(prices)["expected"][2]
+    configured = {**read_endpoints(settings["endpoints"]), **endpoints}
+    expected = dry_run.estimate(prices)["expected"][2]
     return Budget(ledger.path, configured, prices, asked=endpoints, cap_usd=cap, expected_usd=expected)
 
 

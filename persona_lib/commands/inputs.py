@@ -1,4 +1,4 @@
-"""What a command is given: settings, configuration files and tables, each checked before anything is done."""
+"""What a command is given: settings and tables, each checked before anything is done."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 
 from persona_lib.tables import schema
 
@@ -57,36 +56,6 @@ def read_settings(text: str) -> dict:
     if not isinstance(settings, dict) or (missing := [key for key in SETTINGS if key not in settings]):
         raise UsageError(f"{where}: key {', '.join(missing if isinstance(settings, dict) else SETTINGS)} is missing")
     return settings
-
-
-def read_configuration(paths: Sequence[str]) -> dict:
-    """The configuration of YAML files, a later one overriding an earlier one key by key, as Snakemake does.
-
-    Raises
-    ------
-    UsageError
-        Not a YAML mapping, or a block is missing after all files; names it.
-    """
-    merged: dict = {}
-    for path in paths:
-        try:
-            values = yaml.safe_load(Path(path).read_text("utf-8"))
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise UsageError(f"{path}: not YAML: {error}") from error
-        if not isinstance(values, dict):
-            raise UsageError(f"{path}: must be a mapping of settings")
-        merged = _overridden(merged, values)
-    needed = (*SETTINGS, "run", "spend", "population", "personas", "prompts", "feedback", "validation", "pool")
-    if missing := [key for key in (*needed, "ablation", "benchmark", "pass_at_k") if key not in merged]:
-        raise UsageError(f"{' '.join(paths)}: key {', '.join(missing)} is missing; name config/demo.yaml first")
-    return merged
-
-
-def _overridden(values: dict, by: dict) -> dict:
-    return values | {
-        key: _overridden(values[key], new) if isinstance(new, dict) and isinstance(values.get(key), dict) else new
-        for key, new in by.items()
-    }
 
 
 def read_tables(named: Sequence[str]) -> dict[str, pd.DataFrame]:

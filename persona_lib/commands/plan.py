@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 
 from persona_lib.asking.prices import read_prices
-from persona_lib.commands.inputs import add_prices, read_configuration
+from persona_lib.commands.configuration import read_configuration
+from persona_lib.commands.inputs import add_prices
 from persona_lib.cost import quote as quotes
 from persona_lib.cost.plan import read_lengths
 from persona_lib.messages import templates as forms

@@ -14,7 +14,9 @@ import pandas as pd
 
 from persona_lib.commands.inputs import add_inputs, read_settings, read_tables
 from persona_lib.measuring import pluralism
+from persona_lib.messages.ask import Roles
 from persona_lib.stages import ablation
+from persona_lib.stages.personas import write_fields
 from persona_lib.synthesis import personas, population
 from persona_lib.tables import schema, streams
 
@@ -70,7 +72,7 @@ def _persons(tables: Mapping[str, pd.DataFrame], settings: Mapping, *, seed: int
     )
     passed = personas.apply_rules(completed)
     ask = _Asked(settings, told) if settings["personas"]["model_stage"] else None
-    written = personas.write_fields(passed[passed["rule_id"] == ""], ask=ask)
+    written = write_fields(passed[passed["rule_id"] == ""], ask=ask)
     return written.assign(
         persona_id=[f"d{number:06d}" for number in range(len(written))], description=personas.describe(written)
     )
@@ -93,8 +95,11 @@ def _truth(chosen: argparse.Namespace) -> None:
 class _Asked:
     """Requests by role, told by the models of the roles."""
 
+    by_batch: bool = False
+
     def __init__(self, settings: Mapping, told: Told) -> None:
-        self.roles, self._endpoints, self._told = settings["roles"], settings["endpoints"], told
+        self.roles: Roles = settings["roles"]
+        self._endpoints, self._told = settings["endpoints"], told
 
     def __call__(self, requests: pd.DataFrame) -> pd.DataFrame:
         models = {alias: endpoint["model"] for alias, endpoint in self._endpoints.items()}

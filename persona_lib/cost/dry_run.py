@@ -17,6 +17,7 @@ from persona_lib.cost.plan import CHARACTERS_PER_TOKEN, ENDS, reply_limit
 from persona_lib.ledger.index import Index
 from persona_lib.ledger.live import Ledger
 from persona_lib.messages import request as words
+from persona_lib.messages.ask import Roles
 from persona_lib.messages.endpoint import Endpoint
 from persona_lib.messages.request import Reply, Request
 from persona_lib.messages.templates import Template
@@ -27,8 +28,9 @@ _PARTS = "EVALUATION\nSUGGESTIONS\nANSWER:\n"  # what later steps look for in a 
 class DryRun:
     """`ask(requests) -> replies` without a network.
 
-    Attributes: `roles`, `n_asked` (distinct requests), `missing` (of what would have been sent, the calls and their
-    characters, schemas included, by endpoint and template). Its memory does not grow with the calls.
+    Attributes: `roles`, `by_batch` (as of the asker that will send), `n_asked` (distinct requests), `missing` (of what
+    would have been sent, the calls and their characters, schemas included, by endpoint and template).
+    Its memory does not grow with the calls.
 
     Parameters
     ----------
@@ -40,13 +42,14 @@ class DryRun:
     def __init__(
         self,
         endpoints: Mapping[str, Endpoint],
-        roles: Mapping,
+        roles: Roles,
         templates: Mapping[str, Template],
         ledger: Ledger | None,
         *,
         lengths: pd.DataFrame,
     ) -> None:
-        self.roles, self._asked = dict(roles), Index()
+        self.roles, self._asked = roles.copy(), Index()
+        self.by_batch = any(endpoint.transport == "batch" for endpoint in endpoints.values())
         self._endpoints, self._templates, self._ledger = endpoints, templates, ledger
         self._lengths = lengths.loc["reply"].to_dict()  # by end, then by template
         self.missing: dict[tuple[str, str], tuple[int, int]] = {}
@@ -81,9 +84,11 @@ class DryRun:
 
     def estimate(self, prices: pd.DataFrame) -> dict[str, tuple[float, float, float | None]]:
         """Tokens in, tokens out and USD (None: unknown) of what would be sent, at each end: low, expected, high."""
-        found, price_by_alias = {}, {alias: price_of(one, prices) for alias, one in self._endpoints.items()}
+        price_by_alias = {alias: price_of(one, prices) for alias, one in self._endpoints.items()}
+        found: dict[str, tuple[float, float, float | None]] = {}
         for end in ENDS:
-            tokens_in, tokens_out, cost = 0.0, 0.0, 0.0
+            tokens_in, tokens_out = 0.0, 0.0
+            cost: float | None = 0.0
             for (alias, template), (n, characters) in self.missing.items():
                 most = min(self._lengths[end][template], reply_limit(self._endpoints[alias]))
                 tokens, price = (characters / CHARACTERS_PER_TOKEN[end], n * most), price_by_alias[alias]

@@ -56,13 +56,15 @@ def planned_calls(settings: Mapping, *, n_bank: int | None = None) -> pd.DataFra
     n_judged, n_items, n_panel = settings["validation"]["n_pairs"], pool["n_items"], pool["n_panel_personas"]
     n_rated = pool["n_raters"] * n_panel * pool["n_panel_items"]
     n_choices = settings["ablation"]["n_personas"] * settings["ablation"]["n_questions"] * 3
+    n_ablated = len(settings["ablation"]["attributes"] or attributes())
+    n_asked = min(n_bank or n_prompts, settings["prompts"]["n_classified"] or math.inf)
     n_bench, n_tried = settings["benchmark"]["n_items"], settings["pass_at_k"]["n_items"]
     n_attempts, models = settings["pass_at_k"]["n_attempts"], roles["contestants"]
     n_summaries = min(n_bench, n_personas)
     rows = [  # stage, template, endpoints, steps before it that must be ok, calls at most, how they come about
         ("personas", "write_traits", roles["writer"], 0, n_written, "draws"),
         ("personas", "check_consistency", roles["filter"], 1, n_written, "draws"),
-        ("prompts", "classify_prompt", roles["classifier"], 0, n_bank or n_prompts, "prompts that pass the rules"),
+        ("prompts", "classify_prompt", roles["classifier"], 0, n_asked, "prompts that pass the rules"),
         ("feedback", "answer", roles["answerer"], 0, min(n_prompts, n_pairs), "prompts"),
         ("feedback", f"critique_{feedback['template']}", roles["critic"], 1, n_pairs, "personas x pairs"),
         ("feedback", "revise", roles["reviser"], 2, n_pairs, "personas x pairs"),
@@ -73,7 +75,7 @@ def planned_calls(settings: Mapping, *, n_bank: int | None = None) -> pd.DataFra
         ("pool", "judge", roles["panel"][0], 2, n_personas * n_items, "every persona x items"),
         ("pool", "judge", roles["panel"][1:], 2, n_panel * n_items, "panel personas x items"),
         ("pool", "judge", roles["raters"], 2, n_rated, "raters x panel personas x panel items"),
-        ("ablation", "judge", roles["judge"], 1, (len(attributes()) + 1) * n_choices, "(33 attributes, placebo) x "
+        ("ablation", "judge", roles["judge"], 1, (n_ablated + 1) * n_choices, f"({n_ablated} attributes, placebo) x "
          "personas x questions x three arms"),
         ("benchmark", "answer", models, 0, min(n_bench, n_heldout), "held-out prompts, items at most"),
         ("benchmark", "answer_output_only", models, 0, n_bench, "items"),
@@ -165,7 +167,7 @@ def reply_limit(endpoint: Endpoint) -> float:
 
 def totals(plan: pd.DataFrame, by: list[str] | None = None) -> pd.DataFrame:
     """A plan summed by columns such as stage; by none, one row. A sum with an unknown cost is unknown."""
-    keys = by or [lambda _: 0]
+    keys = by or (lambda _: 0)
     names = [name for name in plan.columns if name == "n_answered" or name.startswith(QUANTITIES)]
     return plan.groupby(keys, sort=False)[names].agg(lambda column: column.sum(skipna=False))
 

@@ -13,6 +13,7 @@ from persona_lib.cost.plan import ENDS, QUANTITIES
 from persona_lib.ledger import live as ledgers
 from persona_lib.ledger import sealed
 from persona_lib.messages import request as words
+from persona_lib.messages.ask import Roles
 from persona_lib.messages.endpoint import SIMULATOR, Endpoint, model_of, read_endpoints, used
 from persona_lib.messages.templates import Template
 from persona_lib.stages.prompts import read_bank, screen
@@ -57,9 +58,7 @@ def quote(
     return found
 
 
-def _was_so(
-    facts: Mapping, roles: Mapping, endpoints: Mapping[str, Endpoint], templates: Mapping[str, Template]
-) -> bool:
+def _was_so(facts: Mapping, roles: Roles, endpoints: Mapping[str, Endpoint], templates: Mapping[str, Template]) -> bool:
     """Whether a stage was asked with the roles, models, parameters and texts of today."""
     asked = {
         alias: endpoint | {"model": model_of(endpoint["model"], endpoints[alias])}

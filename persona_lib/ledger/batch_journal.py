@@ -21,7 +21,7 @@ from pathlib import Path
 
 from persona_lib.ledger import live as ledgers
 from persona_lib.ledger import locks
-from persona_lib.ledger.errors import LedgerError
+from persona_lib.ledger.errors import LedgerError, said
 
 SUFFIX = ".batches"
 
@@ -81,7 +81,7 @@ class BatchJournal:
                 block = block[os.write(number, block) :]
             os.fsync(number)
         except OSError as error:
-            raise LedgerError(f"{self.path}: {os.strerror(error.errno)}; the answers before are safe") from error
+            raise LedgerError(f"{self.path}: {said(error)}; the answers before are safe") from error
         finally:
             os.close(number)
         return _apply(self._known, found)
@@ -119,7 +119,8 @@ def held_usd(ledger: str | Path) -> float:
     LedgerError
         A damaged line.
     """
-    ledger, known = Path(ledger), {}
+    ledger = Path(ledger)
+    known: dict[str, SentBatch] = {}
     stage = ledger.stem.rsplit("-", 3)[0]
     own = ledger.with_suffix(SUFFIX)
     if not own.exists():

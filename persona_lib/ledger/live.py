@@ -31,7 +31,7 @@ from pathlib import Path
 from types import TracebackType
 
 from persona_lib.ledger import locks, sealed
-from persona_lib.ledger.errors import LedgerError
+from persona_lib.ledger.errors import LedgerError, said
 from persona_lib.ledger.index import Index
 from persona_lib.messages.request import STATUSES, Reply, Request
 
@@ -193,7 +193,7 @@ class Ledger:
                 os.ftruncate(self._file, start)
             os.close(self._file)
             self._file = -1
-            raise LedgerError(f"{self.path}: {os.strerror(error.errno)}; the answers before are safe") from error
+            raise LedgerError(f"{self.path}: {said(error)}; the answers before are safe") from error
 
     def _cut_torn_tail(self) -> None:
         size = os.fstat(self._file).st_size
@@ -233,8 +233,8 @@ def check(paths: Iterable[str | Path]) -> dict:
         one request; names file and line, or the files.
     """
     count = dict.fromkeys(("records", *STATUSES, "repeated", "torn_tails"), 0)
-    paths, index = [Path(path) for path in paths], Index()
-    for file, path in enumerate(paths):
+    files, index = [Path(path) for path in paths], Index()
+    for file, path in enumerate(files):
         for number, start, line in _whole_lines(path):
             record = json.loads(line)
             digest, status = record["hash"], record["reply"]["status"]
@@ -244,7 +244,8 @@ def check(paths: Iterable[str | Path]) -> dict:
             count[status] += 1
             if status in _FINAL and not index.add(digest, file=file, byte=start):
                 count["repeated"] += 1
-                _same_or_raise(record, f"{path}: line {number}", *index.find(digest), paths)
+                if (place := index.find(digest)) is not None:
+                    _same_or_raise(record, f"{path}: line {number}", *place, files)
         count["torn_tails"] += _is_torn(path)
     return count
 

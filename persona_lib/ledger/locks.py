@@ -15,7 +15,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from persona_lib.ledger.errors import LedgerError
+from persona_lib.ledger.errors import LedgerError, said
 
 _MOUNTS = Path("/proc/self/mounts")
 _WITHIN_ONE_MACHINE = {"nolock", "local_lock=all", "local_lock=flock", "localflock"}
@@ -46,7 +46,7 @@ def take(path: Path, *, shared: bool = False) -> int:
         os.close(number)
         if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
             raise LedgerError(f"{guarded}: {holder} writes to it; wait for it or stop it") from error
-        raise LedgerError(f"{path}: this file system cannot lock ({os.strerror(error.errno)}); use another") from error
+        raise LedgerError(f"{path}: this file system cannot lock ({said(error)}); use another") from error
     except LedgerError:
         os.close(number)
         raise

@@ -10,6 +10,7 @@ import pandas as pd
 from persona_lib.ledger.errors import ReplayMiss
 from persona_lib.ledger.sealed import REPLY, opened, recorded, rows
 from persona_lib.messages import request as words
+from persona_lib.messages.ask import Roles
 from persona_lib.messages.endpoint import read_endpoints
 from persona_lib.messages.request import Reply, Request
 from persona_lib.messages.templates import Template
@@ -18,8 +19,11 @@ from persona_lib.messages.templates import Template
 class Replay:
     """Answers from a sealed ledger, and from nothing else; `replay` opens one.
 
-    Attributes: `roles`, `simulated`, `stage`, `endpoints`, `templates`.
+    Attributes: `roles`, `by_batch` (never: its answers are at hand), `simulated`, `stage`, `endpoints`, `templates`.
     """
+
+    roles: Roles
+    by_batch: bool = False
 
     def __init__(self, path: str | Path) -> None:
         with opened(path) as (file, found):

@@ -11,7 +11,6 @@ import heapq
 import itertools
 import json
 import logging
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from operator import itemgetter
@@ -25,6 +24,7 @@ from persona_lib.messages import request as words
 from persona_lib.messages.endpoint import Endpoint
 from persona_lib.messages.request import Reply, Request
 from persona_lib.messages.templates import Template
+from persona_lib.tables.files import whole
 
 FORMAT = 1
 _KEY = b"persona_ledger"
@@ -86,12 +86,10 @@ def write(rows: Iterable[Mapping], path: str | Path, *, facts: Mapping) -> int:
     Rows are held 20,000 at a time. One large page per column lets the compressor see the persona
     that thousands of requests repeat.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_name(f".{path.name}.half")
     rows, count = iter(rows), 0
-    try:
-        with pq.ParquetWriter(
+    with (
+        whole(path) as half,
+        pq.ParquetWriter(
             half,
             _COLUMNS,
             compression="zstd",
@@ -101,16 +99,12 @@ def write(rows: Iterable[Mapping], path: str | Path, *, facts: Mapping) -> int:
             data_page_size=_PAGE_BYTES,
             max_rows_per_page=_ROWS,
             store_schema=False,
-        ) as file:
-            file.add_key_value_metadata({_KEY: words.canonical(facts).encode()})
-            while part := list(itertools.islice(rows, _ROWS)):
-                file.write_table(pa.Table.from_pylist(part, schema=_COLUMNS), row_group_size=_ROWS)
-                count += len(part)
-        with half.open("rb") as written:
-            os.fsync(written.fileno())
-        os.replace(half, path)
-    finally:
-        half.unlink(missing_ok=True)
+        ) as file,
+    ):
+        file.add_key_value_metadata({_KEY: words.canonical(facts).encode()})
+        while part := list(itertools.islice(rows, _ROWS)):
+            file.write_table(pa.Table.from_pylist(part, schema=_COLUMNS), row_group_size=_ROWS)
+            count += len(part)
     return count
 
 

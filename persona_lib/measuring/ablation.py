@@ -14,9 +14,9 @@ from persona_lib.measuring import resample
 from persona_lib.measuring.coefficients import coefficients
 from persona_lib.measuring.corrections import adjusted_p_values
 from persona_lib.tables import schema, streams
+from persona_lib.tables.values import PLACEBO
 
 CLUSTERS = ["persona_id", "item_id"]
-PLACEBO = "placebo"
 FALSE_DISCOVERY_RATE = 0.05
 
 

@@ -189,7 +189,7 @@ def _draws(cells: np.ndarray, *, n_bootstrap: int, seed: int) -> list[np.ndarray
     """Multiplicities of personas and of items that have a cell; the first row of each is the sample itself."""
     found = []
     for axis, name in ((1, "personas"), (0, "items")):
-        used = cells.any(axis=axis)
+        used = np.any(cells, axis=axis)
         rng = streams.generator(seed, "agreement.bootstrap", name)
         weights = np.zeros((n_bootstrap + 1, len(used)))
         weights[0, used] = 1
@@ -303,8 +303,8 @@ def _rater_rows(coded: Choices, *, n_bootstrap: int, seed: int) -> list[dict]:
     stacked = np.stack([coded.content[rater] for rater in raters])
     terms = alpha_terms(np.stack([(stacked == code).sum(axis=0) for code in (0, 1)], axis=-1))
     asked = np.stack([coded.asked[rater] == 1 for rater in raters])
-    panel = asked.any(axis=(0, 2))
-    personas, items = _draws(asked.any(axis=0)[panel], n_bootstrap=n_bootstrap, seed=seed)
+    panel = np.any(asked, axis=(0, 2))
+    personas, items = _draws(np.any(asked, axis=0)[panel], n_bootstrap=n_bootstrap, seed=seed)
     values = alpha_of_sums(np.einsum("bp,pif,bi->bf", personas, terms[panel], items, optimize=True))
     n = int(terms[..., :-1].sum())
     rows.append(_row("alpha", "rater_rater", values, n, int(asked.sum()) - n, "all raters, coded by content"))

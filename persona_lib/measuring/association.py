@@ -118,7 +118,7 @@ def lumped(categories: pd.Series, weights: np.ndarray | pd.Series, *, most: int 
     return categories.where(categories.isin(heaviest) | categories.isna(), "all other")
 
 
-def total_variation(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def total_variation(a: np.ndarray, b: np.ndarray | float) -> np.ndarray:
     """Half the sum of absolute differences of two sets of shares.
 
     0 where they are the same, 1 where they have no category in common: the share of persons that would

@@ -15,9 +15,9 @@ from persona_lib.measuring import resample
 from persona_lib.measuring.coefficients import cohen_kappa
 from persona_lib.measuring.corrections import adjusted_p_values
 from persona_lib.tables import schema, streams
+from persona_lib.tables.values import MODES
 
 CLUSTERS = ["persona_id", "prompt_id"]
-MODES = ["baseline", "output_only", "chain_of_thought", "summary"]
 
 
 def own_attempts(attempts: pd.DataFrame) -> pd.DataFrame:

@@ -200,6 +200,10 @@ def panel_statistics(cells: pd.DataFrame, *, n_bootstrap: int, seed: int) -> lis
 
 def _distance_row(cells: pd.DataFrame, name: str, *, n_bootstrap: int, rng: np.random.Generator) -> dict:
     both = cells.dropna(subset=[name, "raters"])
+    counts = {"n": len(both), "n_excluded": len(cells) - len(both)}
+    method = "mean over items of total variation from the raters; two-factor bootstrap, centred at the estimate"
+    if both.empty:  # an even panel that is split on every item has no most frequent answer
+        return schema.statistic("distance", name, np.nan, **counts, method=method)
     grids = [both.pivot(index="persona_id", columns="item_id", values=column) for column in (name, "raters")]
     shown = grids[0].notna().to_numpy().astype(float)
     gap = (grids[0] - grids[1]).fillna(0).to_numpy()
@@ -211,8 +215,6 @@ def _distance_row(cells: pd.DataFrame, name: str, *, n_bootstrap: int, rng: np.r
     replicates = (distances * items).sum(axis=1) / items.sum(axis=1)
     value = total_variation(cells, first=name, second="raters")
     low, high = resample.percentile_interval(np.clip(replicates - np.nanmean(replicates) + value, 0, 1))
-    counts = {"n": len(both), "n_excluded": len(cells) - len(both)}
-    method = "mean over items of total variation from the raters; two-factor bootstrap, centred at the estimate"
     return schema.statistic("distance", name, value, low=low, high=high, **counts, method=method)
 
 

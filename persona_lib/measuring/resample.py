@@ -9,14 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy import stats
+from statsmodels.stats.proportion import proportion_confint
 
 from persona_lib.tables import schema
 
 LEVEL = 0.95
+Z_95 = float(stats.norm.ppf(0.5 + LEVEL / 2))
 CHUNK_CELLS = 4_000_000
 
 
@@ -56,11 +59,25 @@ class Estimate:
         return float(2 * stats.t.sf(abs(self.estimate) / self.standard_error, self.df))
 
 
-def wilson(n_successes: float, n: float, *, critical: float = stats.norm.ppf(0.5 + LEVEL / 2)) -> tuple[float, float]:
-    """Wilson's interval of a share of independent trials; (NaN, NaN) for no trials.
+def wilson(n_successes: Any, n: Any, *, level: float = LEVEL, critical: float | None = None) -> tuple[Any, Any]:
+    """Wilson's interval of a share of independent trials; NaN for no trials.
 
-    Never leaves [0, 1] and is not empty at a share of 0 or 1. `critical` is the quantile of the
-    standard normal (95 % by default) or of a t distribution; `n` may be an effective number.
+    Never leaves [0, 1] and is not empty at a share of 0 or 1.
+
+    Parameters
+    ----------
+    n_successes, n : numbers, or arrays of one shape; `n` may be an effective number of trials
+    level : of the interval, in (0, 1)
+    critical : in place of the level, the quantile itself, such as that of a t distribution
+
+    Returns
+    -------
+    Lower and upper ends, in [0, 1].
+
+    Raises
+    ------
+    ValueError
+        More successes than trials, or less than none.
 
     References
     ----------
@@ -71,17 +88,19 @@ def wilson(n_successes: float, n: float, *, critical: float = stats.norm.ppf(0.5
     --------
     >>> [round(end, 4) for end in wilson(0, 10)]
     [0.0, 0.2775]
+    >>> wilson(0, 0)
+    (nan, nan)
     """
-    if not 0 <= n_successes <= n:
+    hits, trials = np.asarray(n_successes, dtype="float64"), np.asarray(n, dtype="float64")
+    if not ((hits >= 0) & (hits <= trials)).all():
         raise ValueError(f"wilson: {n_successes} successes in {n} trials; give 0 <= n_successes <= n")
-    if n == 0:
-        return float("nan"), float("nan")
-    share, square = n_successes / n, critical**2
-    centre = (share + square / (2 * n)) / (1 + square / n)
-    half = critical / (1 + square / n) * np.sqrt(share * (1 - share) / n + square / (4 * n**2))
-    low = 0.0 if n_successes == 0 else centre - half
-    high = 1.0 if n_successes == n else centre + half
-    return float(low), float(high)
+    alpha = 1 - level if critical is None else 2 * stats.norm.sf(critical)
+    known = np.where(trials > 0, trials, 1.0)
+    low, high = proportion_confint(hits, known, alpha=alpha, method="wilson")
+    # none and all are ends of their own interval; rounding must not put them inside
+    low = np.where(trials > 0, np.where(hits == 0, 0.0, low), np.nan)
+    high = np.where(trials > 0, np.where(hits == trials, 1.0, high), np.nan)
+    return (float(low), float(high)) if low.ndim == 0 else (low, high)
 
 
 def clustered_error(scores: np.ndarray, clusters: pd.DataFrame) -> tuple[float, float]:
@@ -164,7 +183,7 @@ def clustered_mean(table: pd.DataFrame, *, value: str, clusters: Sequence[str]) 
     numbers = _numbers(rows[value])
     method = f"mean; error clustered by {' and '.join(clusters)}, t quantile"
     if not len(rows):
-        return Estimate(*[float("nan")] * 3, 0, len(table), method)
+        return Estimate(np.nan, np.nan, np.nan, 0, len(table), method)
     mean = float(numbers.mean())
     error = clustered_error((numbers - mean) / len(rows), rows[list(clusters)])
     return _t_estimate(mean, error, len(rows), len(table) - len(rows), method)
@@ -236,7 +255,7 @@ def clustered_slope(table: pd.DataFrame, *, value: str, on: str, clusters: Seque
     method = f"least-squares slope; error clustered by {' and '.join(clusters)}, t quantile"
     outcome, predictor = _numbers(rows[value]), _numbers(rows[on])
     if n < 3 or np.ptp(predictor) == 0:
-        return Estimate(*[float("nan")] * 3, n, n_excluded, method)
+        return Estimate(np.nan, np.nan, np.nan, n, n_excluded, method)
     centred = predictor - predictor.mean()
     slope = float(centred @ outcome / (centred @ centred))
     residual = outcome - outcome.mean() - slope * centred

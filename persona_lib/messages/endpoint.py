@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
+
+from persona_lib.messages import keys
+from persona_lib.messages.ask import Roles
 
 SIMULATOR = "simulator"  # the base_url of our own
 _NO_KEYS = {"api_key", "apikey", "x_api_key", "access_token", "authorization", "password"}
@@ -52,7 +55,8 @@ def read_endpoints(settings: Mapping[str, Mapping]) -> dict[str, Endpoint]:
     ------
     RequestError
         An unknown or missing field, a parameter that the engine sets itself, or a place where a key
-        could stand: a parameter named so, or a user, a password or a query in the address.
+        could stand: a parameter named so, a key_variable that is no variable's name, or a user, a password
+        or a query in the address. What may be a key is not shown.
     """
     found = {}
     for alias, values in settings.items():
@@ -62,12 +66,15 @@ def read_endpoints(settings: Mapping[str, Mapping]) -> dict[str, Endpoint]:
             raise RequestError(f"endpoints.{alias}: {str(error).split('() ')[-1]}") from error
         if own := sorted({"model", "messages", "seed", "n", "stream", "response_format"} & set(endpoint.parameters)):
             raise RequestError(f"endpoints.{alias}.parameters: {', '.join(own)} is set by the engine; remove it")
-        if keys := sorted(name for name in _names(endpoint.parameters) if name.lower().replace("-", "_") in _NO_KEYS):
-            raise RequestError(f"endpoints.{alias}.parameters: no {', '.join(keys)} in it; name a key_variable")
+        if named := sorted(name for name in _names(endpoint.parameters) if name.lower().replace("-", "_") in _NO_KEYS):
+            raise RequestError(f"endpoints.{alias}.parameters: no {', '.join(named)} in it; name a key_variable")
+        if any(keys.looks_like_key(text) or keys.is_random(text) for _, text in keys.texts(endpoint.parameters)):
+            raise RequestError(f"endpoints.{alias}.parameters: a value may be a key; remove it, name a key_variable")
+        if endpoint.key_variable is not None and not keys.is_variable(endpoint.key_variable):
+            what = "the name of the environment variable that holds the key belongs here, never the key"
+            raise RequestError(f"endpoints.{alias}.key_variable: {what}")
         if endpoint.base_url not in ("", SIMULATOR) and not endpoint.base_url.startswith(("http://", "https://")):
-            raise RequestError(
-                f"endpoints.{alias}.base_url: {endpoint.base_url!r} does not begin with http:// or https://"
-            )
+            raise RequestError(f"endpoints.{alias}.base_url: must begin with http:// or https://")
         if any(sign in endpoint.base_url for sign in "@?"):
             raise RequestError(f"endpoints.{alias}.base_url: no user, password or query in it; name a key_variable")
     return found
@@ -81,7 +88,7 @@ def _names(value: Any) -> Iterator[str]:
         yield from map(str, value)
 
 
-def used(endpoints: Mapping[str, Endpoint], roles: Mapping[str, str | Sequence[str]]) -> dict[str, Endpoint]:
+def used(endpoints: Mapping[str, Endpoint], roles: Roles) -> dict[str, Endpoint]:
     """The endpoints that roles name, in the order of the roles.
 
     Raises
@@ -96,10 +103,12 @@ def used(endpoints: Mapping[str, Endpoint], roles: Mapping[str, str | Sequence[s
     ['two', 'one']
     """
     found = {}
-    for role, named in roles.items():
+    for role, named in cast(Mapping[str, str | list[str]], roles).items():
         for alias in [named] if isinstance(named, str) else named:
             if alias not in endpoints:
-                raise RequestError(f"roles.{role}: {alias!r} is no endpoint; endpoints are {', '.join(endpoints)}")
+                raise RequestError(
+                    f"roles.{role}: {keys.shown(alias)} is no endpoint; endpoints are {', '.join(endpoints)}"
+                )
             found[alias] = endpoints[alias]
     return found
 

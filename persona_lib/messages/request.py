@@ -114,7 +114,13 @@ class Reply:
 
 def cleaned(reply: Reply, clean: Callable[[str], str]) -> Reply:
     """The reply with whatever `clean` takes out of a text."""
-    return replace(reply, **{name: clean(getattr(reply, name)) for name in _SAID})
+    return replace(
+        reply,
+        text=clean(reply.text),
+        detail=clean(reply.detail),
+        model=clean(reply.model),
+        finish_reason=clean(reply.finish_reason),
+    )
 
 
 def canonical(value: Any) -> str:
@@ -143,7 +149,7 @@ def build(rows: pd.DataFrame, *, endpoints: Mapping[str, Endpoint], templates: M
         if sample != int(sample) or sample < 0:
             raise RequestError(f"requests: row {row}: sample is {sample!r}, not 0, 1, 2, ...")
         try:
-            messages = render(templates[name], slots)
+            messages: tuple[Mapping[str, str], ...] = render(templates[name], slots)
         except TemplateError as error:
             raise RequestError(f"requests: row {row}: {error}") from error
         endpoint, schema = endpoints[alias], templates[name].response_schema
@@ -232,23 +238,24 @@ def read(request: Request, body: str) -> Reply:
         choice, usage = found["choices"][0], found.get("usage") or {}
         message, finish = choice["message"], choice.get("finish_reason") or ""
         text, refusal = message.get("content") or "", message.get("refusal") or ""
-        facts = {
-            "model": str(found.get("model") or ""),
-            "finish_reason": str(finish),
-            "tokens_in": _count(usage.get("prompt_tokens")),
-            "tokens_out": _count(usage.get("completion_tokens")),
-        }
+        said = Reply(
+            "ok",
+            model=str(found.get("model") or ""),
+            finish_reason=str(finish),
+            tokens_in=_count(usage.get("prompt_tokens")),
+            tokens_out=_count(usage.get("completion_tokens")),
+        )
         if not isinstance(text, str) or not isinstance(refusal, str):
             raise TypeError("no text")
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise ReplyError(f"no chat completion came back, but {body[:80]!r}") from error
     if refusal or finish == "content_filter":
-        return Reply("refused", detail=refusal or "content filter", **facts)
+        return replace(said, status="refused", detail=refusal or "content filter")
     if not text:
-        return Reply("unparsed", detail="empty reply", **facts)
+        return replace(said, status="unparsed", detail="empty reply")
     if request.response_schema is not None and (wrong := _parsed(request, text)[1]):
-        return Reply("unparsed", detail=f"{wrong}: {text}", **facts)
-    return Reply("ok", text=text, **facts)
+        return replace(said, status="unparsed", detail=f"{wrong}: {text}")
+    return replace(said, text=text)
 
 
 def _count(value: Any) -> int | None:

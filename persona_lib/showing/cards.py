@@ -6,6 +6,7 @@ from html import escape
 
 import pandas as pd
 
+from persona_lib.tables.descriptions import values_of
 from persona_lib.tables.schema import SchemaError, attributes
 
 ORIGINS = {  # in the order of the card
@@ -39,9 +40,9 @@ def card(personas: pd.DataFrame, provenance: pd.DataFrame, persona_id: str) -> p
     mine = personas[personas["persona_id"] == persona_id]
     if len(mine) != 1:
         raise SchemaError(f"personas: persona_id {persona_id} stands in {len(mine)} rows")
-    said = dict(line.split(": ", 1) for line in mine["description"].iloc[0].split("\n"))
     known = attributes()
-    rows = known.assign(value=known["label"].map(said))[["attribute", "label", "value"]]
+    rows = known.assign(value=known["attribute"].map(values_of(mine["description"].iloc[0])))
+    rows = rows[["attribute", "label", "value"]]
     more = [{"attribute": field, "label": label, "value": mine[field].iloc[0]} for field, label in BESIDE.items()]
     rows = pd.concat([rows, pd.DataFrame(more)], ignore_index=True)
     of = provenance[provenance["persona_id"] == persona_id].set_index("field")[["origin", "source", "score"]]
@@ -54,7 +55,7 @@ def card(personas: pd.DataFrame, provenance: pd.DataFrame, persona_id: str) -> p
 
 
 def card_html(table: pd.DataFrame, *, title: str) -> str:
-    """A card as an HTML table: one block per origin. Every value is text: none of it is read as markup.
+    """A card as an HTML table, origins down the side. Every value is text: none of it is read as markup.
 
     Parameters
     ----------
@@ -66,13 +67,8 @@ def card_html(table: pd.DataFrame, *, title: str) -> str:
     >>> "&lt;b&gt;hikes&lt;/b&gt;" in card_html(pd.DataFrame(one), title="p0001")
     True
     """
-    blocks = [f'<table><caption style="text-align:left"><b>{escape(title)}</b></caption>']
-    for origin, rows in table.groupby("origin", sort=False):
-        head = f"{origin}: {ORIGINS[origin]}" if origin in ORIGINS else origin
-        blocks.append(f'<tr><th colspan="3" style="text-align:left">{escape(head)}</th></tr>')
-        for row in rows.itertuples():
-            cells = "".join(
-                f'<td style="text-align:left">{escape(str(c))}</td>' for c in (row.label, row.value, row.source)
-            )
-            blocks.append(f"<tr>{cells}</tr>")
-    return "\n".join([*blocks, "</table>"])
+    origin = table["origin"].map(lambda name: f"{name}: {ORIGINS[name]}" if name in ORIGINS else name)
+    shown = table.assign(origin=origin).set_index(["origin", "label"])[["value", "source"]]
+    with pd.option_context("display.max_colwidth", None):
+        rows = shown.to_html(escape=True, header=False, index_names=False, border=0, justify="left")
+    return f"<p><b>{escape(title)}</b></p>\n{rows}"

@@ -119,9 +119,9 @@ def _example(rows: pd.DataFrame, persona: pd.Series, n_lines: int) -> str:
             schema.NOT_IN_UNIVERSE if pd.isna(value) else f"{value:,.0f}" if isinstance(value, float) else str(value)
         )
         parts.append(f"{row.label}: {textwrap.shorten(shown, 110, placeholder=' …')}")
-    shown = [textwrap.wrap("; ".join(parts[:n]) + " …" * (n < len(parts)), 66) for n in range(len(parts), 0, -1)]
-    fitting = [lines for lines in shown if len(lines) <= n_lines]
-    return "\n".join(fitting[0] if fitting else [*shown[-1][: n_lines - 1], f"{shown[-1][n_lines - 1]} …"])
+    wrapped = [textwrap.wrap("; ".join(parts[:n]) + " …" * (n < len(parts)), 66) for n in range(len(parts), 0, -1)]
+    fitting = [lines for lines in wrapped if len(lines) <= n_lines]
+    return "\n".join(fitting[0] if fitting else [*wrapped[-1][: n_lines - 1], f"{wrapped[-1][n_lines - 1]} …"])
 
 
 @drawing.styled

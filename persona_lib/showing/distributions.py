@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -9,12 +11,13 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from persona_lib.measuring.resample import Z_95, wilson
 from persona_lib.showing import drawing
 from persona_lib.showing.drawing import BLUE, GREEN, INK, NOTHING, ORANGE, PALE, PURPLE, SOFT, VERMILION
 from persona_lib.tables import schema
+from persona_lib.tables.values import AGE_BANDS, BIG_FIVE, INCOME_BANDS, age_band, income_band
 
 ORIGIN_COLOURS = {"observed": BLUE, "imputed": ORANGE, "listed": GREEN, "written": PURPLE}
-TRAITS = ("openness", "conscientiousness", "extraversion", "agreeableness", "neuroticism")
 N_SHOWN, N_SHOWN_OF_MANY, MANY = 8, 4, 20
 BESIDE = {
     "draws": ("|", INK, "draws"),
@@ -26,26 +29,15 @@ BESIDE = {
 }
 NOTHINGS = (schema.NOT_IN_UNIVERSE, schema.UNKNOWN)
 COLUMN_IN, LABEL_IN, BAR_IN, ROW_IN, GAP_IN, N_COLUMNS = 3.6, 1.98, 1.02, 0.152, 0.37, 3
-Z_95, ENOUGH = 1.959964, 5
+ENOUGH = 5
 
-# The bands of the published ACS tables, so that Figures 2 and 13 can be laid side by side.
-AGE_STARTS = [0, 5, 10, 15, 20, 25, 35, 45, 55, 60, 65, 75, 85]
-AGE_LABELS = [
-    "Under 5",
-    *(f"{a} to {b - 1}" for a, b in zip(AGE_STARTS[1:], AGE_STARTS[2:], strict=False)),
-    "85 and over",
-]
-INCOME_STARTS = [10_000, 25_000, 50_000, 75_000, 100_000, 150_000]
-INCOME_LABELS = ["Loss", "None", "Under $10,000"]
-INCOME_LABELS += [f"${a:,} to ${b - 1:,}" for a, b in zip(INCOME_STARTS, INCOME_STARTS[1:], strict=False)]
-INCOME_LABELS += ["$150,000 and over"]
 BANDED = ("age_years", "income_usd")
 
 
 def shares(personas: pd.DataFrame) -> pd.DataFrame:
     """Share of personas in each category of each attribute, with a Wilson 95 % interval.
 
-    Age and income are cut into bands; a missing income is "not in universe". No category is left out,
+    Age and income are cut into bands (`values`). No category is left out,
     so the shares of an attribute sum to one.
 
     Returns
@@ -55,7 +47,7 @@ def shares(personas: pd.DataFrame) -> pd.DataFrame:
     """
     found = []
     for attribute in schema.attributes()["attribute"]:
-        values, order = _categories(personas[attribute], attribute)
+        values, order = _categories(personas, attribute)
         counts = values.value_counts()
         counts = counts.rename_axis("category").sort_index().sort_values(ascending=False, kind="stable")
         named = [c for c in (order or counts.index) if c in counts.index and c not in NOTHINGS]
@@ -64,26 +56,16 @@ def shares(personas: pd.DataFrame) -> pd.DataFrame:
     table = pd.concat(found, ignore_index=True)
     table["position"] = table.groupby("attribute").cumcount()
     table["share"] = table["n"] / len(personas)
-    table["low"], table["high"] = _wilson(table["n"], len(personas))
+    table["low"], table["high"] = wilson(table["n"], len(personas))
     return table
 
 
-def _categories(values: pd.Series, attribute: str) -> tuple[pd.Series, list[str] | None]:
+def _categories(personas: pd.DataFrame, attribute: str) -> tuple[pd.Series, Sequence[str] | None]:
     if attribute == "age_years":
-        bands = pd.cut(values, [*AGE_STARTS, np.inf], labels=AGE_LABELS, right=False)
-        return bands.astype(str), AGE_LABELS
+        return age_band(personas["age_years"]), AGE_BANDS
     if attribute == "income_usd":
-        edges = [-np.inf, 0, np.nextafter(0, 1), *INCOME_STARTS, np.inf]
-        bands = pd.cut(values, edges, labels=INCOME_LABELS, right=False).astype(object)
-        return bands.fillna(schema.NOT_IN_UNIVERSE).astype(str), INCOME_LABELS
-    return values, None
-
-
-def _wilson(counts: pd.Series, n: int) -> tuple[pd.Series, pd.Series]:
-    share, square = counts / n, Z_95**2
-    middle = (share + square / (2 * n)) / (1 + square / n)
-    half = Z_95 / (1 + square / n) * np.sqrt(share * (1 - share) / n + square / (4 * n**2))
-    return (middle - half).clip(lower=0), (middle + half).clip(upper=1)
+        return income_band(personas["income_usd"], personas["age_years"]), INCOME_BANDS
+    return personas[attribute], None
 
 
 @drawing.styled
@@ -112,7 +94,7 @@ def demographics(personas: pd.DataFrame, margins: pd.DataFrame | None = None, *,
         labels=labels,
         tinted=tinted,
         handles=[*handles, Patch(color=NOTHING, label="not in universe, or unknown"), *_mark_handles(beside)],
-        scores=personas[list(TRAITS)],
+        scores=personas[list(BIG_FIVE)],
         beside=beside,
         simulated=simulated,
     )
@@ -228,7 +210,9 @@ def _panels(
 ) -> Figure:
     """One panel of bars per attribute, laid into columns from the top, each into the shortest column."""
     drawn = {name: _top(table[table["attribute"] == name]) for name in labels}
-    heights = {name: ROW_IN * (len(TRAITS) if _is_scores(name, scores) else len(rows)) for name, rows in drawn.items()}
+    heights = {
+        name: ROW_IN * (len(BIG_FIVE) if _is_scores(name, scores) else len(rows)) for name, rows in drawn.items()
+    }
     fill, spots = [0.0] * N_COLUMNS, {}
     for name in labels:
         column = int(np.argmin(fill))
@@ -291,7 +275,7 @@ def _draw_bars(axes: Axes, rows: pd.DataFrame, colour: str) -> None:
         bar.set_alpha(0.45 if is_rest else 0.85)
     axes.hlines(places, rows["low"] * 100, rows["high"] * 100, color=INK, linewidth=0.8)
     for place, share in zip(places, rows["share"], strict=True):
-        axes.text(134, place, drawing.percent(share), va="center", ha="right", size=7, color=SOFT)
+        axes.text(134, float(place), drawing.percent(share), va="center", ha="right", size=7, color=SOFT)
     axes.set(xlim=(0, 100), ylim=(len(rows) - 0.5, -0.5), xticks=[])
     axes.set_yticks(places, [drawing.shorten(c, 34) for c in rows["category"]], size=7.4)
     axes.tick_params(axis="y", length=0, pad=2)

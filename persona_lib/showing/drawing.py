@@ -12,6 +12,7 @@ import textwrap
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import matplotlib
 import numpy as np
@@ -20,6 +21,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
+
+from persona_lib.tables.files import whole
+
+if TYPE_CHECKING:
+    from matplotlib.typing import RcKeyType
 
 DOTS_PER_INCH = 150
 STAMP = "Simulated respondents"
@@ -30,7 +36,7 @@ SERIES = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION)
 MARKERS = ("o", "s", "^", "D", "v", "P")
 INK, SOFT, PALE, NOTHING = "#222222", "#666666", "#E3E3E3", "#BDBDBD"
 
-STYLE = {
+STYLE: dict[RcKeyType, Any] = {
     "font.family": ["DejaVu Sans"],
     "font.size": 8.5,
     "text.color": INK,
@@ -109,21 +115,15 @@ def save(figure: Figure, path: str | os.PathLike) -> Path:
 
     Shades that no eye tells apart are made one, which makes the file a third as large.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     drawn = BytesIO()
     figure.savefig(drawn, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None}, facecolor="white")
     image = _fewer_shades(np.asarray(Image.open(drawn).convert("RGB")))
     about = PngInfo()
     about.add_text("Title", figure.texts[0].get_text().encode("latin-1", "replace"))
     about.add_text("Comment", STAMP if STAMP in [text.get_text() for text in figure.texts] else "")
-    half = path.with_name(f".{path.name}.{os.getpid()}.half")
-    try:
+    with whole(path) as half:
         image.save(half, format="PNG", dpi=(DOTS_PER_INCH, DOTS_PER_INCH), pnginfo=about)
-        os.replace(half, path)
-    finally:
-        half.unlink(missing_ok=True)
-    return path
+    return Path(path)
 
 
 def _fewer_shades(pixels: np.ndarray) -> Image.Image:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pandas as pd
@@ -10,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
+from persona_lib.tables.files import whole
 from persona_lib.tables.schema import SchemaError, tables
 
 SPLITS = {"train": "train", "heldout_persona": "test"}  # persona_split: split of the dataset
@@ -64,12 +64,14 @@ def write_dataset(
         for name in SPLITS.values():
             rows = table[table["persona_id"].map(split) == name]
             written = pa.Table.from_pandas(rows, preserve_index=False).replace_schema_metadata(None)
-            _replace(folder / config / f"{name}.parquet", lambda half, t=written: pq.write_table(t, half))
+            with whole(folder / config / f"{name}.parquet") as half:
+                pq.write_table(written, half)
             sizes.append({"name": name, "num_bytes": written.nbytes, "num_examples": len(rows)})
         listed = [{"name": column, "dtype": dtype} for column, dtype in features.items()]
         info.append({"config_name": config, "features": listed, "splits": sizes})
     text = _card(personas, provenance, info, files=files, big_five=big_five, simulated=simulated)
-    _replace(folder / "README.md", lambda half: half.write_text(text, "utf-8"))
+    with whole(folder / "README.md") as half:
+        half.write_text(text, "utf-8")
     return folder / "README.md"
 
 
@@ -79,13 +81,6 @@ def _features(config: str) -> dict[str, str]:
     ordered = dict.fromkeys(declared.key) | declared.columns
     found = {name: FEATURES[declared.columns[name].type] for name in ordered}
     return found | ({"weight": "float64"} if config == "personas" else {})
-
-
-def _replace(path: Path, write) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_name(f".{path.name}.half")
-    write(half)
-    os.replace(half, path)
 
 
 def _card(personas, provenance, info, *, files, big_five, simulated) -> str:

@@ -14,8 +14,8 @@ from matplotlib.figure import Figure
 from persona_lib.showing import drawing
 from persona_lib.showing.drawing import BLUE, GREEN, INK, NOTHING, ORANGE, PURPLE, SKY, SOFT, VERMILION, pick
 from persona_lib.tables import schema
+from persona_lib.tables.values import MODES, PLACEBO
 
-MODES = ("baseline", "output_only", "chain_of_thought", "summary")
 MODE_COLOURS = {"baseline": NOTHING, "output_only": SKY, "chain_of_thought": ORANGE, "summary": BLUE}
 ROW_IN = 0.19
 
@@ -27,8 +27,8 @@ def influence(influences: pd.DataFrame, *, simulated: bool = False) -> Figure:
     Attributes are sorted by kappa, lowest first; the placebo, an irrelevant line, stands last.
     """
     kappas = pick(influences, "kappa", "attribute").set_index("attribute")
-    names = [n for n in kappas["estimate"].sort_values(kind="stable").index if n not in ("placebo", "all")]
-    names += [n for n in ("placebo",) if n in kappas.index]
+    names = [n for n in kappas["estimate"].sort_values(kind="stable").index if n not in (PLACEBO, "all")]
+    names += [n for n in (PLACEBO,) if n in kappas.index]
     excess = pick(influences, "excess_flip", "attribute").set_index("attribute").reindex(names)
     again = pick(influences, "kappa_retest", "attribute").set_index("attribute").reindex(names)
     kappas = kappas.reindex(names)
@@ -49,8 +49,8 @@ def influence(influences: pd.DataFrame, *, simulated: bool = False) -> Figure:
     left.set_label("kappa")
     right.set_label("excess_flip")
     places = np.arange(len(names), dtype=float)
-    places[-1] += 0.6 if "placebo" in names else 0
-    tint = [VERMILION if n == "placebo" else BLUE for n in names]
+    places[-1] += 0.6 if PLACEBO in names else 0
+    tint = [VERMILION if n == PLACEBO else BLUE for n in names]
     _points(left, kappas, places, tint)
     left.plot(again["estimate"], places, "o", color="none", markeredgecolor=SOFT, markersize=4.5, markeredgewidth=0.8)
     filled = [c if n in found else "white" for n, c in zip(names, tint, strict=True)]
@@ -195,7 +195,7 @@ def dropped_attributes(benchmark: pd.DataFrame, dropped: pd.DataFrame, *, simula
     )
     for place, estimate in zip(places, pooled["estimate"], strict=True):
         if np.isnan(estimate):
-            axes.text(1, place, "none scored", va="center", size=7, color=SOFT)
+            axes.text(1, float(place), "none scored", va="center", size=7, color=SOFT)
     axes.set_yticks(places, [_label(n) for n in names])
     axes.set(xlim=(0, 101), ylim=(len(names) - 0.4, -0.6), xlabel="summaries that do not convey the attribute (%)")
     axes.tick_params(axis="y", length=0)

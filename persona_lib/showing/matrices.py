@@ -18,6 +18,7 @@ from matplotlib.patches import Patch, Rectangle
 from persona_lib.showing import drawing
 from persona_lib.showing.drawing import BLUE, INK, PALE, SOFT, VERMILION
 
+ALONE = "The panel has one model (roles.panel), so there is no other to compare it with."
 BINS = np.linspace(-1, 1, 21)
 
 
@@ -37,14 +38,22 @@ def rater_matrices(kappas: pd.DataFrame, agreement: pd.DataFrame, *, simulated: 
 @drawing.styled
 def model_matrices(kappas: pd.DataFrame, *, simulated: bool = False) -> Figure:
     """Figure 8: kappa of one model as one persona with another model as another, one matrix per pair of models."""
+    title = "Figure 8 · Agreement between models, persona by persona"
+    cells = kappas[kappas["comparison"] == "model-model"]
+    if _is_alone(kappas):
+        return drawing.page(title, ALONE, width_in=9.6, height_in=0.2, simulated=simulated).figure
     return _matrices(
-        kappas[kappas["comparison"] == "model-model"],
-        title="Figure 8 · Agreement between models, persona by persona",
+        cells,
+        title=title,
         axes_of=lambda model: tuple(f"persona shown to {name}" for name in reversed(model.split("|"))),
         heads={},
         about="two models, each shown a persona",
         simulated=simulated,
     )
+
+
+def _is_alone(kappas: pd.DataFrame) -> bool:
+    return kappas.loc[kappas["comparison"] == "model-rater", "model"].nunique() == 1
 
 
 def _means(agreement: pd.DataFrame) -> dict[str, str]:
@@ -142,12 +151,15 @@ def rater_histograms(kappas: pd.DataFrame, agreement: pd.DataFrame, *, simulated
 @drawing.styled
 def model_histograms(kappas: pd.DataFrame, agreement: pd.DataFrame, *, simulated: bool = False) -> Figure:
     """Figure 9: the spread of the cells of Figure 8."""
+    title = "Figure 9 · Spread of the agreement between models"
+    if _is_alone(kappas):
+        return drawing.page(title, ALONE, width_in=9.6, height_in=0.2, simulated=simulated).figure
     cells = kappas[kappas["comparison"] == "model-model"]
     cells = cells.assign(panel=cells["model"], is_own=cells["rater_a"] == cells["rater_b"])
     return _histograms(
         cells,
         agreement[agreement["statistic"] == "kappa_content"].set_index("group"),
-        title="Figure 9 · Spread of the agreement between models",
+        title=title,
         about="two models",
         simulated=simulated,
     )

@@ -57,7 +57,7 @@ def make_app(templates: str | os.PathLike = TEMPLATES, *, faults: Plan | None = 
             _route("/v1/models/{id}", "GET", lambda request: model(request.path_params["id"])),
             *(_route(*each) for each in desk.routes()),
         ],
-        exception_handlers={HTTPException: refused, ProtocolError: _refused},
+        exception_handlers={HTTPException: refused, ProtocolError: _refused},  # type: ignore[dict-item]  # each gets its own
     )
     return Faults(inner, faults or Plan())
 

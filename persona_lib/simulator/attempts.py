@@ -56,7 +56,11 @@ def benchmark(
         for mode, judged in [(mode, p) for mode in MODES] + [("output_only", other)]:
             chance = _pass_chances(people, who, critic, mode, drawn[p], asked[q], drawn[judged])
             status = statuses(rng, n_items, critic)
-            rows = {"item_id": ids("x", np.arange(n_items)), "persona_id": ids("p", p), "prompt_id": ids("q", q)}
+            rows: dict[str, object] = {
+                "item_id": ids("x", np.arange(n_items)),
+                "persona_id": ids("p", p),
+                "prompt_id": ids("q", q),
+            }
             rows |= {"model": who.name, "mode": mode, "critic_persona_id": ids("p", judged), "attempt": 0}
             passed = pd.array(rng.random(n_items) < chance, dtype="boolean")
             found.append(pd.DataFrame({**rows, "passed": passed, "status": status}))

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -66,7 +67,7 @@ class Desk:
     async def _upload(self, request: Request) -> dict:
         async with request.form(max_files=1) as form:
             file, purpose = form.get("file"), form.get("purpose")
-            if not hasattr(file, "read") or not isinstance(purpose, str):
+            if not isinstance(file, UploadFile) or not isinstance(purpose, str):
                 raise ProtocolError(400, "a file needs the parts 'file' and 'purpose'", param="file")
             content = await file.read()
             if len(content) > MOST_BYTES:
@@ -166,7 +167,8 @@ class Desk:
         if batch["status"] == "validating":
             batch.update(status="in_progress", in_progress_at=self._now())
         until = time.monotonic() + fault.seconds
-        good, bad = [], []
+        good: list[dict] = []
+        bad: list[dict] = []
         for number, line in enumerate(map(json.loads, lines)):
             if number % 20 == 0:
                 await asyncio.sleep(0)
@@ -253,7 +255,7 @@ def _named(found: Mapping[str, dict], request: Request) -> dict:
 
 def _page(found: Mapping[str, dict], request: Request) -> dict:
     """A page of a list, the newest first, as the protocol pages: `after` an id, `limit` of them."""
-    keys = list(reversed(found))
+    keys = list(found)[::-1]
     after = request.query_params.get("after")
     if after is not None:
         if after not in found:

@@ -45,7 +45,7 @@ def held(ab: Mapping[str, np.ndarray], ba: Mapping[str, np.ndarray]) -> Truth:
     """
     holds = {shown: (ab[shown].mean() + ba[shown].mean()) / 2 for shown in SHOWN}
     first = {shown: (1 - ab[shown].mean() + ba[shown].mean()) / 2 for shown in SHOWN}
-    found = {("holds", shown): value for shown, value in holds.items()}
+    found: Truth = {("holds", shown): value for shown, value in holds.items()}
     found |= {("holds", "own_ab"): ab["own"].mean(), ("holds", "own_ba"): ba["own"].mean()}
     found |= {("persona_effect", f"own-{other}"): holds["own"] - holds[other] for other in SHOWN[1:]}
     found |= {("order_consistency", shown): same(ab[shown], ba[shown]) for shown in SHOWN}
@@ -210,7 +210,7 @@ def examined(own: Mapping[tuple[str, str], np.ndarray], other: Mapping[str, np.n
     models, modes = (list(dict.fromkeys(key[i] for key in own)) for i in (0, 1))
     rates = {key: chances.mean() for key, chances in own.items()}
     rates |= {("all", mode): np.mean([rates[name, mode] for name in models]) for mode in modes}
-    found = {("pass_rate", f"{name}|{mode}"): rate for (name, mode), rate in rates.items()}
+    found: Truth = {("pass_rate", f"{name}|{mode}"): rate for (name, mode), rate in rates.items()}
     for name in [*models, "all"]:
         for reference, mode in combinations(modes, 2):
             found["difference", f"{name}|{mode}-{reference}"] = rates[name, mode] - rates[name, reference]
@@ -277,13 +277,14 @@ def dropped(chances: Mapping[str, Mapping[str, float]], *, extractor_error: floa
     seen = {m: {a: c * (1 - e) + (1 - c) * e for a, c in own.items()} for m, own in chances.items()}
     found = {("drop_rate", f"{m}|{a}"): chance for m, own in seen.items() for a, chance in own.items()}
     for attribute in next(iter(seen.values())):
-        found["drop_rate", attribute] = np.mean([own[attribute] for own in seen.values()])
+        found["drop_rate", attribute] = float(np.mean([own[attribute] for own in seen.values()]))
     for name, own in seen.items():
         found["n_dropped", name] = sum(own.values())
-        found["equivalent", name] = np.prod([1 - chance for chance in own.values()])
+        found["equivalent", name] = float(np.prod([1 - chance for chance in own.values()]))
     for statistic in ("n_dropped", "equivalent"):
-        found[statistic, "all"] = np.mean([found[statistic, name] for name in seen])
-    return found | {("drop_rate", "all"): np.mean([chance for own in seen.values() for chance in own.values()])}
+        found[statistic, "all"] = float(np.mean([found[statistic, name] for name in seen]))
+    found["drop_rate", "all"] = float(np.mean([chance for own in seen.values() for chance in own.values()]))
+    return found
 
 
 def influences(parts: Mapping[str, np.ndarray]) -> Truth:

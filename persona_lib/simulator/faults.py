@@ -64,6 +64,9 @@ class Rule:
     seconds: float = 1.0
 
 
+_NOTHING = Rule("")
+
+
 @dataclass(frozen=True)
 class BatchFault:
     """What happens to one batch; see the module."""
@@ -133,8 +136,8 @@ def _check(values: object, form: Mapping, where: str) -> None:
         json.dumps(values, allow_nan=False)  # NaN would lie within every bound
     except (ValueError, TypeError) as error:
         raise FaultError(f"{where}: {error}") from error
-    if (error := best_match(Draft202012Validator(form).iter_errors(values))) is not None:
-        raise FaultError(": ".join(filter(None, (where, error.json_path[2:], error.message))))
+    if (worst := best_match(Draft202012Validator(form).iter_errors(values))) is not None:
+        raise FaultError(": ".join(filter(None, (where, worst.json_path[2:], worst.message))))
 
 
 def read(path: str | os.PathLike) -> Plan:
@@ -197,7 +200,7 @@ class Faults:
         if rule is not None:
             self._tries[digest] += 1
             rule = rule if self._tries[digest] <= rule.times else None
-        await self._act(rule, digest, scope, _again(body, receive), receive, send)
+        await self._act(rule or _NOTHING, digest, scope, _again(body, receive), receive, send)
 
     def _rule(self, path: str, digest: str) -> Rule | None:
         at = chance(self._plan.seed, digest)
@@ -208,8 +211,8 @@ class Faults:
                 at -= rule.share
         return None
 
-    async def _act(self, rule: Rule | None, digest: str, scope: Mapping, again: Callable, receive: Callable, send):
-        kind = rule.fault if rule else ""
+    async def _act(self, rule: Rule, digest: str, scope: Mapping, again: Callable, receive: Callable, send):
+        kind = rule.fault
         if kind == "limited":
             wait = [] if rule.retry_after_s is None else [(b"retry-after", f"{rule.retry_after_s:g}".encode())]
             await _say(send, 429, _error("Rate limit reached", "rate_limit_exceeded"), headers=wait)
@@ -222,8 +225,9 @@ class Faults:
         else:
             await asyncio.sleep(rule.seconds if kind == "slow" else 0)
             status, found, answer = await self._answer(scope, again)
-            is_own = kind != "foreign" or self._first is None or self._first[0] == digest
-            answer = answer if is_own else self._first[1]
+            first = self._first if kind == "foreign" else None
+            is_own = first is None or first[0] == digest
+            answer = answer if first is None or is_own else first[1]
             if kind in ("truncated", "doubled"):
                 answer = answer[: len(answer) // 2] if kind == "truncated" else answer * 2
             if kind == "torn":

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 
 from persona_lib.messages.templates import Template, invert, load, without_additions
-from persona_lib.tables.schema import attributes
+from persona_lib.tables.descriptions import values_of
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "data" / "templates"
 
@@ -44,27 +44,13 @@ class Forms:
         return None
 
 
-@cache
-def labels() -> Mapping[str, str]:
-    """Attribute by label, as in `Age: 43`."""
-    return MappingProxyType(dict(zip(attributes().label, attributes().attribute, strict=True)))
-
-
 @lru_cache(maxsize=20_000)
 def parse_description(description: str) -> Mapping[str, str]:
-    """The attributes that a description shows: one `Label: value` per line.
-
-    A line with another label, such as a placebo, shows none of them. Where a label comes twice the first counts.
+    """The attributes that a description shows (`descriptions.values_of`), kept, since thousands of calls repeat it.
 
     Examples
     --------
     >>> dict(parse_description("Age: 43\\nFavourite letter: K"))
     {'age_years': '43'}
     """
-    shown: dict[str, str] = {}
-    for line in description.split("\n"):
-        label, colon, value = line.partition(":")
-        attribute = labels().get(label.strip())
-        if colon and attribute is not None:
-            shown.setdefault(attribute, value.strip())
-    return MappingProxyType(shown)
+    return MappingProxyType(values_of(description))

@@ -22,7 +22,7 @@ def transport(templates: str | os.PathLike = TEMPLATES, *, faults: Plan | None =
     import openai
 
     # The client's own HTTP library, which has changed its name between releases of openai.
-    library = import_module(type(openai.DEFAULT_CONNECTION_LIMITS).__module__.partition(".")[0])
+    library: Any = import_module(type(openai.DEFAULT_CONNECTION_LIMITS).__module__.partition(".")[0])
 
     class Inside(library.ASGITransport):
         async def handle_async_request(self, request: Any) -> Any:

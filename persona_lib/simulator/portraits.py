@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping
 from functools import cache
 
-from persona_lib.simulator.forms import labels
 from persona_lib.simulator.sentences import phrases
 from persona_lib.simulator.world import Model, load, uniform
+from persona_lib.tables.descriptions import label_of, line
 
 OPENING, NOTHING = "A portrait.", "A person like any other."
 
@@ -67,8 +67,7 @@ def recover(summary: str) -> dict[str, str]:
 
 def describe(summary: str) -> str:
     """The description that a portrait amounts to: one `Label: value` line per attribute it conveys."""
-    label_of = {attribute: label for label, attribute in labels().items()}
-    return "\n".join(f"{label_of[attribute]}: {value}" for attribute, value in recover(summary).items())
+    return "\n".join(line(attribute, value) for attribute, value in recover(summary).items())
 
 
 def conveyed(lines: Mapping[str, str], summary: str, who: Model, digest: bytes) -> dict[str, bool]:
@@ -78,7 +77,7 @@ def conveyed(lines: Mapping[str, str], summary: str, who: Model, digest: bytes) 
     """
     got, text = recover(summary), summary.casefold()
     found = {}
-    for attribute in labels().values():
+    for attribute in label_of():
         value = lines.get(attribute, "").rstrip(".")
         known = attribute in got if got else len(value) > 3 and value.casefold() in text
         found[attribute] = known != (uniform(digest, f"extract {attribute}") < who.extractor_error)

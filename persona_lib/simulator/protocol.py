@@ -253,7 +253,7 @@ def embed(body: Any) -> dict:
     texts = body.get("input")
     texts = [texts] if isinstance(texts, str) else texts
     whole = isinstance(texts, list) and all(isinstance(text, str) and text for text in texts)
-    if not whole or not 0 < len(texts) <= _LONGEST:
+    if not isinstance(texts, list) or not whole or not 0 < len(texts) <= _LONGEST:
         raise ProtocolError(400, f"'input' must be a text that is not empty, or 1 to {_LONGEST} of them", param="input")
     size = body.get("dimensions", 256)
     if not _is_number(size, int) or not 1 <= size <= 4096:

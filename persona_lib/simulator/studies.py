@@ -182,7 +182,8 @@ def left_out(
     """
     items, swapped = rng.integers(len(people.first), size=len(persons)), rng.random(len(persons)) < 0.5
     without, with_it = _arms(people, who, attribute, persons, others)
-    return tuple(by_content(people, who, at, items, swapped=swapped) for at in (without, with_it))
+    shorter, longer = (by_content(people, who, at, items, swapped=swapped) for at in (without, with_it))
+    return shorter, longer
 
 
 def ablation_truth(
@@ -247,8 +248,8 @@ def pool_truth(
     strange = expected.majority([chance(raters, other, other_swapped) for _ in range(3)])
     sides = {name: (x, most) for name, x in by_model.items()}
     sides |= {f"{one}|{two}": (by_model[one], by_model[two]) for one, two in combinations(sorted(by_model), 2)}
-    sides["rater_rater"] = tuple(by_rater[:2])
-    found = {("prevalence", name): x.mean() for name, x in [*by_model.items(), ("raters", by_rater[0])]}
+    sides["rater_rater"] = by_rater[0], by_rater[1]
+    found: Truth = {("prevalence", name): x.mean() for name, x in [*by_model.items(), ("raters", by_rater[0])]}
     for group, (x, y) in sides.items():
         agreed = expected.agreement(x, y, swapped=swapped)
         found |= {(statistic, group): value for statistic, value in agreed.items()}

@@ -275,7 +275,7 @@ def subject_of(prompt: str) -> str:
     """
     words = _stems(prompt)
     counts = {subject: len(words & found) for subject, found in _subject_words().items()}
-    return max(counts, key=counts.get)
+    return max(counts, key=counts.__getitem__)
 
 
 @cache

@@ -18,6 +18,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import TypedDict
 
 import numpy as np
 import pandas as pd
@@ -108,6 +109,14 @@ class _Run:
         return self.settings["endpoints"][alias].get("json_schema", True)
 
 
+class _Items(TypedDict):
+    """Where the two answers to each question stand, and how many words the second has more: of a `Population`."""
+
+    first: np.ndarray
+    second: np.ndarray
+    more_words: np.ndarray
+
+
 @dataclass(frozen=True)
 class _Persons:
     """Persons of one batch, each with a question of its own, and the writers that answer them."""
@@ -194,7 +203,7 @@ def _columns(descriptions: pd.Series) -> dict[str, list[str]]:
     return {name: [own.get(name, "") for own in lines] for name in load().weights}
 
 
-def _pool_items(prompts: list[str], who: Model, rng: np.random.Generator) -> dict[str, np.ndarray]:
+def _pool_items(prompts: list[str], who: Model, rng: np.random.Generator) -> _Items:
     """New items: the two answers to every prompt."""
     first = [HANDLERS["answer"](Call({"prompt": text}, who, rng.bytes(32), 0)) for text in prompts]
     second = [
@@ -204,7 +213,7 @@ def _pool_items(prompts: list[str], who: Model, rng: np.random.Generator) -> dic
     return _items(first, second)
 
 
-def _given_items(tables: Mapping[str, pd.DataFrame]) -> tuple[list[str], dict[str, np.ndarray]]:
+def _given_items(tables: Mapping[str, pd.DataFrame]) -> tuple[list[str], _Items]:
     """The items of the run's own pool, those whose two answers exist."""
     texts = tables["pool_answers"].query("status == 'ok'").set_index("answer_id")["text"]
     there = tables["pool_items"][["answer_a_id", "answer_b_id"]].isin(texts.index).all(axis=1)
@@ -213,7 +222,7 @@ def _given_items(tables: Mapping[str, pd.DataFrame]) -> tuple[list[str], dict[st
     return items["item_id"].tolist(), _items(*answers)
 
 
-def _items(first: list[str], second: list[str]) -> dict[str, np.ndarray]:
+def _items(first: list[str], second: list[str]) -> _Items:
     """Where the two answers to each question stand, and how many words the second has more."""
     (a, words_a), (b, words_b) = (zip(*map(load_bank().vector, texts), strict=True) for texts in (first, second))
     return {"first": np.array(a), "second": np.array(b), "more_words": np.array(words_b, float) - np.array(words_a)}
@@ -253,7 +262,8 @@ def _ablation(
     """Every short persona of the batch on random items, with and without each attribute."""
     judge = run.role("judge")
     number_of = {name: i for i, name in enumerate(people.parts(judge))}
-    found, arms = {}, []
+    found: Truth = {}
+    arms = []
     mine = design[design["persona_id"].isin(persona_id)]
     for name, part in mine.groupby("attribute"):
         persons = np.tile(pd.Index(persona_id).get_indexer(part["persona_id"]), N_ITEMS)
@@ -272,7 +282,9 @@ def _attempts(run: _Run, persons: _Persons, chances: np.ndarray) -> Truth:
     """
     n = _share(len(persons), run.settings["benchmark"]["n_items"])
     own = {"persona": persons.descriptions[:n], "prompt": persons.prompts[:n]}
-    strangers, passed, other = own["persona"][1:] + own["persona"][:1], {}, {}
+    strangers = own["persona"][1:] + own["persona"][:1]
+    passed: dict[tuple[str, str], np.ndarray] = {}
+    other: dict[str, np.ndarray] = {}
     for alias, who in run.several("contestants").items():
         answers = {"baseline": persons.write("answer", who, prompt=own["prompt"])}
         answers |= {mode: persons.write(template, who, **own) for mode, template in TEMPLATES.items()}

@@ -8,11 +8,12 @@ from functools import lru_cache
 
 import numpy as np
 
-from persona_lib.simulator.forms import labels, parse_description
+from persona_lib.simulator.forms import parse_description
 from persona_lib.simulator.respondents import Wish, own_part, stand, wishes
 from persona_lib.simulator.sentences import TOPIC, load_bank, phrase, split
 from persona_lib.simulator.topics import subject_of, topic_phrase
 from persona_lib.simulator.world import Model, load, uniform
+from persona_lib.tables.descriptions import line
 from persona_lib.tables.streams import generator
 
 SHORTER, NOTHING, REJECTS = "Say it in fewer words.", "nothing in it.", "What does not:"
@@ -150,8 +151,8 @@ def weightiest(description: str, name: str) -> str:
     moves = {a: float(np.linalg.norm(part)) for a, part in load().parts(lines, load().models[name]).items()}
     if not moves:
         return ""
-    attribute = max(moves, key=moves.get)
-    return f"{next(label for label, a in labels().items() if a == attribute)}: {lines[attribute]}"
+    attribute = max(moves, key=moves.__getitem__)
+    return line(attribute, lines[attribute])
 
 
 def revise(prompt: str, text: str, criticism: str, who: Model, digest: bytes) -> str:

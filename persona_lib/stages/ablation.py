@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
-from persona_lib.stages import steps
+from persona_lib.messages.ask import Ask
 from persona_lib.stages.judging import choose, half_swapped
-from persona_lib.tables.descriptions import lines_of
+from persona_lib.tables.descriptions import line, values_of
 from persona_lib.tables.schema import TOLD, SchemaError, attributes
 from persona_lib.tables.streams import generator, shard_of
+from persona_lib.tables.values import PLACEBO
 
-PLACEBO = "placebo"
 LETTERS = list("BCDFGHKLMNPRSTVW")
 
 
@@ -24,11 +26,12 @@ def plan_ablation(
     n_shown: int,
     judge: str,
     seed: int,
+    attributes: Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """For every attribute and a placebo: short personas without it, with it, and without it asked again.
+    """Short personas without an attribute, with it, and without it asked again; so for a placebo.
 
-    Each attribute gets `n_personas` random personas to whom it applies (others only where too
-    few do), each reduced to `n_shown` random other attributes; the same `n_questions` items of
+    Every attribute, or each of `attributes`, gets `n_personas` random personas to whom it applies
+    (others only where too few do), each reduced to `n_shown` random other attributes; the same `n_questions` items of
     the pool for all. The placebo line says nothing of substance: a favourite letter.
 
     Returns
@@ -46,29 +49,29 @@ def plan_ablation(
         raise SchemaError(f"ablation: {len(items)} items in the pool, but ablation.n_questions = {n_questions}")
     if len(personas) < n_personas:
         raise SchemaError(f"ablation: {len(personas)} personas, but ablation.n_personas = {n_personas}")
-    names = attributes()["attribute"].tolist()
+    names = _names()
     if not 1 <= n_shown < len(names):
         raise SchemaError(f"ablation: n_shown = {n_shown} must be between 1 and {len(names) - 1}")
     drawn = generator(seed, "leave_one_out.items").choice(len(items), size=n_questions, replace=False)
     asked = items.sort_values("item_id").iloc[np.sort(drawn)]
-    lines = {
-        row.persona_id: _in_order(lines_of(row.description)) for row in personas.sort_values("persona_id").itertuples()
-    }
-    for persona_id, own in lines.items():
+    said = {row.persona_id: values_of(row.description) for row in personas.sort_values("persona_id").itertuples()}
+    for persona_id, own in said.items():
         if missing := [name for name in names if name not in own]:
             raise SchemaError(f"ablation: the description of {persona_id} has no line for {missing[0]}")
     short, swapped = [], []
-    for name in [*names, PLACEBO]:
+    for name in [*(names if attributes is None else attributes), PLACEBO]:
         rng = generator(seed, "leave_one_out", name)
-        order = [list(lines)[i] for i in rng.permutation(len(lines))]
-        for persona_id in sorted(order, key=lambda key: not _applies(lines[key].get(name, "x: y")))[:n_personas]:
-            own = lines[persona_id] | {PLACEBO: f"Favourite letter: {rng.choice(LETTERS)}"}
+        order = [list(said)[i] for i in rng.permutation(len(said))]
+        for persona_id in sorted(order, key=lambda key: not _applies(said[key].get(name, "any")))[:n_personas]:
+            own, letter = said[persona_id], rng.choice(LETTERS)
             others = [other for other in names if other != name]
             told = [other for other in others if _applies(own[other])]
             told = told if len(told) >= n_shown else others
             shown = [told[i] for i in np.sort(rng.choice(len(told), size=n_shown, replace=False))]
-            wide = [other for other in own if other in shown or other == name]
-            texts = ["\n".join(own[key] for key in keys) for keys in (shown, wide)]
+            wide = [other for other in names if other in shown or other == name]
+            lines = {key: line(key, own[key]) for key in wide}
+            extra = [f"Favourite letter: {letter}"] if name == PLACEBO else []
+            texts = ["\n".join([lines[key] for key in keys] + more) for keys, more in ((shown, []), (wide, extra))]
             short.append((name, persona_id, "|".join(shown), *texts))
             swapped.append(half_swapped(n_questions, seed, "leave_one_out.order", name, persona_id))
     cells = pd.DataFrame(short, columns=["attribute", "persona_id", "shown_attributes", "without", "with"])
@@ -78,17 +81,15 @@ def plan_ablation(
     return pd.concat(plan, ignore_index=True).drop(columns=["without", "with"])
 
 
-def _in_order(found: dict[str, str]) -> dict[str, str]:
-    return {name: found[name] for name in attributes()["attribute"] if name in found}
+def _applies(value: str) -> bool:
+    return value not in ("", *TOLD.values())
 
 
-def _applies(line: str) -> bool:
-    return line.split(":", 1)[-1].strip() not in ("", *TOLD.values())
+def _names() -> list[str]:
+    return attributes()["attribute"].tolist()
 
 
-def judge_ablation(
-    plan: pd.DataFrame, prompts: pd.DataFrame, pool_answers: pd.DataFrame, *, ask: steps.Ask
-) -> pd.DataFrame:
+def judge_ablation(plan: pd.DataFrame, prompts: pd.DataFrame, pool_answers: pd.DataFrame, *, ask: Ask) -> pd.DataFrame:
     """Ask for every planned choice: table `ablation_judgements`."""
     rows = plan.assign(prompt=plan["prompt_id"].map(prompts.set_index("prompt_id")["text"]))
     if rows["prompt"].isna().any():
@@ -97,7 +98,7 @@ def judge_ablation(
     return plan[key].join(choose(rows, pool_answers, ask=ask)).reset_index(drop=True)
 
 
-def collect_ablation(tables: dict, settings: dict, *, shard: int, of: int, ask: steps.Ask) -> None:
+def collect_ablation(tables: dict, settings: dict, *, shard: int, of: int, ask: Ask) -> None:
     """Ask the judge about the pool items of one shard, with and without each attribute."""
     plan = plan_ablation(
         tables["pool_items"],

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
+from persona_lib.messages.ask import Ask
 from persona_lib.stages import steps
-from persona_lib.tables.descriptions import lines_of
+from persona_lib.tables.descriptions import label_of, values_of
 from persona_lib.tables.schema import SchemaError, attributes
 from persona_lib.tables.streams import generator, shard_of
+from persona_lib.tables.values import MODES
 
-MODES = ["baseline", "output_only", "chain_of_thought", "summary"]
 TEMPLATES = {
     "baseline": "answer",
     "output_only": "answer_output_only",
@@ -52,7 +54,7 @@ def draw_items(personas: pd.DataFrame, prompts: pd.DataFrame, n_items: int, seed
     return items.assign(other_persona_id=who[other])
 
 
-def cross(items: pd.DataFrame, contestants: list[str], modes: list[str], n_attempts: int) -> pd.DataFrame:
+def cross(items: pd.DataFrame, contestants: list[str], modes: Sequence[str], n_attempts: int) -> pd.DataFrame:
     if len(set(contestants)) < len(contestants):
         raise SchemaError(f"roles.contestants names a model twice: {', '.join(contestants)}")
     grid = pd.MultiIndex.from_product([contestants, modes, range(n_attempts)], names=["model", "mode", "attempt"])
@@ -85,7 +87,7 @@ def plan_benchmark(
     return pd.concat([plan, calibration], ignore_index=True).drop(columns="other_persona_id")
 
 
-def run(plan: pd.DataFrame, personas: pd.DataFrame, prompts: pd.DataFrame, *, ask: steps.Ask) -> pd.DataFrame:
+def run(plan: pd.DataFrame, personas: pd.DataFrame, prompts: pd.DataFrame, *, ask: Ask) -> pd.DataFrame:
     """Let the contestants answer and the examiner judge: table `attempts`.
 
     Mode summary first asks the contestant for a summary of the persona, once per persona. Mode
@@ -136,13 +138,13 @@ def run(plan: pd.DataFrame, personas: pd.DataFrame, prompts: pd.DataFrame, *, as
     )
 
 
-def _summaries(rows: pd.DataFrame, *, ask: steps.Ask) -> pd.DataFrame:
+def _summaries(rows: pd.DataFrame, *, ask: Ask) -> pd.DataFrame:
     needed = rows[rows["mode"] == "summary"].assign(sample=0)
     wanted = steps.requests(needed, endpoint=needed["model"], template="summarise", persona=needed["persona"])
     return steps.first(wanted, ask=ask).reindex(rows.index).fillna({"text": "", "status": "ok", "request_hash": ""})
 
 
-def _answers(rows: pd.DataFrame, summary: pd.DataFrame, *, ask: steps.Ask) -> pd.DataFrame:
+def _answers(rows: pd.DataFrame, summary: pd.DataFrame, *, ask: Ask) -> pd.DataFrame:
     wanted = []
     for mode in MODES:
         asked = rows[rows["mode"] == mode]
@@ -170,7 +172,7 @@ def final_answer(text: str) -> str:
     return parts[-1].strip() if len(parts) > 1 else ""
 
 
-def find_dropped(attempts: pd.DataFrame, personas: pd.DataFrame, *, ask: steps.Ask) -> pd.DataFrame:
+def find_dropped(attempts: pd.DataFrame, personas: pd.DataFrame, *, ask: Ask) -> pd.DataFrame:
     """Ask of every summary which of the 33 attributes it still conveys: table `dropped`.
 
     One summary per persona and model; the examiner answers yes or no for each attribute. The
@@ -189,14 +191,14 @@ def find_dropped(attempts: pd.DataFrame, personas: pd.DataFrame, *, ask: steps.A
     names = attributes()["attribute"].tolist()
     found = []
     for row, description, reply in zip(rows.itertuples(), persona, replies.itertuples(), strict=True):
-        lines = lines_of(description)
+        said = values_of(description)
         found += [
             {
                 "persona_id": row.persona_id,
                 "model": row.model,
                 "attribute": name,
                 "is_dropped": not reply.data[name] if reply.status == "ok" else None,
-                "is_dropped_by_rule": is_dropped_by_rule(lines.get(name, ""), row.summary),
+                "is_dropped_by_rule": is_dropped_by_rule(label_of()[name], said.get(name, ""), row.summary),
                 "status": reply.status,
                 "request_hash": reply.request_hash,
             }
@@ -206,8 +208,8 @@ def find_dropped(attempts: pd.DataFrame, personas: pd.DataFrame, *, ask: steps.A
     return pd.DataFrame(found, columns=columns).astype({"is_dropped": "boolean"})
 
 
-def is_dropped_by_rule(line: str, summary: str) -> bool:
-    """Whether no word of a description line's value stands in the summary, case and plural s aside.
+def is_dropped_by_rule(label: str, value: str, summary: str) -> bool:
+    """Whether no word of an attribute's value stands in the summary, case and plural s aside.
 
     Words are numbers and words of three letters or more, without a few empty ones. Where the
     value has no such word ("No"), every word of its label must stand there. Paraphrase counts as
@@ -215,12 +217,11 @@ def is_dropped_by_rule(line: str, summary: str) -> bool:
 
     Examples
     --------
-    >>> is_dropped_by_rule("Occupation category: Teachers", "A patient teacher of 43.")
+    >>> is_dropped_by_rule("Occupation category", "Teachers", "A patient teacher of 43.")
     False
-    >>> is_dropped_by_rule("Religion: Catholic", "Goes to mass every Sunday.")
+    >>> is_dropped_by_rule("Religion", "Catholic", "Goes to mass every Sunday.")
     True
     """
-    label, _, value = line.partition(":")
     said = _words(summary)
     return not _words(value) & said if _words(value) else not _words(label) <= said
 
@@ -236,7 +237,7 @@ def of_shard(plan: pd.DataFrame, key: pd.Series, *, shard: int, of: int) -> pd.D
     return plan[[shard_of(value, of) == shard for value in key]]
 
 
-def collect_benchmark(tables: dict, settings: dict, *, shard: int, of: int, ask: steps.Ask) -> None:
+def collect_benchmark(tables: dict, settings: dict, *, shard: int, of: int, ask: Ask) -> None:
     """Ask for the attempts of one shard, their examination and the attributes that summaries dropped."""
     personas, prompts = tables["personas"], tables["prompts"]
     plan = plan_benchmark(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from persona_lib.messages.ask import Ask
 from persona_lib.stages import steps
 from persona_lib.tables.schema import SchemaError
 from persona_lib.tables.streams import generator, shard_of
@@ -62,7 +63,7 @@ def assign(
 
 
 def create(
-    plan: pd.DataFrame, personas: pd.DataFrame, prompts: pd.DataFrame, *, ask: steps.Ask
+    plan: pd.DataFrame, personas: pd.DataFrame, prompts: pd.DataFrame, *, ask: Ask
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Answer without the persona, criticise as the persona, revise: tables `pairs` and `answers`.
 
@@ -107,7 +108,7 @@ def create(
     return pairs.reset_index(drop=True), answers
 
 
-def _baseline(plan: pd.DataFrame, prompts: pd.DataFrame, *, ask: steps.Ask) -> pd.DataFrame:
+def _baseline(plan: pd.DataFrame, prompts: pd.DataFrame, *, ask: Ask) -> pd.DataFrame:
     if unknown := sorted(set(plan["prompt_id"]) - set(prompts["prompt_id"])):
         raise SchemaError(f"feedback: no prompt {unknown[0]}")
     asked = prompts[prompts["prompt_id"].isin(plan["prompt_id"])].sort_values("prompt_id").reset_index(drop=True)
@@ -115,7 +116,7 @@ def _baseline(plan: pd.DataFrame, prompts: pd.DataFrame, *, ask: steps.Ask) -> p
     return asked[["prompt_id", "text"]].rename(columns={"text": "prompt"}).join(steps.first(wanted, ask=ask))
 
 
-def criticise(rows: pd.DataFrame, before: pd.DataFrame, *, ask: steps.Ask) -> pd.DataFrame:
+def criticise(rows: pd.DataFrame, before: pd.DataFrame, *, ask: Ask) -> pd.DataFrame:
     """The critique of each row's answer (template, description, prompt, text), where `before` is ok.
 
     A critique without its two last parts, EVALUATION and SUGGESTIONS, is unparsed.
@@ -171,14 +172,14 @@ def leaks(pairs: pd.DataFrame, prompts: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"statement": list(counts), "n_violations": list(counts.values())})
 
 
-def collect_feedback(tables: dict, settings: dict, *, shard: int, of: int, ask: steps.Ask) -> None:
+def collect_feedback(tables: dict, settings: dict, *, shard: int, of: int, ask: Ask) -> None:
     """Ask answer, critique and revision for the prompts of one shard, a block of prompts at a time.
 
     By batches all prompts are one block: each step of a block waits for a batch, which may take a day.
     """
     plan = assign(tables["personas"], tables["prompts"], **settings["feedback"], seed=settings["seed"])
     mine = [key for key in sorted(plan["prompt_id"].unique()) if shard_of(key, of) == shard]
-    size = max(len(mine), 1) if getattr(ask, "by_batch", False) else BLOCK
+    size = max(len(mine), 1) if ask.by_batch else BLOCK
     for start in range(0, len(mine), size):
         block = plan[plan["prompt_id"].isin(mine[start : start + size])]
         create(block, tables["personas"], tables["prompts"], ask=ask)

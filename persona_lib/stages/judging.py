@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from persona_lib.messages.ask import Ask
 from persona_lib.stages import steps
 from persona_lib.tables.schema import SchemaError
 from persona_lib.tables.streams import generator
 
 
-def choose(rows: pd.DataFrame, answers: pd.DataFrame, *, ask: steps.Ask) -> pd.DataFrame:
+def choose(rows: pd.DataFrame, answers: pd.DataFrame, *, ask: Ask) -> pd.DataFrame:
     """Ask for every row's choice: chosen_answer_id, chosen_position, status, request_hash, on the rows' index.
 
     `rows` has endpoint, sample, prompt, answer_a_id, answer_b_id, swapped (b is shown first) and
@@ -67,7 +68,7 @@ def choose(rows: pd.DataFrame, answers: pd.DataFrame, *, ask: steps.Ask) -> pd.D
 
 
 def judge(
-    plan: pd.DataFrame, personas: pd.DataFrame, prompts: pd.DataFrame, answers: pd.DataFrame, *, ask: steps.Ask
+    plan: pd.DataFrame, personas: pd.DataFrame, prompts: pd.DataFrame, answers: pd.DataFrame, *, ask: Ask
 ) -> pd.DataFrame:
     """Ask for every planned choice: table `judgements` (with pool answers: `pool_judgements`).
 

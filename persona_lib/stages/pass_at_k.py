@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from persona_lib.stages import steps
+from persona_lib.messages.ask import Ask
 from persona_lib.stages.benchmark import cross, draw_items, of_shard, run
 
 
@@ -20,7 +20,7 @@ def plan_pass_at_k(
     return cross(items, contestants, ["output_only", "baseline"], n_attempts)
 
 
-def collect_pass_at_k(tables: dict, settings: dict, *, shard: int, of: int, ask: steps.Ask) -> None:
+def collect_pass_at_k(tables: dict, settings: dict, *, shard: int, of: int, ask: Ask) -> None:
     """Ask for the repeated attempts of one shard and their examination."""
     personas, prompts = tables["personas"], tables["prompts"]
     plan = plan_pass_at_k(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from persona_lib.messages.ask import Ask
 from persona_lib.stages import steps
 from persona_lib.stages.feedback import answer_rows
 from persona_lib.stages.judging import half_swapped, judge
@@ -37,7 +38,7 @@ def plan_items(prompts: pd.DataFrame, *, n_items: int, seed: int) -> pd.DataFram
     )
 
 
-def answer_items(items: pd.DataFrame, prompts: pd.DataFrame, *, ask: steps.Ask) -> pd.DataFrame:
+def answer_items(items: pd.DataFrame, prompts: pd.DataFrame, *, ask: Ask) -> pd.DataFrame:
     """Both answers of every item, without a persona and then deliberately different: table `pool_answers`.
 
     Where the first answer failed the second is not asked and has its status.
@@ -56,7 +57,7 @@ def answer_items(items: pd.DataFrame, prompts: pd.DataFrame, *, ask: steps.Ask) 
     return pd.concat(found, ignore_index=True)
 
 
-def create_pool(prompts: pd.DataFrame, *, n_items: int, seed: int, ask: steps.Ask) -> tuple[pd.DataFrame, pd.DataFrame]:
+def create_pool(prompts: pd.DataFrame, *, n_items: int, seed: int, ask: Ask) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The pool: tables `pool_items` and `pool_answers`."""
     items = plan_items(prompts, n_items=n_items, seed=seed)
     return items, answer_items(items, prompts, ask=ask)
@@ -119,7 +120,7 @@ def plan_pool(
     )
 
 
-def collect_pool(tables: dict, settings: dict, *, shard: int, of: int, ask: steps.Ask) -> None:
+def collect_pool(tables: dict, settings: dict, *, shard: int, of: int, ask: Ask) -> None:
     """Answer and judge the pool items of one shard."""
     sizes = dict(settings["pool"])
     items = plan_items(tables["prompts"], n_items=sizes.pop("n_items"), seed=settings["seed"])

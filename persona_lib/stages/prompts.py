@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pandas as pd
 
+from persona_lib.messages.ask import Ask
 from persona_lib.stages import steps
 from persona_lib.tables.schema import SchemaError
 from persona_lib.tables.streams import generator, shard_of
 
 MIN_WORDS = 5
 OUTLIERS = -1
+NOT_ASKED = "beyond the number classified"
 
 
 def read_bank(path: str | Path) -> pd.DataFrame:
@@ -105,8 +107,21 @@ def screen(bank: pd.DataFrame) -> pd.DataFrame:
     return bank.assign(reason=reason)
 
 
-def classify(bank: pd.DataFrame, topics: pd.DataFrame, *, ask: steps.Ask) -> pd.DataFrame:
+def shorten(screened: pd.DataFrame, *, n_classified: int | None, seed: int) -> pd.DataFrame:
+    """A screened bank of which at most `n_classified` random prompts are still in; None: all of them."""
+    left = screened.index[screened["reason"] == ""]
+    if n_classified is None or len(left) <= n_classified:
+        return screened
+    dropped = generator(seed, "prompts.classify").permutation(len(left))[n_classified:]
+    return screened.assign(reason=screened["reason"].where(~screened.index.isin(left[dropped]), NOT_ASKED))
+
+
+def classify(
+    bank: pd.DataFrame, topics: pd.DataFrame, *, ask: Ask, n_classified: int | None = None, seed: int = 0
+) -> pd.DataFrame:
     """Ask of every prompt that passes `screen` whether it is controversial, and its topic.
+
+    With `n_classified`, of so many at most, as `shorten` draws them.
 
     A call that is not ok, or that names a topic not on the list, gives the reason
     "not classified": no verdict is made up.
@@ -116,7 +131,7 @@ def classify(bank: pd.DataFrame, topics: pd.DataFrame, *, ask: steps.Ask) -> pd.
     One row per prompt of the bank: prompt_id, text, topic, is_controversial (missing if not
     classified), reason ('' if still in), request_hash ('' if not asked).
     """
-    screened = screen(bank)
+    screened = shorten(screen(bank), n_classified=n_classified, seed=seed)
     asked = screened[screened["reason"] == ""]
     replies = steps.first(
         steps.requests(
@@ -185,8 +200,8 @@ def select(classified: pd.DataFrame, *, n: int, n_train: int, seed: int) -> pd.D
     return classified.assign(is_kept=reason == "kept", reason=reason, prompt_split=split)
 
 
-def collect_prompts(tables: dict, settings: dict, *, shard: int, of: int, ask: steps.Ask) -> None:
+def collect_prompts(tables: dict, settings: dict, *, shard: int, of: int, ask: Ask) -> None:
     """Ask the classifier for the prompts of one shard; duplicates are dropped before sharding."""
-    bank = screen(tables["bank"])
+    bank = shorten(screen(tables["bank"]), n_classified=settings["prompts"]["n_classified"], seed=settings["seed"])
     mine = bank[(bank["reason"] == "") & bank["prompt_id"].map(lambda key: shard_of(key, of) == shard).astype(bool)]
     classify(mine[["prompt_id", "text"]], tables["topics"], ask=ask)

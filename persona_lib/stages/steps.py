@@ -8,13 +8,12 @@ ended, and no row is lost.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 
 import pandas as pd
 
+from persona_lib.messages.ask import Ask
 from persona_lib.tables.schema import SchemaError
 
-Ask = Callable[[pd.DataFrame], pd.DataFrame]
 REPLY = ["text", "data", "status", "request_hash"]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from persona_lib.stages import steps
+from persona_lib.messages.ask import Ask
 from persona_lib.stages.judging import judge
 from persona_lib.tables.schema import SchemaError
 from persona_lib.tables.streams import generator, shard_of
@@ -51,7 +51,7 @@ def plan_validation(
     return pd.concat(arms, ignore_index=True).sort_values("item_id", kind="stable").reset_index(drop=True)
 
 
-def collect_validation(tables: dict, settings: dict, *, shard: int, of: int, ask: steps.Ask) -> None:
+def collect_validation(tables: dict, settings: dict, *, shard: int, of: int, ask: Ask) -> None:
     """Ask the judge about the pairs of one shard's prompts: equal texts of one prompt meet in one shard."""
     plan = plan_validation(
         tables["pairs"],

@@ -8,9 +8,9 @@ from scipy.special import softmax
 
 from persona_lib.tables import streams
 from persona_lib.tables.schema import NOT_IN_UNIVERSE, UNKNOWN, SchemaError
+from persona_lib.tables.values import ADULT_YEARS
 
 CHAIN = ("religion", "ideology", "political_views")
-ADULT_YEARS = 18
 AGE_GROUPS = {"18-29": 18, "30-44": 30, "45-64": 45, "65+": 65}
 
 SEX = {"Male": "Male", "Female": "Female", UNKNOWN: UNKNOWN}

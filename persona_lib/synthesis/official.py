@@ -16,6 +16,7 @@ from persona_lib.synthesis.fidelity import ATTRIBUTES, correlation, limits, loca
 from persona_lib.synthesis.population import Frame
 from persona_lib.tables.schema import statistic
 from persona_lib.tables.streams import generator
+from persona_lib.tables.values import ADULT_YEARS
 
 FITTED = 0.05  # a design effect below this comes of weights fitted to the table; official files had 0.07 and more
 
@@ -141,7 +142,7 @@ def against_published(
     rows = _rows("published", file, file.file, n, normal)
     how = "variance of the table over variance of the file, median of the categories tested"
     rows.append(statistic("published_overlap", "all", file.overlap, n=len(census), method=how))
-    minors = bool((frame.pool["age_years"] < population.ADULT_YEARS).any())
+    minors = bool((frame.pool["age_years"] < ADULT_YEARS).any())
     fair = file if minors else beside(census, totals, weights, adults=True)
     if fair is not None:
         at = pd.Series(np.arange(len(census)), index=census["person_id"])[frame.pool["person_id"]].to_numpy()
@@ -170,7 +171,7 @@ def _rows(prefix: str, both: Beside, share: np.ndarray, n: np.ndarray, by_chance
             nothing = "no draw is in its universe"
             found.append(statistic(f"{prefix}_variation", attribute, float("nan"), n=0, method=nothing))
             continue
-        rest = {"n": n_here, "n_excluded": 0}
+        rest: dict[str, float] = {"n": n_here, "n_excluded": 0}
         how = f"{what} against published ACS; compare {prefix}_variation_by_chance"
         far = float(total_variation(seen, target))
         found.append(statistic(f"{prefix}_variation", attribute, far, **rest, method=how))

@@ -11,8 +11,9 @@ import pandas as pd
 from persona_lib.synthesis import beliefs, rules, traits
 from persona_lib.synthesis.selection import NO_VERDICT
 from persona_lib.tables import streams
-from persona_lib.tables.descriptions import describe, is_unknown, one_line
+from persona_lib.tables.descriptions import describe, is_unknown
 from persona_lib.tables.schema import SchemaError, attributes, tables
+from persona_lib.tables.values import BIG_FIVE
 
 # Census columns that candidates carry for rules and provenance; no persona attribute.
 CONTEXT = ("survey_year", "household_derived", "is_group_quarters", "relationship", "nativity", "hispanic_origin")
@@ -91,88 +92,6 @@ def apply_rules(candidates: pd.DataFrame) -> pd.DataFrame:
     return candidates.assign(**rules.first_broken(candidates))
 
 
-def write_fields(candidates: pd.DataFrame, *, ask) -> pd.DataFrame:
-    """`personal_time` of every candidate that passed the rules: by the writer, or without one from the list.
-
-    The writer reads the description and, in a last line, the pastimes that were drawn for the candidate.
-
-    Parameters
-    ----------
-    candidates : rows of `apply_rules`
-    ask : requests to replies (template write_traits, role writer); None leaves the model stage out
-
-    Returns
-    -------
-    The candidates with personal_time (one line; '' unless ok or listed), written_status ('' where a rule is
-    broken), written_detail and written_hash.
-    """
-    asked = candidates[candidates["rule_id"] == ""]
-    if ask is None:
-        written = pd.DataFrame({"personal_time": _sentence(asked["pastimes"]), "written_status": LISTED})
-        written = written.assign(written_detail="", written_hash="")
-        return candidates.join(written.reindex(candidates.index).fillna("").astype("str"))
-    shown = describe(asked, without=("personal_time",)) + "\nPastimes: " + asked["pastimes"].map(one_line)
-    replies = _ask(asked, shown, "write_traits", "writer", ask=ask)
-    text = [data.get("personal_time") if isinstance(data, dict) else None for data in replies["data"]]
-    text = pd.Series([one_line(t) if isinstance(t, str) else "" for t in text], index=asked.index, dtype="str")
-    is_empty = (replies["status"] == "ok") & (text == "")
-    written = pd.DataFrame(
-        {
-            "personal_time": text.where(replies["status"] == "ok", ""),
-            "written_status": replies["status"].mask(is_empty, "unparsed"),
-            "written_detail": replies["detail"].mask(is_empty, "no personal_time in the reply"),
-            "written_hash": replies["request_hash"],
-        }
-    )
-    return candidates.join(written.reindex(candidates.index).fillna("").astype("str"))
-
-
-def _sentence(pastimes: pd.Series) -> pd.Series:
-    """Likes to walk the dog and to bake bread."""
-    return "Likes to " + pastimes.map(one_line).str.replace(traits.SEPARATOR, " and to ", regex=False) + "."
-
-
-def check_consistency(candidates: pd.DataFrame, *, ask) -> pd.DataFrame:
-    """Ask the filter about every candidate whose fields were written by a model.
-
-    Parameters
-    ----------
-    candidates : rows of `write_fields`
-    ask : requests to replies (template check_consistency, role filter); None leaves the model stage out
-
-    Returns
-    -------
-    One row per candidate asked: draw, status, is_consistent (boolean, missing unless ok), reason,
-    detail, request_hash.
-    """
-    asked = candidates[candidates["written_status"] == "ok"]
-    replies = _ask(asked, describe(asked), "check_consistency", "filter", ask=ask)
-    said = [data if isinstance(data, dict) else {} for data in replies["data"]]
-    verdict = [s.get("is_consistent") if isinstance(s.get("is_consistent"), bool) else None for s in said]
-    verdict = pd.Series(verdict, index=asked.index, dtype="boolean").where(replies["status"] == "ok")
-    is_lost = (replies["status"] == "ok") & verdict.isna()
-    return pd.DataFrame(
-        {
-            "draw": asked["draw"],
-            "status": replies["status"].mask(is_lost, "unparsed"),
-            "is_consistent": verdict,
-            "reason": pd.Series([one_line(str(s.get("reason", ""))) for s in said], index=asked.index, dtype="str"),
-            "detail": replies["detail"].mask(is_lost, "no is_consistent in the reply"),
-            "request_hash": replies["request_hash"],
-        }
-    )
-
-
-def _ask(asked: pd.DataFrame, descriptions: pd.Series, template: str, role: str, *, ask) -> pd.DataFrame:
-    if asked.empty:
-        return pd.DataFrame({c: pd.Series(dtype="object") for c in ("data", "status", "detail", "request_hash")})
-    requests = pd.DataFrame(
-        {"endpoint": ask.roles[role], "template": template, "slots": [{"persona": text} for text in descriptions]},
-        index=asked.index,
-    )
-    return ask(requests)
-
-
 def accept(
     candidates: pd.DataFrame, verdicts: pd.DataFrame, *, n: int, n_train: int, seed: int
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
@@ -183,8 +102,8 @@ def accept(
 
     Parameters
     ----------
-    candidates : rows of `write_fields`
-    verdicts : rows of `check_consistency`
+    candidates : rows of `stages.personas.write_fields`
+    verdicts : rows of `stages.personas.check_consistency`
     n, n_train : personas wanted, and how many of them, at random, are of `persona_split` train (see `split`)
 
     Returns
@@ -298,7 +217,7 @@ def _provenance(chosen: pd.DataFrame) -> pd.DataFrame:
     for field in beliefs.CHAIN:
         model = f"chain_coefficients.csv: {declared[field].about}"
         parts.append(_rows(chosen, field, "imputed", model, score=chosen[f"{field}_probability"]))
-    for field in ("big_five", *traits.BIG_FIVE):
+    for field in ("big_five", *BIG_FIVE):
         parts.append(_rows(chosen, field, "imputed", chosen["big_five_arm"].map(BIG_FIVE_SOURCES)))
     of_list = {
         field: f"list of {name}: {n} drawn, of different categories, whoever the person is"
@@ -339,19 +258,3 @@ def check_observed(personas: pd.DataFrame, census: pd.DataFrame) -> pd.DataFrame
             f"but the census says {record.loc[row, field]!r}; observed fields are never rewritten"
         )
     return personas
-
-
-def collect_personas(tables: dict[str, pd.DataFrame], settings: dict, *, shard: int, of: int, ask) -> None:
-    """Ask everything that notebook 03 replays, for the draws of one shard; the answers go to the ledger of `ask`."""
-    lists = {name: tables[name] for name, _ in LISTS.values()}
-    candidates = complete(
-        tables["draws"],
-        tables["census"],
-        tables["chain"],
-        tables["norms"],
-        lists,
-        big_five=settings["personas"]["big_five"],
-        seed=settings["seed"],
-    )
-    mine = candidates["draw"].map(lambda draw: streams.shard_of(str(draw), of) == shard)
-    check_consistency(write_fields(apply_rules(candidates[mine]), ask=ask), ask=ask)

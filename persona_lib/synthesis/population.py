@@ -12,8 +12,7 @@ from persona_lib.census import published
 from persona_lib.census.pums import N_REPLICATES
 from persona_lib.tables.schema import SchemaError
 from persona_lib.tables.streams import generator
-
-ADULT_YEARS = 18
+from persona_lib.tables.values import ADULT_YEARS
 
 
 def eligible(census: pd.DataFrame, *, adults_only: bool = True, group_quarters: bool = True) -> pd.DataFrame:

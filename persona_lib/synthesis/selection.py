@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
 
 from persona_lib.measuring.association import effective_size, total_variation
 from persona_lib.measuring.corrections import adjusted_p_values
+from persona_lib.measuring.resample import LEVEL, wilson
 from persona_lib.synthesis import beliefs, rules
 from persona_lib.tables import streams
 from persona_lib.tables.schema import UNKNOWN, SchemaError, statistic
 
-LEVEL = 0.95
 NO_VERDICT = "no_verdict"
 
 
@@ -36,26 +35,6 @@ def groups(people: pd.DataFrame) -> pd.DataFrame:
         living=living.mask(people["is_group_quarters"], "group quarters"),
         faith=people["religion"].isin(rules.NO_FAITH).map({True: "none", False: "some or not stated"}),
     )
-
-
-def wilson(k: int, n: int, *, level: float = LEVEL) -> tuple[float, float]:
-    """The Wilson interval of a share k / n; NaN where n is 0.
-
-    Wilson (1927), Journal of the American Statistical Association 22, 209-212.
-
-    Examples
-    --------
-    >>> [round(end, 3) for end in wilson(0, 10)]
-    [0.0, 0.278]
-    """
-    if n == 0:
-        return float("nan"), float("nan")
-    z = norm.ppf(0.5 + level / 2)
-    p, centre = k / n, 1 + z**2 / n
-    middle = (p + z**2 / (2 * n)) / centre
-    half = z * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2)) / centre
-    # none and all are ends of their own interval; rounding must not put them outside
-    return 0.0 if k == 0 else float(middle - half), 1.0 if k == n else float(middle + half)
 
 
 def audit(
@@ -189,7 +168,7 @@ def _shift(of: pd.DataFrame, accepted: pd.DataFrame, *, n_random: int, seed: int
         weighed = np.bincount(chosen, weights=weights, minlength=len(values)) / weights.sum()
         draws = f"all draws against personas, {len(values)} categories"
         at_random = f"mean and 2.5, 97.5 percentiles of {n_random} random selections of the same size"
-        share = {
+        share: dict[str, tuple[float, dict[str, float | str]]] = {
             "total_variation": (float(total_variation(before, after)), {"method": draws}),
             "total_variation_raked": (round(float(total_variation(before, weighed)), 9), {"method": f"{draws}, raked"}),
             "total_variation_random": (

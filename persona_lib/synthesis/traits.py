@@ -8,8 +8,8 @@ import pandas as pd
 from persona_lib.synthesis.beliefs import SEX, mapped
 from persona_lib.tables import streams
 from persona_lib.tables.schema import UNKNOWN, SchemaError
+from persona_lib.tables.values import BIG_FIVE
 
-BIG_FIVE = ("openness", "conscientiousness", "extraversion", "agreeableness", "neuroticism")
 ARMS = {  # the words of a score and the cuts between them, in standard deviations
     "correlated": (("low", "average", "high"), (-0.5, 0.5)),
     "uniform": (("extremely low", "low", "average", "high", "extremely high"), (-0.8416, -0.2533, 0.2533, 0.8416)),

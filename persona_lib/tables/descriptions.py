@@ -1,6 +1,10 @@
-"""A persona in plain words: the lines that a model reads."""
+"""A persona in plain words: the lines that a model reads, written and read back here and nowhere else."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from types import MappingProxyType
 
 import pandas as pd
 
@@ -66,22 +70,44 @@ def one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def lines_of(description: str) -> dict[str, str]:
-    """The lines of a persona's description by attribute; a line without a known label continues the one before.
+def values_of(description: str) -> dict[str, str]:
+    """What a description says, value by attribute, in its order: the inverse of `describe`, as text.
+
+    A line with another label, such as a placebo, says nothing of an attribute; where a label comes twice the first
+    counts.
 
     Examples
     --------
-    >>> lines_of("Age: 43\\nSex: Female")
-    {'age_years': 'Age: 43', 'sex': 'Sex: Female'}
+    >>> values_of("Age: 43\\nFavourite letter: K\\nSex:  Female")
+    {'age_years': '43', 'sex': 'Female'}
     """
-    labels = dict(zip(attributes()["label"], attributes()["attribute"], strict=True))
     found: dict[str, str] = {}
-    current = ""
     for line in description.split("\n"):
-        label = labels.get(line.split(":", 1)[0]) if ":" in line else None
-        if label and label not in found:
-            current = label
-            found[current] = line
-        elif current:
-            found[current] += "\n" + line
+        label, colon, value = line.partition(":")
+        attribute = attribute_of().get(label.strip())
+        if colon and attribute is not None:
+            found.setdefault(attribute, value.strip())
     return found
+
+
+def line(attribute: str, value: str) -> str:
+    """One line of a description.
+
+    Examples
+    --------
+    >>> line("age_years", "43")
+    'Age: 43'
+    """
+    return f"{label_of()[attribute]}: {value}"
+
+
+@cache
+def attribute_of() -> Mapping[str, str]:
+    """Attribute by label."""
+    return MappingProxyType(dict(zip(attributes()["label"], attributes()["attribute"], strict=True)))
+
+
+@cache
+def label_of() -> Mapping[str, str]:
+    """Label by attribute."""
+    return MappingProxyType({attribute: label for label, attribute in attribute_of().items()})

@@ -17,6 +17,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
+from persona_lib.tables.files import whole
+
 NOT_IN_UNIVERSE = "not in universe"
 UNKNOWN = "unknown"
 TOLD = {NOT_IN_UNIVERSE: "Not applicable", UNKNOWN: "Unknown"}  # as descriptions say it
@@ -64,7 +66,8 @@ def tables() -> dict[str, Table]:
     True
     """
     declared = yaml.safe_load((Path(__file__).with_name("tables.yaml")).read_text("utf-8"))
-    shapes, found = declared["shapes"], {}
+    shapes = declared["shapes"]
+    found: dict[str, Table] = {}
     for name, spec in declared["tables"].items():
         like = spec.get("like")
         if like == "statistics":
@@ -137,13 +140,13 @@ def check(table: pd.DataFrame, name: str) -> pd.DataFrame:
     ).reset_index(drop=True)
     for key, column in declared.columns.items():
         _check_column(typed[key], column, f"{name}.{key}")
-    key = list(declared.key)
-    repeated = typed.duplicated(key, keep=False)
+    keys = list(declared.key)
+    repeated = typed.duplicated(keys, keep=False)
     if repeated.any():
-        first = tuple(typed.loc[repeated, key].iloc[0].tolist())
-        n_rows = int((typed[key] == pd.Series(first, index=key)).all(axis=1).sum())
-        raise SchemaError(f"{name}: key {', '.join(key)} = {first} stands in {n_rows} rows")
-    return typed.sort_values(key, kind="stable").reset_index(drop=True)
+        first = tuple(typed.loc[repeated, keys].iloc[0].tolist())
+        n_rows = int((typed[keys] == pd.Series(first, index=keys)).all(axis=1).sum())
+        raise SchemaError(f"{name}: key {', '.join(keys)} = {first} stands in {n_rows} rows")
+    return typed.sort_values(keys, kind="stable").reset_index(drop=True)
 
 
 def _typed(values: pd.Series, column: Column, where: str) -> pd.Series:
@@ -224,26 +227,20 @@ def write_parts(parts: Iterable[pd.DataFrame], path: str | os.PathLike, name: st
     """
     declared = tables()[name]
     fields = pa.schema([(key, _ARROW[column.type]) for key, column in declared.columns.items()])
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_name(f".{path.name}.{os.getpid()}.half")
-    n_rows, last = 0, None
-    try:
-        with pq.ParquetWriter(half, fields, compression="zstd", compression_level=9) as writer:
-            for part in parts:
-                checked = check(part, name)
-                if n_rows and len(checked):
-                    first = tuple(checked[list(declared.key)].iloc[0])
-                    if first <= last:
-                        raise SchemaError(f"{name}: key {', '.join(declared.key)} = {first} comes after {last}")
-                if len(checked):
-                    last = tuple(checked[list(declared.key)].iloc[-1])
-                n_rows += len(checked)
-                arrow = pa.Table.from_pandas(checked, schema=fields, preserve_index=False)
-                writer.write_table(arrow.replace_schema_metadata(None))
-        os.replace(half, path)
-    finally:
-        half.unlink(missing_ok=True)
+    n_rows = 0
+    last: tuple | None = None
+    with whole(path) as half, pq.ParquetWriter(half, fields, compression="zstd", compression_level=9) as writer:
+        for part in parts:
+            checked = check(part, name)
+            if last is not None and len(checked):
+                first = tuple(checked[list(declared.key)].iloc[0])
+                if first <= last:
+                    raise SchemaError(f"{name}: key {', '.join(declared.key)} = {first} comes after {last}")
+            if len(checked):
+                last = tuple(checked[list(declared.key)].iloc[-1])
+            n_rows += len(checked)
+            arrow = pa.Table.from_pandas(checked, schema=fields, preserve_index=False)
+            writer.write_table(arrow.replace_schema_metadata(None))
     return n_rows
 
 

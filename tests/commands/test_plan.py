@@ -18,7 +18,11 @@ class TestCommand:
 
     @pytest.mark.parametrize(
         ("text", "message"),
-        [("run: x", "key seed, mode, roles"), ("- 1", "must be a mapping"), ("a: [", "not YAML")],
+        [
+            ("run: x", "x.yaml: lacks seed, shards,"),
+            ("- 1", "line 1: settings are lines of the form"),
+            ("a: [", "not YAML"),
+        ],
     )
     def test_a_configuration_that_cannot_be_planned(self, capsys, tmp_path, text, message):
         (tmp_path / "x.yaml").write_text(text)

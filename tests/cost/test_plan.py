@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-from demo_plan import DEMO, EXPECTED, FORMS, LENGTHS, PRICES
+from demo_plan import DEMO, EXPECTED, FORMS, LENGTHS, N_BANK, PRICES
 
 from persona_lib.cost import plan
 from persona_lib.cost.plan import planned_calls
@@ -102,3 +102,11 @@ def test_planned_calls_of_the_demo_counted_by_hand():
         "pass_at_k": 10 * 16 * 3 * 2 * 2,
     }
     assert table.sum() <= 15_000
+
+
+def test_fewer_attributes_and_fewer_classified_prompts_are_fewer_calls():
+    some = DEMO | {"ablation": DEMO["ablation"] | {"attributes": ["sex", "religion"]}}
+    some |= {"prompts": DEMO["prompts"] | {"n_classified": 250}}
+    calls = planned_calls(some, n_bank=N_BANK).groupby("stage")["calls_high"].sum()
+    assert calls["ablation"] == 3 * 5 * 6 * 3 and calls["prompts"] == 250
+    assert planned_calls(DEMO, n_bank=N_BANK).groupby("stage")["calls_high"].sum()["prompts"] == N_BANK

@@ -137,11 +137,15 @@ def test_notebook_defaults_are_the_demo_configuration():
             n.targets[0].id: ast.literal_eval(n.value) for n in ast.parse(cell.source).body if isinstance(n, ast.Assign)
         }
         block = snakefile_rules()[path.stem[3:]]
+        expected = {}
+        for whole in re.findall(r'^\s+\*\*config\["(\w+)"\],', block, flags=re.M):
+            expected |= config[whole]
         for name, keys in re.findall(r'^\s+(\w+)=config((?:\["\w+"\])+),', block, flags=re.M):
-            expected = config
+            expected[name] = config
             for key in re.findall(r'"(\w+)"', keys):
-                expected = expected[key]
-            if "params:" in block and name in values and not str(values[name]).startswith(".."):
-                assert values[name] == expected, (
-                    f"{path.name}: {name} is {values[name]}, config/demo.yaml says {expected}"
+                expected[name] = expected[name][key]
+        for name in expected.keys() & values.keys() if "params:" in block else ():
+            if not str(values[name]).startswith(".."):
+                assert values[name] == expected[name], (
+                    f"{path.name}: {name} is {values[name]}, config/demo.yaml says {expected[name]}"
                 )

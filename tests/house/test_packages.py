@@ -14,7 +14,7 @@ MAY_IMPORT = {  # a package's folder is its layer
     "census": {"tables"},
     "ledger": {"tables", "messages"},
     "synthesis": {"tables", "census", "measuring"},
-    "stages": {"tables", "messages"},
+    "stages": {"tables", "messages", "synthesis"},
     "asking": {"tables", "messages", "ledger"},
     "cost": {"tables", "messages", "ledger", "asking", "stages"},
     "showing": {"tables", "measuring"},

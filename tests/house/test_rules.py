@@ -2,22 +2,32 @@
 
 import re
 
-from programs import NOTEBOOKS, snakefile_rules
+from programs import NOTEBOOKS, ROOT, snakefile_rules
 
 from persona_lib.tables import schema
+
+
+def test_no_rule_has_a_shell_and_one_is_used_after_it_stands():
+    text, order = (ROOT / "Snakefile").read_text("utf-8"), list(snakefile_rules())
+    assert not re.findall(r"^\s+(?:shell|run):", text, flags=re.M)
+    for used, name in re.findall(r"^use rule (\w+) as (\w+)", text, flags=re.M):
+        assert order.index(used) < order.index(name), f"{name} uses {used}"
+        assert used.startswith("collect_") == name.startswith("collect_"), f"{name} uses {used}"
 
 
 def test_each_notebook_has_one_rule_of_its_name():
     rules = snakefile_rules()
     for path in NOTEBOOKS:
-        named = [name for name, body in rules.items() if f'notebook="notebooks/{path.name}"' in body]
+        named = [name for name, body in rules.items() if f'**notebook("{path.stem}"' in body]
         assert named == [path.stem[3:]]
+        body = rules[path.stem[3:]]
+        assert f'notebook=f"{{RUN}}/notebooks/{path.name}",' in body and f'f"{{RUN}}/logs/{path.stem}.log",' in body
 
 
 def test_a_notebook_reads_only_what_earlier_numbers_wrote():
     order: list[str] = []
     for name, body in snakefile_rules().items():
-        for used in re.findall(r"rules\.(\w+)\.output", body.split("output:")[0]):
+        for used in re.findall(r"rules\.(\w+)\.(?:in|out)put", body.split("output:")[0]):
             assert used in order, f"rule {name} reads {used}, which stands after it"
         order.append(name)
 

@@ -152,3 +152,9 @@ def test_a_panel_needs_a_held_out_rater():
     table = judged({"large": np.zeros((4, 2)), "people.1": np.zeros((4, 2))}, items)
     with pytest.raises(schema.SchemaError, match="need four"):
         pluralism.rater_cells(table, items)
+
+
+def test_a_distance_from_nothing_is_undefined_and_counted():
+    cells = pd.DataFrame({"persona_id": ["p", "q"], "item_id": "i", "raters": [0.0, 1.0], "one_answer": np.nan})
+    row = pluralism._distance_row(cells, "one_answer", n_bootstrap=100, rng=np.random.default_rng(1))
+    assert np.isnan(row["estimate"]) and np.isnan(row["low"]) and (row["n"], row["n_excluded"]) == (0, 2)

@@ -11,6 +11,7 @@ from persona_lib.showing import diagrams, distributions, figures, matrices
 from persona_lib.synthesis import selection
 from persona_lib.synthesis.personas import apply_rules
 from persona_lib.tables import schema
+from persona_lib.tables.values import BIG_FIVE
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def personas():
     table |= {"age_years": [18, 24, 25, 34, 35, 40, 50, 60, 70, 90], "income_usd": [np.nan, -5.0, 0.0, 1.0, *[3e4] * 6]}
     table |= {"job_description": [f"job {i}" for i in range(n)], "race": [f"r{i % 10}" for i in range(n)]}
     table |= {"fertility": ["not in universe"] * 6 + ["unknown", "No", "No", "Yes"]}
-    table |= {trait: np.linspace(-2, 2, n) for trait in distributions.TRAITS}
+    table |= {trait: np.linspace(-2, 2, n) for trait in BIG_FIVE}
     ids = [f"p{i:04d}" for i in range(1, n + 1)]
     return pd.DataFrame(table | {"persona_id": ids, "persona_split": ["train"] * 6 + ["heldout_persona"] * 4})
 

@@ -29,3 +29,8 @@ class TestMatrices:
     def test_no_rows_is_an_error(self, kappas):
         with pytest.raises(ValueError, match="no row to draw"):
             matrices.model_matrices(kappas[kappas["comparison"] != "model-model"])
+
+    def test_a_panel_of_one_has_no_other_model(self, kappas, agreement):
+        of_one = kappas[(kappas["comparison"] == "rater-rater") | (kappas["model"] == "large")]
+        for drawn in (matrices.model_matrices(of_one), matrices.model_histograms(of_one, agreement)):
+            assert any("one model (roles.panel)" in text.get_text().replace("\n", " ") for text in drawn.texts)

@@ -30,7 +30,7 @@ from persona_lib.simulator.forms import parse_description
 from persona_lib.simulator.protocol import complete
 from persona_lib.simulator.sentences import load_bank, split
 from persona_lib.simulator.world import load
-from persona_lib.tables import schema, streams
+from persona_lib.tables import descriptions, schema, streams
 from persona_lib.tables.schema import attributes
 
 
@@ -252,7 +252,7 @@ def test_any_edit_changes_the_version(tmp_path, monkeypatch):
     with (tmp_path / "copy" / "world.yaml").open("a", encoding="utf-8") as world:
         world.write("# another comment\n")
     assert version_of_copy() != simulator.VERSION
-    for module in (streams, templates):
+    for module in (descriptions, streams, templates):
         edited, source = tmp_path / Path(module.__file__).name, Path(module.__file__).read_text("utf-8")
         with monkeypatch.context() as patch:
             before = version_of_copy()

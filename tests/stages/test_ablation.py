@@ -29,6 +29,17 @@ def test_ablation_counts_by_hand():
     assert (same == 1).all().all()
 
 
+def test_ablation_of_some_attributes_is_that_part_of_all():
+    items, _ = create_pool(prompts(9), n_items=4, seed=1, ask=Fake())
+    given = {"n_personas": 2, "n_questions": 3, "n_shown": 3, "judge": "j", "seed": 1}
+    whole = ablation.plan_ablation(items, personas(4), **given)
+    some = ablation.plan_ablation(items, personas(4), **given, attributes=["sex", "religion"])
+    assert set(some.attribute) == {"sex", "religion", "placebo"}
+    part = whole[whole.attribute.isin(set(some.attribute))]
+    key = ["attribute", "persona_id", "item_id", "arm"]
+    assert part.sort_values(key).reset_index(drop=True).equals(some.sort_values(key).reset_index(drop=True))
+
+
 def test_arms_differ_by_exactly_one_line():
     plan, _ = ablated(Fake())
     label = dict(zip(NAMES, attributes().label, strict=True)) | {"placebo": "Favourite letter"}

@@ -134,7 +134,7 @@ def test_no_summary_no_row():
     ],
 )
 def test_the_rule_on_sentences_checked_by_eye(line, summary, dropped):
-    assert benchmark.is_dropped_by_rule(line, summary) is dropped
+    assert benchmark.is_dropped_by_rule(*line.split(": ", 1), summary) is dropped
 
 
 @pytest.mark.parametrize("of", [3, 12])

@@ -33,7 +33,7 @@ class Fake:
     """Answers with the template's name; `status` decides by request what goes wrong; keeps every request."""
 
     roles = {"answerer": "a", "critic": "c", "reviser": "r"}
-    simulated = True
+    simulated, by_batch = True, False
 
     def __init__(self, status=lambda row: "ok", critique: str = CRITIQUE) -> None:
         self.status, self.critique, self.asked = status, critique, []

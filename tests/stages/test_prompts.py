@@ -31,7 +31,7 @@ class FakeClassifier:
     """Controversial if the prompt says should or wrong; topic by one word; chosen prompts go wrong."""
 
     roles = {"classifier": "model"}
-    simulated = True
+    simulated, by_batch = True, False
 
     def __init__(self, broken: dict | None = None) -> None:
         self.broken = broken or {}
@@ -83,11 +83,36 @@ def test_a_call_that_is_not_ok_is_no_verdict(status):
     assert pd.isna(row.is_controversial)
 
 
+ALL = {"seed": 1, "prompts": {"n_classified": None}}
+
+
+def test_a_smaller_number_is_classified_at_random_and_the_same_in_every_shard():
+    screened = prompts.screen(BANK)
+    left = screened.query("reason == ''")
+    few = prompts.shorten(screened, n_classified=2, seed=1)
+    assert (few["reason"] == "").sum() == 2 < len(left)
+    assert (few["reason"] == prompts.NOT_ASKED).sum() == len(left) - 2
+    assert prompts.shorten(screened, n_classified=None, seed=1) is screened
+    others = {tuple(prompts.shorten(screened, n_classified=2, seed=seed)["reason"]) for seed in range(20)}
+    assert len(others) > 1, "the same two for every seed"
+    asked = []
+    for shard in range(3):
+        ask = FakeClassifier()
+        settings = {"seed": 1, "prompts": {"n_classified": 2}}
+        prompts.collect_prompts({"bank": BANK, "topics": TOPICS}, settings, shard=shard, of=3, ask=ask)
+        asked += [slots["prompt"] for slots in ask.asked]
+    assert sorted(asked) == sorted(few.query("reason == ''")["text"])
+    whole = FakeClassifier()
+    found = prompts.classify(BANK, TOPICS, ask=whole, n_classified=2, seed=1)
+    assert sorted(slots["prompt"] for slots in whole.asked) == sorted(asked)
+    assert (found["reason"] == prompts.NOT_ASKED).sum() == len(left) - 2
+
+
 def test_a_shard_without_prompts_asks_nothing():
     ask = FakeClassifier()
     tables = {"bank": BANK.head(1), "topics": TOPICS}
     for shard in range(5):
-        prompts.collect_prompts(tables, {}, shard=shard, of=5, ask=ask)
+        prompts.collect_prompts(tables, ALL, shard=shard, of=5, ask=ask)
     assert len(ask.asked) == 1
 
 
@@ -163,7 +188,7 @@ def test_shards_ask_everything_once():
     parts = []
     for shard in range(3):
         ask = FakeClassifier()
-        prompts.collect_prompts({"bank": bank, "topics": topics}, {}, shard=shard, of=3, ask=ask)
+        prompts.collect_prompts({"bank": bank, "topics": topics}, ALL, shard=shard, of=3, ask=ask)
         parts.append([slots["prompt"] for slots in ask.asked])
     together = sorted(prompt for part in parts for prompt in part)
     assert together == sorted(prompts.screen(bank).query("reason == ''").text)

@@ -7,6 +7,7 @@ import yaml
 from small_personas import REFERENCE, Asked, candidates, census, complete, draws, inputs, run
 
 from persona_lib.cost.plan import planned_calls
+from persona_lib.stages.personas import check_consistency, collect_personas, write_fields
 from persona_lib.synthesis import personas
 from persona_lib.tables import descriptions, schema, streams
 from persona_lib.tables.schema import SchemaError
@@ -71,8 +72,8 @@ def test_a_split_of_distinct_records_is_the_random_order_of_personas():
 
 def test_twins_reach_the_table_together_and_an_odd_split_of_pairs_is_refused():
     twice = pd.DataFrame({"draw": range(40), "person_id": [f"2018-{k // 2:04d}-01" for k in range(40)]})
-    written = personas.write_fields(personas.apply_rules(complete(twice, census())), ask=None)
-    verdicts = personas.check_consistency(written, ask=None)
+    written = write_fields(personas.apply_rules(complete(twice, census())), ask=None)
+    verdicts = check_consistency(written, ask=None)
     made, _, _ = personas.accept(written, verdicts, n=20, n_train=12, seed=1)
     assert made["person_id"].duplicated().sum() > 3 and (made["persona_split"] == "train").sum() == 12
     assert made.groupby("person_id")["persona_split"].nunique().eq(1).all()
@@ -94,7 +95,7 @@ def test_only_draws_that_pass_the_rules_are_asked():
     mine = candidates()
     assert 0 < (mine["rule_id"] != "").sum() < len(mine)
     ask = Asked()
-    personas.check_consistency(personas.write_fields(mine, ask=ask), ask=ask)
+    check_consistency(write_fields(mine, ask=ask), ask=ask)
     passed = mine.index[mine["rule_id"] == ""]
     assert [r.index.tolist() for r in ask.seen] == [passed.tolist()] * 2
     assert ask.seen[0]["endpoint"].unique().tolist() == ["large"]
@@ -149,10 +150,10 @@ def test_too_few_say_what_to_raise():
 def test_nobody_passes_the_rules():
     mine = candidates(5).assign(rule_id="needs_work", reason="x")
     ask = Asked()
-    verdicts = personas.check_consistency(personas.write_fields(mine, ask=ask), ask=ask)
+    verdicts = check_consistency(write_fields(mine, ask=ask), ask=ask)
     assert ask.seen == [] and verdicts.empty
     with pytest.raises(ValueError, match="0 of 5 draws"):
-        personas.accept(personas.write_fields(mine, ask=ask), verdicts, n=1, n_train=0, seed=1)
+        personas.accept(write_fields(mine, ask=ask), verdicts, n=1, n_train=0, seed=1)
 
 
 def test_provenance_covers_every_field_of_every_persona():
@@ -176,8 +177,8 @@ def test_derived_household_fields_are_marked():
     people = census().assign(household_derived="family_presence+household_language")
     mine = personas.apply_rules(complete(draws(), people))
     ask = Asked()
-    written = personas.write_fields(mine, ask=ask)
-    verdicts = personas.check_consistency(written, ask=ask)
+    written = write_fields(mine, ask=ask)
+    verdicts = check_consistency(written, ask=ask)
     _, _, provenance = personas.accept(written, verdicts, n=5, n_train=2, seed=1)
     derived = set(provenance.loc[provenance["origin"] == "derived", "field"])
     assert derived == {"household_language", "family_presence", "description"}, "the household type was read"
@@ -187,11 +188,11 @@ def test_shards_ask_what_the_notebook_replays():
     given = inputs()
     tables = {"draws": draws(), "census": census(), "chain": given.chain, "norms": given.norms, **given.lists}
     whole, parts = Asked(), Asked()
-    ran = personas.write_fields(candidates(), ask=whole)
-    personas.check_consistency(ran, ask=whole)
+    ran = write_fields(candidates(), ask=whole)
+    check_consistency(ran, ask=whole)
     settings = {"seed": 1, "personas": {"big_five": "correlated"}}
     for shard in range(3):
-        personas.collect_personas(tables, settings, shard=shard, of=3, ask=parts)
+        collect_personas(tables, settings, shard=shard, of=3, ask=parts)
 
     def texts(ask):
         return sorted((t, s["persona"]) for r in ask.seen for t, s in zip(r["template"], r["slots"], strict=True))
@@ -203,8 +204,8 @@ def test_shards_ask_what_the_notebook_replays():
 def test_provenance_of_an_unknown_value_says_that_the_file_does_not_say():
     people = census().assign(ancestry="unknown", income_usd=np.nan)
     mine = personas.apply_rules(complete(draws(), people, big_five="uniform"))
-    written = personas.write_fields(mine, ask=None)
-    verdicts = personas.check_consistency(written, ask=None)
+    written = write_fields(mine, ask=None)
+    verdicts = check_consistency(written, ask=None)
     made, _, provenance = personas.accept(written, verdicts, n=5, n_train=2, seed=1)
     source = provenance.drop_duplicates("field").set_index("field")["source"]
     assert source["ancestry"] == source["income_usd"] == "record of 2018 in the census file: the file does not say"
@@ -232,7 +233,7 @@ def test_without_the_model_stage_the_rules_alone_decide():
 def test_the_writer_reads_the_pastimes_and_its_words_touch_no_other_field():
     ask = Asked(lambda template, text: {"data": {"personal_time": "Is a man.", "sex": "Male"}})
     before = candidates()
-    after = personas.write_fields(before, ask=ask)
+    after = write_fields(before, ask=ask)
     pd.testing.assert_frame_equal(after[before.columns], before)
     passed = before[before["rule_id"] == ""]
     last = [slots["persona"].split("\n")[-1] for slots in ask.seen[0]["slots"]]

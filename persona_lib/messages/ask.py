@@ -1,0 +1,37 @@
+"""What a stage is written against: something that takes a table of requests and gives a table of replies."""
+
+from __future__ import annotations
+
+from typing import Protocol, TypedDict, runtime_checkable
+
+import pandas as pd
+
+
+class Roles(TypedDict, total=False):
+    """Which endpoint plays which role, by alias; `config/schema.yaml` describes each role."""
+
+    writer: str
+    filter: str
+    classifier: str
+    answerer: str
+    critic: str
+    reviser: str
+    judge: str
+    panel: list[str]
+    raters: str
+    contestants: list[str]
+    examiner: str
+
+
+@runtime_checkable
+class Ask(Protocol):
+    """Requests in, replies out, on one index: an asker, a dry run, a sealed ledger, or a stand-in of the tests.
+
+    Attributes: `roles`, and `by_batch` (some endpoint is asked by batches, so that a round of requests may take a day).
+    """
+
+    roles: Roles
+    by_batch: bool
+
+    def __call__(self, requests: pd.DataFrame) -> pd.DataFrame:
+        """Replies on the requests' index; see `request.build` and `request.table`."""

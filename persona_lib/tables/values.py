@@ -1,0 +1,55 @@
+"""Values that several packages share, each declared once: traits, modes, the placebo, bands of age and income."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from persona_lib.tables.schema import NOT_IN_UNIVERSE, UNKNOWN, tables
+
+ADULT_YEARS = 18
+ASKED_INCOME_YEARS = 15  # the census asks nobody younger for an income
+BIG_FIVE = ("openness", "conscientiousness", "extraversion", "agreeableness", "neuroticism")
+PLACEBO = "placebo"  # an attribute that says nothing of substance, beside the 33
+MODES = list(tables()["attempts"].columns["mode"].values or ())  # in the order of the paper's Figure 10
+
+# The bands of the published ACS tables DP05 and DP03: the first year, or dollar, of each.
+AGE_STARTS = (0, 5, 10, 15, 20, 25, 35, 45, 55, 60, 65, 75, 85)
+INCOME_STARTS = (10_000, 25_000, 50_000, 75_000, 100_000, 150_000)
+
+
+def _ranges(starts: tuple[int, ...], form: str) -> list[str]:
+    return [form.format(low, high - 1) for low, high in zip(starts, starts[1:], strict=False)]
+
+
+AGE_BANDS = ("Under 5", *_ranges(AGE_STARTS[1:], "{} to {}"), "85 and over")
+INCOME_BANDS = ("Loss", "None", "Under $10,000", *_ranges(INCOME_STARTS, "${:,} to ${:,}"), "$150,000 and over")
+
+
+def age_band(age_years: pd.Series) -> pd.Series:
+    """The band of each age, one of `AGE_BANDS`; same index.
+
+    Examples
+    --------
+    >>> age_band(pd.Series([4, 34, 90])).tolist()
+    ['Under 5', '25 to 34', '85 and over']
+    """
+    return pd.Series(np.array(AGE_BANDS)[np.digitize(age_years, AGE_STARTS) - 1], index=age_years.index, dtype="str")
+
+
+def income_band(income_usd: pd.Series, age_years: pd.Series) -> pd.Series:
+    """The band of each income in dollars, one of `INCOME_BANDS`; same index.
+
+    No income is "not in universe" for those whom the census does not ask, and "unknown" for the others.
+
+    Examples
+    --------
+    >>> incomes = pd.Series([-5.0, 0.0, 9_999.0, 10_000.0, np.nan, np.nan])
+    >>> income_band(incomes, pd.Series([30, 30, 30, 30, 30, 9])).tolist()
+    ['Loss', 'None', 'Under $10,000', '$10,000 to $24,999', 'unknown', 'not in universe']
+    """
+    place = np.digitize(income_usd.fillna(0), INCOME_STARTS) + 2
+    bands = pd.Series(np.array(INCOME_BANDS)[place], index=income_usd.index, dtype="str")
+    bands = bands.mask(income_usd < 0, "Loss").mask(income_usd == 0, "None")
+    nothing = np.where(age_years < ASKED_INCOME_YEARS, NOT_IN_UNIVERSE, UNKNOWN)
+    return bands.where(income_usd.notna(), pd.Series(nothing, index=income_usd.index))

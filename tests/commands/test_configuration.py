@@ -1,0 +1,347 @@
+"""Configurations that cannot be used, each kind with its exact message; and keys of APIs that nothing may show."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from snakemake.exceptions import WorkflowError
+from snakemake.utils import update_config
+
+from persona_lib import cli
+from persona_lib.commands.configuration import read_configuration
+from persona_lib.commands.strict_yaml import ConfigurationError, read
+from persona_lib.messages.endpoint import RequestError, read_endpoints
+from workflow import paper
+from workflow.settings import validated
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def at_root(monkeypatch):
+    monkeypatch.chdir(ROOT)
+
+
+@pytest.fixture
+def said(tmp_path):
+    """What is said of a file x.yaml that is laid over the demo's; '' if it can be used."""
+
+    def judged(text: str | bytes) -> str:
+        path = tmp_path / "x.yaml"
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        try:
+            read_configuration(["config/demo.yaml", path])
+        except ConfigurationError as error:
+            return str(error).replace(f"{path}", "x.yaml")
+        return ""
+
+    return judged
+
+
+OTHER_FORM = "a number of another form (octal, base 60, with _, infinite): write plain digits, or quotes around a text"
+OTHER_TAG = "a date, or a tag (!): put quotes around a text, remove a tag"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("run: x\nrun: x\n", "line 2: run: stands twice, first on line 1; remove one"),
+        ("run: x\npool: {n_items: 9, n_items: 8}", "line 2: pool.n_items: stands twice, first on line 2; remove one"),
+        ("run: x\npool:\n\tn_items: 3\n", "line 3: begins with a tab; indent with blanks"),
+        ("- run\n", "line 1: settings are lines of the form key: value; this is none"),
+        ("hello\n", "line 1: settings are lines of the form key: value; this is none"),
+        ("", "run: is missing, and a run is named after its file; write run: x"),
+        ("# nothing\n", "run: is missing, and a run is named after its file; write run: x"),
+        ("run: x\n---\nseed: 1\n", "line 2: a second document begins here; remove this line (---)"),
+        ("run: x\npool: [\n", "line 3: not YAML, here or just before: expected the node content, but found "
+         "'<stream end>'"),
+        ("run: x\nseed: 1: 2\n", "line 2: not YAML, here or just before: mapping values are not allowed here"),
+        ("run: x\nroles: {judge: *other}\n", "line 2: no value of this file has this anchor (&); an alias (*) sees "
+         "its own file only"),
+        ("run: x\nspend: &a {cap_usd: 1}\npool: &a {n_items: 9}\n", "line 3: this anchor (&) stands twice; rename one"),
+        ("run: x\npool: &p {b: *p}\n", "line 2: pool.b: an alias (*) of what it is a part of; remove it"),
+        ("run: x\npool: {<<: 3}\n", "line 2: <<: takes an alias of a mapping, such as <<: *name"),
+        ("run: x\nendpoints: {on: {}}\n", "line 2: endpoints: a key must be text; put it in quotes (no, yes, on, off, "
+         "null and numbers are not text)"),
+        ("run: x\nseed: !!python/name:os.system\n", f"line 2: seed: {OTHER_TAG}"),
+        ("run: x\nendpoints: {large: {model: 2024-08-06}}\n", f"line 2: endpoints.large.model: {OTHER_TAG}"),
+        ("run: x\nseed: 010\n", f"line 2: seed: {OTHER_FORM}"),
+        ("run: x\nseed: 1:30\n", f"line 2: seed: {OTHER_FORM}"),
+        ("run: x\nseed: 1_000\n", f"line 2: seed: {OTHER_FORM}"),
+        ("run: x\nendpoints: {large: {timeout_s: .inf}}\n", f"line 2: endpoints.large.timeout_s: {OTHER_FORM}"),
+        ("run: x\n# \u00e9\n".encode("latin-1"), "line 2: not UTF-8; save the file as UTF-8"),
+        ("run: x\nmode: 'a\x07'\n", "line 2: the character U+0007 cannot stand in YAML; remove it"),
+    ],
+)  # fmt: skip
+def test_what_is_no_strict_yaml(said, text, message):
+    assert said(text) == f"x.yaml: {message}"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("personas: {n: '50'}", "personas.n: '50' is not a whole number but text; write 50, in digits and without "
+         "quotes"),
+        ("seed: 1e3", "seed: '1e3' is not a whole number but text; write 1000, in digits and without quotes"),
+        ("personas: {n: many}", "personas.n: 'many' is not a whole number but text; write it in digits"),
+        ("seed: 5.0", "seed: 5.0 is not a whole number; write 5"),
+        ("personas: {n: yes}", "personas.n: true is not a whole number; write a whole number"),
+        ("spend: {cap_usd: $5}", "spend.cap_usd: '$5' is not a number or null but text; write it in digits"),
+        ("roles: {judge: no}", "roles.judge: false is not text (no, yes, on and off are read so); put it in quotes"),
+        ("roles: {judge: 5}", "roles.judge: 5 is not text; put it in quotes"),
+        ("roles: {panel: large}", "roles.panel: 'large' is not a list; write a list"),
+        ("roles: {panel: []}", "roles.panel: needs 1 or more entries"),
+        ("roles: {panel: [large, large]}", "roles.panel: names something twice; remove one"),
+        ("spend:", "spend: nothing is not a mapping; write a mapping"),
+        ("sead: 1", "sead: unknown; did you mean seed?"),
+        ("pool: {n_item: 9}", "pool.n_item: unknown; did you mean n_items?"),
+        ("pool: {zzz: 9}", "pool.zzz: unknown; known are n_items, n_panel_personas, n_raters, n_panel_items"),
+        ("mode: alive", "mode: 'alive' is none of simulate, live, replay"),
+        ("seed: -1", "seed: -1 is too small; at least 0"),
+        ("shards: 2000", "shards: 2000 is too large; at most 1000"),
+        ("spend: {cap_usd: 0}", "spend.cap_usd: 0 must be above 0"),
+        ("pool: {n_raters: 2}", "pool.n_raters: 2 is too small; at least 4"),
+        ("personas: {n: 9}", "personas.n: 9 is too small; at least 10"),
+        ("endpoints: {mine: {model: a}}", "endpoints.mine: lacks base_url, key_variable, concurrency, timeout_s, "
+         "retries, parameters; add what is missing"),
+        ("endpoints: {large: {concurrency: many}}", "endpoints.large.concurrency: the text is not a whole number but "
+         "text; write it in digits"),
+        ("roles: {judge: gpt}", "roles.judge: 'gpt' is no endpoint; endpoints are large, medium, small, terse, judge, "
+         "people"),
+        ("endpoints: {large: {parameters: {n: 2}}}", "endpoints.large.parameters: n is set by the engine; remove it"),
+        ("endpoints: {large: {base_url: localhost}}", "endpoints.large.base_url: must begin with http:// or https://"),
+        ("census: {files: [no.zip]}", "census.files.0: 'no.zip': no such file; give a path relative to the folder of "
+         "the Snakefile"),
+        ("prompts: {bank: README.md}", "prompts.bank: README.md: a prompt bank is a .csv with a column text, or "
+         "PRISM's conversations.jsonl"),
+        ("ablation: {attributes: [sex, agee_years]}", "ablation.attributes.1: 'agee_years': unknown; did you mean "
+         "age_years?"),
+    ],
+)  # fmt: skip
+def test_what_the_schema_and_the_code_do_not_know(said, text, message):
+    assert said(f"run: x\n{text}\n") == f"x.yaml: line 2: {message}"
+
+
+def test_an_alias_of_an_endpoint_is_a_word(said):
+    assert (
+        said("run: x\nendpoints:\n  My-Model: {model: a}\n").splitlines()[0]
+        == "x.yaml: line 3: endpoints.My-Model: aliases are made of a-z, 0-9 and _; rename it"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("prompts: {n: 3000}", "prompts.n: 3000 is more than 358, the prompts of data/prompts/bank.csv (389) that pass "
+         "the rules, of which a classifier may drop more: lower it, or enlarge prompts.bank"),
+        ("prompts: {n_classified: 199}", "prompts.n: 200 is more than 199, prompts.n_classified: lower it, or raise "
+         "prompts.n_classified"),
+        ("prompts: {n: 155}", "prompts.n_train: 155 is more than 154, prompts.n = 155 less one: lower it, or raise "
+         "prompts.n"),
+        ("pool: {n_items: 46}", "pool.n_items: 46 is more than 45, the held-out prompts (prompts.n = 200 less "
+         "prompts.n_train = 155): lower it, or raise prompts.n or lower prompts.n_train"),
+        ("feedback: {n_heldout_prompts: 46}", "feedback.n_heldout_prompts: 46 is more than 45, the held-out prompts "
+         "(prompts.n = 200 less prompts.n_train = 155): lower it, or raise prompts.n or lower prompts.n_train"),
+        ("feedback: {n_train_pairs: 154}", "feedback.n_train_pairs: 154 is more than 153, prompts.n_train = 155 less "
+         "feedback.n_heldout_pairs = 2: lower it, or raise prompts.n_train"),
+        ("population: {n_draws: 99}", "personas.n: 100 is more than 99, population.n_draws = 99: lower it, or raise "
+         "population.n_draws"),
+        ("personas: {n_train: 100}", "personas.n_train: 100 is more than 99, personas.n = 100 less one: lower it, or "
+         "raise personas.n"),
+        ("pool: {n_panel_personas: 101}", "pool.n_panel_personas: 101 is more than 100, personas.n = 100: lower it, or "
+         "raise personas.n"),
+        ("ablation: {n_personas: 101}", "ablation.n_personas: 101 is more than 100, personas.n = 100: lower it, or "
+         "raise personas.n"),
+        ("pool: {n_panel_items: 21}", "pool.n_panel_items: 21 is more than 20, pool.n_items = 20: lower it, or raise "
+         "pool.n_items"),
+        ("agreement: {min_shared: 11}", "agreement.min_shared: 11 is more than 10, pool.n_panel_items = 10: lower it, "
+         "or raise pool.n_panel_items"),
+        ("ablation: {n_questions: 21}", "ablation.n_questions: 21 is more than 20, pool.n_items = 20: lower it, or "
+         "raise pool.n_items"),
+        ("validation: {n_pairs: 801}", "validation.n_pairs: 801 is more than 800, personas.n = 100 x 8 pairs: lower "
+         "it, or raise personas.n or feedback.n_*"),
+        ("benchmark: {n_items: 4501}", "benchmark.n_items: 4501 is more than 4500, personas.n = 100 x 45 held-out "
+         "prompts: lower it, or raise personas.n or prompts.n"),
+        ("pass_at_k: {n_items: 4501}", "pass_at_k.n_items: 4501 is more than 4500, personas.n = 100 x 45 held-out "
+         "prompts: lower it, or raise personas.n or prompts.n"),
+    ],
+)  # fmt: skip
+def test_sizes_that_contradict_one_another(said, text, message):
+    lines = [re.sub(r"^(x|config/demo).yaml: line \d+: ", "", line) for line in said(f"run: x\n{text}\n").splitlines()]
+    assert message in lines
+
+
+def test_every_size_at_fault_has_its_line_of_its_own_file(said):
+    lines = said("run: x\n\npool: {n_items: 46, n_panel_items: 47}\nbenchmark: {n_items: 9999}\n").splitlines()
+    assert [line.split(": ")[:3] for line in lines] == [
+        ["x.yaml", "line 3", "pool.n_items"],
+        ["x.yaml", "line 3", "pool.n_panel_items"],
+        ["x.yaml", "line 4", "benchmark.n_items"],
+    ]
+
+
+class TestShipped:
+    @pytest.mark.parametrize("name", ["demo", "real"])
+    def test_can_be_used(self, name):
+        config = read_configuration(["config/demo.yaml", f"config/{name}.yaml"])
+        assert config["run"] == name and config["ablation"]["attributes"] is config["prompts"]["n_classified"] is None
+        assert config["endpoints"]["terse"]["retries"] == 5, "merge keys are lost"
+
+    def test_the_papers_size_needs_a_bank_of_its_size(self, tmp_path):
+        message = "config/paper.yaml: line 10: prompts.n: 3868 is more than 358, the prompts of data/prompts/bank.csv "
+        message += "(389) that pass the rules, of which a classifier may drop more: lower it, or enlarge prompts.bank"
+        with pytest.raises(ConfigurationError) as error:
+            read_configuration(["config/demo.yaml", "config/paper.yaml"])
+        assert str(error.value) == message
+        bank = tmp_path / "bank.csv"
+        bank.write_text("text\n" + "".join(f"Should there be a law number {i}?\n" for i in range(4000)))
+        changes = {"prompts": {"bank": str(bank)}}
+        assert read_configuration(["config/demo.yaml", "config/paper.yaml"], changes)["prompts"]["n"] == 3868
+
+    def test_whoever_reads_it_says_the_same(self, capsys):
+        for read_it in (
+            lambda: paper._merged(Path("config/paper.yaml"), {}),
+            lambda: validated(read_plainly("config/paper.yaml"), ["config/demo.yaml", "config/paper.yaml"]),
+        ):
+            with pytest.raises((SystemExit, WorkflowError)) as error:
+                read_it()
+            assert str(error.value).startswith("config/paper.yaml: line 10: prompts.n: 3868 is more than 358, ")
+        assert cli.main(["plan", "config/demo.yaml", "config/paper.yaml"]) == 1
+        said = capsys.readouterr()
+        assert said.err.startswith("persona: config/paper.yaml: line 10: prompts.n: 3868") and not said.out
+
+
+def read_plainly(path):
+    """As Snakemake reads it."""
+    config = yaml.safe_load(Path("config/demo.yaml").read_text("utf-8"))
+    update_config(config, yaml.safe_load(Path(path).read_text("utf-8")))
+    return config
+
+
+class TestRun:
+    def test_an_empty_one_is_the_demo_by_another_name(self, said, tmp_path):
+        assert said("\ufeff# nothing else\nrun: x\n") == ""
+        demo = read_configuration(["config/demo.yaml"])
+        assert read_configuration(["config/demo.yaml", tmp_path / "x.yaml"]) == demo | {"run": "x"}
+
+    def test_is_the_name_of_the_file(self, said, tmp_path):
+        assert said("run: y\n") == "x.yaml: line 1: run: must be the name of the file; write run: x"
+        (tmp_path / "My-run.yaml").write_text("run: my_run\n")
+        with pytest.raises(ConfigurationError, match=r"My-run.yaml: line 1: run: .* by a-z, 0-9 and _; rename "):
+            read_configuration(["config/demo.yaml", tmp_path / "My-run.yaml"])
+
+    def test_of_a_command_line_is_told_apart(self, tmp_path):
+        (tmp_path / "x.yaml").write_text("run: x\n")
+        files = ["config/demo.yaml", tmp_path / "x.yaml"]
+        with pytest.raises(ConfigurationError) as error:
+            read_configuration(files, {"census": {"files": ["no.zip"]}})
+        assert str(error.value).startswith("command line: census.files.0: 'no.zip': no such file")
+
+
+def test_overriding_one_endpoint_leaves_those_that_share_its_anchor_alone(tmp_path):
+    (tmp_path / "x.yaml").write_text("run: x\nendpoints: {large: {parameters: {max_tokens: 5}}}\n")
+    endpoints = read_configuration(["config/demo.yaml", tmp_path / "x.yaml"])["endpoints"]
+    assert endpoints["large"]["parameters"] == {"temperature": 1.0, "max_tokens": 5}
+    assert endpoints["small"]["parameters"]["max_tokens"] == 1024
+
+
+def test_lines_of_what_is_merged_are_those_of_its_anchor(tmp_path):
+    path = tmp_path / "x.yaml"
+    path.write_text("a: &a\n  b: 1\n  c: 2\nd:\n  <<: *a\n  c: 3\n")
+    values, lines = read(path)
+    assert values["d"] == {"b": 1, "c": 3}
+    assert (lines["d", "b"], lines["d", "c"], lines["d",]) == (2, 6, 4)
+
+
+KEYS = [
+    "sk-proj-Zq8XvT3mB7nR2pLw9",
+    "9f86d081884c7d659a2feaa0c55ad015",
+    "gsk_Ab3dEf6hIj9kLm1nOp4q",
+    "hf_QwErTyUiOp1234",
+]
+PLACES = [
+    "endpoints: {large: {key_variable: KEY}}",
+    "endpoints: {large: {key_variable: [KEY]}}",
+    "endpoints: {large: {base_url: 'https://KEY@api.example.com/v1'}}",
+    "endpoints: {large: {base_url: 'https://api.example.com/v1?key=KEY'}}",
+    "endpoints: {large: {base_url: KEY}}",
+    "endpoints: {large: {model: KEY}}",
+    "endpoints: {large: {price: KEY}}",
+    "endpoints: {large: {concurrency: KEY}}",
+    "endpoints: {large: {api_key: KEY}}",
+    "endpoints: {large: {parameters: {extra_headers: {Authorization: Bearer KEY}}}}",
+    "endpoints: {large: {parameters: {token: KEY}}}",
+    "endpoints: {large: {parameters: {KEY: 1}}}",
+    "endpoints: {KEY: {model: x}}",
+    "endpoints: [KEY]",
+    *("KEY: 1", "KEY: 1\nKEY: 2", "KEY", "mode: KEY", "mode: [KEY", "seed: !KEY 1"),
+    "seed: &KEY 1\nshards: &KEY 1",
+    "roles: {judge: KEY}",
+    "roles: {judge: *KEY}",
+    "census: {files: [KEY]}",
+    "prompts: {bank: KEY}",
+    "population: {strata: [KEY]}",
+    "ablation: {attributes: [KEY]}",
+]
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("key", KEYS)
+def test_a_pasted_key_is_refused_and_shown_nowhere(tmp_path, capsys, caplog, monkeypatch, place, key):
+    caplog.set_level(logging.DEBUG)
+    path = tmp_path / "x.yaml"
+    path.write_text(f"run: x\n{place.replace('KEY', key)}\n")
+    with pytest.raises(ConfigurationError) as error:
+        read_configuration(["config/demo.yaml", path])
+    assert error.value.__cause__ is None or key not in str(error.value.__cause__)
+    assert str(error.value).startswith(f"{path}: line ") and key not in str(error.value)
+    assert cli.main(["plan", "config/demo.yaml", str(path), "--folder", str(tmp_path / "run")]) == 1
+    with pytest.raises(SystemExit) as end:
+        paper._merged(path, {})
+    shown = capsys.readouterr()
+    assert key not in f"{end.value}{shown.out}{shown.err}{caplog.text}"
+    assert [file for file in tmp_path.rglob("*") if file.is_file()] == [path]
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_pasted_key_that_reaches_an_endpoint_by_another_way_is_refused_there(key):
+    for values in ({"key_variable": key}, {"base_url": key}, {"parameters": {"a": [{"b": key}]}}):
+        with pytest.raises(RequestError) as error:
+            read_endpoints({"large": {"model": "m", **values}})
+        assert key not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["OPENAI_API_KEY", "AZURE_OPENAI_EASTUS2_KEY_1", "key", None])
+def test_names_of_variables_are_no_keys(name):
+    assert read_endpoints({"large": {"model": "m", "key_variable": name}})["large"].key_variable == name
+
+
+@pytest.mark.parametrize(
+    "model", ["gpt-4o-2024-08-06", "meta-llama/Llama-3.1-405B-Instruct-Turbo", "claude-sonnet-4-20250514", "sk-learn"]
+)
+def test_names_of_models_are_no_keys(said, model):
+    assert said(f"run: x\nendpoints: {{large: {{model: {model}}}}}\n") == ""
+
+
+def test_snakemake_shows_and_stores_no_pasted_key(tmp_path):
+    path = tmp_path / "x.yaml"
+    path.write_text(f"run: x\nendpoints: {{large: {{key_variable: {KEYS[0]}}}}}\n")
+    command = [sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile"), "--configfile", str(path)]
+    for name in ("config", "data", "notebooks", "persona_lib", "workflow"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [*command, "--cores", "1", "--directory", str(tmp_path), "--until", "configuration"],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1 and "endpoints.large.key_variable: looks like the key of an API" in done.stderr
+    kept = b"".join(file.read_bytes() for file in (tmp_path / ".snakemake").rglob("*") if file.is_file())
+    assert KEYS[0] not in done.stdout + done.stderr and KEYS[0].encode() not in kept
+    assert not (ROOT / "data/runs/x").exists()
