@@ -16,7 +16,7 @@ class TestDemographics:
         assert shares[("age_years", "25 to 34")] == 0.2 and shares[("age_years", "85 and over")] == 0.1
         assert shares[("income_usd", "Loss")] == shares[("income_usd", "None")] == 0.1
         assert shares[("income_usd", "Under $10,000")] == 0.1 and shares[("income_usd", "$25,000 to $49,999")] == 0.6
-        assert shares[("income_usd", "not in universe")] == 0.1
+        assert shares[("income_usd", "unknown")] == 0.1, "of 18 years, so asked"
 
     def test_shares_of_an_attribute_sum_to_one(self, personas):
         sums = distributions.shares(personas).groupby("attribute")["share"].sum()
