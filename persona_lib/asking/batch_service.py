@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import IO, Any, TypeVar
 
 import tenacity
@@ -69,7 +70,7 @@ class BatchService:
 
     async def find(self, key: str) -> str | None:
         """The id of the batch that has this key in its metadata, None if there is none."""
-        return await self._patiently("list batches", lambda: self._found(key))
+        return await self._patiently("list batches", partial(self._found, key))
 
     async def _found(self, key: str) -> str | None:
         async for batch in self._client.connection.batches.list(limit=100):
@@ -79,28 +80,26 @@ class BatchService:
 
     async def show(self, batch_id: str) -> Any:
         """What the endpoint says of a batch."""
+        return await self._patiently("show a batch", partial(self._show, batch_id))
 
-        async def show() -> Any:
-            batch = await self._client.connection.batches.retrieve(batch_id)
-            if batch.id != batch_id:
-                raise ValueError(f"asked for {batch_id}, shown {batch.id}")
-            return batch
-
-        return await self._patiently("show a batch", show)
+    async def _show(self, batch_id: str) -> Any:
+        batch = await self._client.connection.batches.retrieve(batch_id)
+        if batch.id != batch_id:
+            raise ValueError(f"asked for {batch_id}, shown {batch.id}")
+        return batch
 
     async def download(self, file_id: str, copy: IO[bytes], n_rows: int) -> None:
         """Fetch a file of at least so many rows; one that is not whole must not look like missing answers."""
+        await self._patiently("give a file", partial(self._download, file_id, copy, n_rows), limit_s=_FILE_S)
 
-        async def download() -> None:
-            copy.seek(0)
-            copy.truncate()
-            async with self._client.connection.files.with_streaming_response.content(file_id) as response:
-                async for block in response.iter_bytes():
-                    copy.write(block)
-            if sum(1 for _ in rows(copy)) < n_rows:
-                raise ValueError(f"{file_id} has fewer lines than answers")
-
-        await self._patiently("give a file", download, limit_s=_FILE_S)
+    async def _download(self, file_id: str, copy: IO[bytes], n_rows: int) -> None:
+        copy.seek(0)
+        copy.truncate()
+        async with self._client.connection.files.with_streaming_response.content(file_id) as response:
+            async for block in response.iter_bytes():
+                copy.write(block)
+        if sum(1 for _ in rows(copy)) < n_rows:
+            raise ValueError(f"{file_id} has fewer lines than answers")
 
     async def _patiently(self, what: str, call: Callable[[], Awaitable[T]], *, limit_s: float | None = None) -> T:
         """What a call gives, after as many tries as are allowed, each within `limit_s` (the endpoint's timeout)."""

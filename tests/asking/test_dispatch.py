@@ -1,5 +1,7 @@
 """Dispatching: tries again, stops, holds back, as a misbehaving endpoint on loopback makes it."""
 
+import asyncio
+import contextlib
 import errno
 import time
 
@@ -7,6 +9,7 @@ import pandas as pd
 import pytest
 
 from persona_lib.asking.client import AskError
+from persona_lib.asking.dispatch import halt
 from persona_lib.asking.rate_limits import RateLimit
 from persona_lib.ledger.live import lines
 
@@ -178,3 +181,11 @@ class TestStops:
             run(list(server.plan), tokens_per_minute=1e9)
         recorded = [record for _, record in lines(tmp_path / "ledger" / "toy-0-of-1.jsonl")]
         assert len(recorded) == sum(server.calls.values()) >= 4
+
+
+def test_the_first_error_is_the_one_that_stops_the_run():
+    with contextlib.closing(asyncio.new_event_loop()) as loop:
+        stop = loop.create_future()
+        for said in ("first", "second"):
+            halt(stop, AskError(said))
+        assert str(stop.result()) == "first"

@@ -1,5 +1,7 @@
 """An endpoint that echoes, and a folder with a toy stage, its template and its table."""
 
+from __future__ import annotations
+
 import json
 import os
 import threading
@@ -10,6 +12,8 @@ import pytest
 from toy_run import KEY, ROOT, TOY, Echo, N, Quiet
 
 from persona_lib.commands import collect
+from persona_lib.commands.configuration import read_configuration
+from persona_lib.commands.strict_yaml import ConfigurationError
 
 
 @pytest.fixture
@@ -57,3 +61,21 @@ def house(tmp_path, server, monkeypatch):
         ]
 
     return arguments
+
+
+@pytest.fixture
+def said(tmp_path, monkeypatch):
+    """What is said of a file x.yaml that is laid over the demo's; '' if it can be used."""
+
+    monkeypatch.chdir(ROOT)
+
+    def judged(text: str | bytes) -> str:
+        path = tmp_path / "x.yaml"
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        try:
+            read_configuration(["config/demo.yaml", path])
+        except ConfigurationError as error:
+            return str(error).replace(f"{path}", "x.yaml")
+        return ""
+
+    return judged

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import yaml
+from hostile import KEYS
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import update_config
 
 from persona_lib import cli
 from persona_lib.commands.configuration import read_configuration
-from persona_lib.commands.strict_yaml import ConfigurationError, read
-from persona_lib.messages.endpoint import RequestError, read_endpoints
+from persona_lib.commands.strict_yaml import ConfigurationError
 from workflow import paper
 from workflow.settings import validated
 
@@ -27,61 +26,6 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(autouse=True)
 def at_root(monkeypatch):
     monkeypatch.chdir(ROOT)
-
-
-@pytest.fixture
-def said(tmp_path):
-    """What is said of a file x.yaml that is laid over the demo's; '' if it can be used."""
-
-    def judged(text: str | bytes) -> str:
-        path = tmp_path / "x.yaml"
-        path.write_bytes(text if isinstance(text, bytes) else text.encode())
-        try:
-            read_configuration(["config/demo.yaml", path])
-        except ConfigurationError as error:
-            return str(error).replace(f"{path}", "x.yaml")
-        return ""
-
-    return judged
-
-
-OTHER_FORM = "a number of another form (octal, base 60, with _, infinite): write plain digits, or quotes around a text"
-OTHER_TAG = "a date, or a tag (!): put quotes around a text, remove a tag"
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("run: x\nrun: x\n", "line 2: run: stands twice, first on line 1; remove one"),
-        ("run: x\npool: {n_items: 9, n_items: 8}", "line 2: pool.n_items: stands twice, first on line 2; remove one"),
-        ("run: x\npool:\n\tn_items: 3\n", "line 3: begins with a tab; indent with blanks"),
-        ("- run\n", "line 1: settings are lines of the form key: value; this is none"),
-        ("hello\n", "line 1: settings are lines of the form key: value; this is none"),
-        ("", "run: is missing, and a run is named after its file; write run: x"),
-        ("# nothing\n", "run: is missing, and a run is named after its file; write run: x"),
-        ("run: x\n---\nseed: 1\n", "line 2: a second document begins here; remove this line (---)"),
-        ("run: x\npool: [\n", "line 3: not YAML, here or just before: expected the node content, but found "
-         "'<stream end>'"),
-        ("run: x\nseed: 1: 2\n", "line 2: not YAML, here or just before: mapping values are not allowed here"),
-        ("run: x\nroles: {judge: *other}\n", "line 2: no value of this file has this anchor (&); an alias (*) sees "
-         "its own file only"),
-        ("run: x\nspend: &a {cap_usd: 1}\npool: &a {n_items: 9}\n", "line 3: this anchor (&) stands twice; rename one"),
-        ("run: x\npool: &p {b: *p}\n", "line 2: pool.b: an alias (*) of what it is a part of; remove it"),
-        ("run: x\npool: {<<: 3}\n", "line 2: <<: takes an alias of a mapping, such as <<: *name"),
-        ("run: x\nendpoints: {on: {}}\n", "line 2: endpoints: a key must be text; put it in quotes (no, yes, on, off, "
-         "null and numbers are not text)"),
-        ("run: x\nseed: !!python/name:os.system\n", f"line 2: seed: {OTHER_TAG}"),
-        ("run: x\nendpoints: {large: {model: 2024-08-06}}\n", f"line 2: endpoints.large.model: {OTHER_TAG}"),
-        ("run: x\nseed: 010\n", f"line 2: seed: {OTHER_FORM}"),
-        ("run: x\nseed: 1:30\n", f"line 2: seed: {OTHER_FORM}"),
-        ("run: x\nseed: 1_000\n", f"line 2: seed: {OTHER_FORM}"),
-        ("run: x\nendpoints: {large: {timeout_s: .inf}}\n", f"line 2: endpoints.large.timeout_s: {OTHER_FORM}"),
-        ("run: x\n# \u00e9\n".encode("latin-1"), "line 2: not UTF-8; save the file as UTF-8"),
-        ("run: x\nmode: 'a\x07'\n", "line 2: the character U+0007 cannot stand in YAML; remove it"),
-    ],
-)  # fmt: skip
-def test_what_is_no_strict_yaml(said, text, message):
-    assert said(text) == f"x.yaml: {message}"
 
 
 @pytest.mark.parametrize(
@@ -134,57 +78,6 @@ def test_an_alias_of_an_endpoint_is_a_word(said):
         said("run: x\nendpoints:\n  My-Model: {model: a}\n").splitlines()[0]
         == "x.yaml: line 3: endpoints.My-Model: aliases are made of a-z, 0-9 and _; rename it"
     )
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("prompts: {n: 3000}", "prompts.n: 3000 is more than 358, the prompts of data/prompts/bank.csv (389) that pass "
-         "the rules, of which a classifier may drop more: lower it, or enlarge prompts.bank"),
-        ("prompts: {n_classified: 199}", "prompts.n: 200 is more than 199, prompts.n_classified: lower it, or raise "
-         "prompts.n_classified"),
-        ("prompts: {n: 155}", "prompts.n_train: 155 is more than 154, prompts.n = 155 less one: lower it, or raise "
-         "prompts.n"),
-        ("pool: {n_items: 46}", "pool.n_items: 46 is more than 45, the held-out prompts (prompts.n = 200 less "
-         "prompts.n_train = 155): lower it, or raise prompts.n or lower prompts.n_train"),
-        ("feedback: {n_heldout_prompts: 46}", "feedback.n_heldout_prompts: 46 is more than 45, the held-out prompts "
-         "(prompts.n = 200 less prompts.n_train = 155): lower it, or raise prompts.n or lower prompts.n_train"),
-        ("feedback: {n_train_pairs: 154}", "feedback.n_train_pairs: 154 is more than 153, prompts.n_train = 155 less "
-         "feedback.n_heldout_pairs = 2: lower it, or raise prompts.n_train"),
-        ("population: {n_draws: 99}", "personas.n: 100 is more than 99, population.n_draws = 99: lower it, or raise "
-         "population.n_draws"),
-        ("personas: {n_train: 100}", "personas.n_train: 100 is more than 99, personas.n = 100 less one: lower it, or "
-         "raise personas.n"),
-        ("pool: {n_panel_personas: 101}", "pool.n_panel_personas: 101 is more than 100, personas.n = 100: lower it, or "
-         "raise personas.n"),
-        ("ablation: {n_personas: 101}", "ablation.n_personas: 101 is more than 100, personas.n = 100: lower it, or "
-         "raise personas.n"),
-        ("pool: {n_panel_items: 21}", "pool.n_panel_items: 21 is more than 20, pool.n_items = 20: lower it, or raise "
-         "pool.n_items"),
-        ("agreement: {min_shared: 11}", "agreement.min_shared: 11 is more than 10, pool.n_panel_items = 10: lower it, "
-         "or raise pool.n_panel_items"),
-        ("ablation: {n_questions: 21}", "ablation.n_questions: 21 is more than 20, pool.n_items = 20: lower it, or "
-         "raise pool.n_items"),
-        ("validation: {n_pairs: 801}", "validation.n_pairs: 801 is more than 800, personas.n = 100 x 8 pairs: lower "
-         "it, or raise personas.n or feedback.n_*"),
-        ("benchmark: {n_items: 4501}", "benchmark.n_items: 4501 is more than 4500, personas.n = 100 x 45 held-out "
-         "prompts: lower it, or raise personas.n or prompts.n"),
-        ("pass_at_k: {n_items: 4501}", "pass_at_k.n_items: 4501 is more than 4500, personas.n = 100 x 45 held-out "
-         "prompts: lower it, or raise personas.n or prompts.n"),
-    ],
-)  # fmt: skip
-def test_sizes_that_contradict_one_another(said, text, message):
-    lines = [re.sub(r"^(x|config/demo).yaml: line \d+: ", "", line) for line in said(f"run: x\n{text}\n").splitlines()]
-    assert message in lines
-
-
-def test_every_size_at_fault_has_its_line_of_its_own_file(said):
-    lines = said("run: x\n\npool: {n_items: 46, n_panel_items: 47}\nbenchmark: {n_items: 9999}\n").splitlines()
-    assert [line.split(": ")[:3] for line in lines] == [
-        ["x.yaml", "line 3", "pool.n_items"],
-        ["x.yaml", "line 3", "pool.n_panel_items"],
-        ["x.yaml", "line 4", "benchmark.n_items"],
-    ]
 
 
 class TestShipped:
@@ -252,20 +145,6 @@ def test_overriding_one_endpoint_leaves_those_that_share_its_anchor_alone(tmp_pa
     assert endpoints["small"]["parameters"]["max_tokens"] == 1024
 
 
-def test_lines_of_what_is_merged_are_those_of_its_anchor(tmp_path):
-    path = tmp_path / "x.yaml"
-    path.write_text("a: &a\n  b: 1\n  c: 2\nd:\n  <<: *a\n  c: 3\n")
-    values, lines = read(path)
-    assert values["d"] == {"b": 1, "c": 3}
-    assert (lines["d", "b"], lines["d", "c"], lines["d",]) == (2, 6, 4)
-
-
-KEYS = [
-    "sk-proj-Zq8XvT3mB7nR2pLw9",
-    "9f86d081884c7d659a2feaa0c55ad015",
-    "gsk_Ab3dEf6hIj9kLm1nOp4q",
-    "hf_QwErTyUiOp1234",
-]
 PLACES = [
     "endpoints: {large: {key_variable: KEY}}",
     "endpoints: {large: {key_variable: [KEY]}}",
@@ -308,19 +187,6 @@ def test_a_pasted_key_is_refused_and_shown_nowhere(tmp_path, capsys, caplog, mon
     shown = capsys.readouterr()
     assert key not in f"{end.value}{shown.out}{shown.err}{caplog.text}"
     assert [file for file in tmp_path.rglob("*") if file.is_file()] == [path]
-
-
-@pytest.mark.parametrize("key", KEYS)
-def test_a_pasted_key_that_reaches_an_endpoint_by_another_way_is_refused_there(key):
-    for values in ({"key_variable": key}, {"base_url": key}, {"parameters": {"a": [{"b": key}]}}):
-        with pytest.raises(RequestError) as error:
-            read_endpoints({"large": {"model": "m", **values}})
-        assert key not in str(error.value)
-
-
-@pytest.mark.parametrize("name", ["OPENAI_API_KEY", "AZURE_OPENAI_EASTUS2_KEY_1", "key", None])
-def test_names_of_variables_are_no_keys(name):
-    assert read_endpoints({"large": {"model": "m", "key_variable": name}})["large"].key_variable == name
 
 
 @pytest.mark.parametrize(

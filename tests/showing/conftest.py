@@ -8,6 +8,7 @@ from hostile import NASTY
 from small_personas import census, complete, draws, run
 
 from persona_lib.showing import diagrams, distributions, figures, matrices
+from persona_lib.showing.topics import topics
 from persona_lib.synthesis import selection
 from persona_lib.synthesis.personas import apply_rules
 from persona_lib.tables import schema
@@ -123,7 +124,7 @@ def every(personas, provenance, prompts, margins, influences, kappas, agreement,
     return {
         1: lambda s: diagrams.construction(personas, provenance, simulated=s),
         2: lambda s: distributions.demographics(personas, simulated=s),
-        3: lambda s: distributions.topics(prompts, simulated=s),
+        3: lambda s: topics(prompts, simulated=s),
         4: lambda s: diagrams.feedback_creation(personas, prompts, simulated=s),
         5: lambda s: figures.influence(influences, simulated=s),
         6: lambda s: matrices.rater_matrices(kappas, agreement, simulated=s),

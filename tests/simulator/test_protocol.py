@@ -1,96 +1,24 @@
-"""The simulated models over the wire: the OpenAI protocol, read by the official client; and the server's own life."""
+"""The simulated models over the wire: the OpenAI protocol, read by the official client."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import json
-import os
-import signal
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
-import httpx2
 import jsonschema
 import openai
 import pytest
-from serving import Serving
+from server_process import JUDGE, QUESTION, post
 
 from persona_lib.messages.json_replies import sent
-from persona_lib.messages.templates import TemplateError, render
 from persona_lib.messages.templates import load as load_templates
 from persona_lib.simulator import VERSION, formats, roles
-from persona_lib.simulator.app import make_app
 from persona_lib.simulator.forms import TEMPLATES, Forms
-from persona_lib.simulator.inside import transport
 from persona_lib.simulator.protocol import EMBEDDER, tokens
 from persona_lib.simulator.world import load
 
 REPO = Path(__file__).resolve().parents[2]
 WORDS = load_templates(TEMPLATES)
-JUDGE = list(
-    render(
-        WORDS["judge"],
-        {
-            "persona": "Age: 43\nReligion: none",
-            "prompt": "Should zoos be closed?",
-            "answer_a": "So pick one thing, do it this week, and see what it changes.",
-            "answer_b": "It is your life, and the choice is yours.",
-        },
-    )
-)
-QUESTION = [{"role": "user", "content": "What do you think about zoos?"}]
-
-
-def start(**more) -> tuple[subprocess.Popen, int]:
-    """A server process that this test is the parent of, and its port."""
-    environment = {**os.environ, "PYTHONPATH": str(REPO)}
-    command = [sys.executable, "-m", "persona_lib.simulator"]
-    server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, cwd=REPO, **more)
-    return server, int(server.stdout.readline())
-
-
-def is_listening(port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-        return True
-    return False
-
-
-def is_gone_within(port: int, seconds: float) -> bool:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if not is_listening(port):
-            return True
-        time.sleep(0.05)
-    return False
-
-
-@pytest.fixture(scope="module")
-def port():
-    server, port = start()
-    yield port
-    server.stdin.close()
-    assert server.wait(timeout=10) == 0
-
-
-@pytest.fixture(scope="module")
-def client(port):
-    with openai.OpenAI(base_url=f"http://127.0.0.1:{port}/v1", api_key="none", max_retries=0) as client:
-        yield client
-
-
-def post(port: int, body: bytes, path: str = "/v1/chat/completions") -> tuple[int, dict]:
-    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", body, {"content-type": "application/json"})
-    try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return answer.status, json.load(answer)
-    except urllib.error.HTTPError as error:
-        return error.code, json.load(error)
 
 
 def test_models_are_listed_with_the_worlds_version(client):
@@ -340,70 +268,3 @@ def test_what_is_asked_beyond_the_messages_is_checked(port, more, param):
     status, answer = post(port, json.dumps({"model": "sim-large", "messages": QUESTION, **more}).encode())
     assert status == 400
     assert answer["error"]["type"] == "invalid_request_error" and answer["error"]["param"] == param
-
-
-@pytest.mark.parametrize("where", ["served", "inside"])
-def test_a_fault_of_the_simulators_own_is_an_error_of_the_protocol(monkeypatch, where):
-    """Oracle: a handler that raises; over HTTP and inside the process the same error comes back."""
-
-    def broken(*_, **__):
-        raise LookupError("no such thing")
-
-    monkeypatch.setattr(roles, "reply", broken)
-    asked = {"model": "sim-large", "messages": QUESTION}
-
-    async def inside() -> None:
-        client = httpx2.AsyncClient(transport=transport())
-        async with openai.AsyncOpenAI(base_url="http://here/v1", api_key="x", max_retries=0, http_client=client) as ask:
-            await ask.chat.completions.create(**asked)
-
-    with pytest.raises(openai.InternalServerError, match="a fault of its own: LookupError") as error:
-        if where == "inside":
-            asyncio.run(inside())
-        with Serving() as server, openai.OpenAI(base_url=server.url, api_key="none", max_retries=0) as client:
-            client.chat.completions.create(**asked)
-    assert error.value.type == "server_error" and error.value.status_code == 500
-
-
-def test_another_path_is_not_found(port):
-    status, answer = post(port, b"{}", path="/v1/images")
-    assert status == 404 and "/v1/images" in answer["error"]["message"]
-
-
-def test_a_folder_without_templates_is_refused(tmp_path):
-    with pytest.raises(TemplateError, match="no template"):
-        make_app(tmp_path)
-
-
-def test_only_loopback_is_served(port):
-    """Oracle: the kernel's table of listening sockets; the port is bound to 127.0.0.1 alone."""
-    table = Path("/proc/net/tcp")
-    if not table.exists():
-        pytest.skip("no /proc/net/tcp here")
-    local = [line.split()[1] for line in table.read_text().splitlines()[1:] if line.split()[3] == "0A"]
-    assert [address for address in local if address.endswith(f":{port:04X}")] == [f"0100007F:{port:04X}"]
-
-
-def test_the_server_ends_when_its_parent_is_killed():
-    """A parent that starts a server and is killed outright leaves none behind."""
-    script = (
-        "import subprocess, sys, time\n"
-        "command, pipe = [sys.executable, '-m', 'persona_lib.simulator'], subprocess.PIPE\n"
-        "s = subprocess.Popen(command, stdin=pipe, stdout=pipe)\n"
-        "print(s.stdout.readline().decode().strip(), flush=True)\n"
-        "time.sleep(60)\n"
-    )
-    environment = {**os.environ, "PYTHONPATH": str(REPO)}
-    parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, env=environment, cwd=REPO)
-    port = int(parent.stdout.readline())
-    assert is_listening(port)
-    os.kill(parent.pid, signal.SIGKILL)
-    parent.wait(timeout=10)
-    assert is_gone_within(port, 10)
-
-
-def test_the_server_ends_while_a_connection_is_open():
-    server, port = start()
-    with socket.create_connection(("127.0.0.1", port), timeout=5):
-        server.stdin.close()
-        assert server.wait(timeout=10) == 0

@@ -29,7 +29,6 @@ from persona_lib.simulator import portraits, respondents, roles, writing
 from persona_lib.simulator.forms import parse_description
 from persona_lib.simulator.protocol import complete
 from persona_lib.simulator.sentences import load_bank, split
-from persona_lib.simulator.topics import classify
 from persona_lib.simulator.world import load
 from persona_lib.tables import descriptions, schema, streams
 from persona_lib.tables.schema import attributes
@@ -164,24 +163,6 @@ def test_the_filter_rejects_the_declared_share_and_names_two_lines():
     rate = load().parameters["inconsistent_share"]
     assert abs(len(rejected) / 1500 - rate) < 4 * np.sqrt(rate * (1 - rate) / 1500)
     assert all(len(re.findall(r"'[^']+'", reason)) == 2 for reason in rejected)
-
-
-def test_the_classifier_knows_topics_and_controversy():
-    """Oracle: our own reading of six prompts; and the declared share of errors, 4 standard errors."""
-    topics = ["Climate Change", "Recipe and Cooking Queries", "Discussions on Abortion"]
-    read = {
-        "Should abortion be legal?": (True, topics[2]),
-        "Is a carbon tax fair?": (True, topics[0]),
-        "How do I boil rice for dinner?": (False, topics[1]),
-        "Is it okay to eat meat?": (True, topics[1]),
-        "What is the average temperature in Denver?": (False, None),
-        "Can you convert 72 degrees to Celsius?": (False, None),
-    }
-    for prompt, (is_controversial, topic) in read.items():
-        found = classify(prompt, topics, error=0.0)
-        assert found[0] == is_controversial and topic in (found[1], None), prompt
-    wrong = [not classify(f"Is plan {i} fair?", topics, error=0.04)[0] for i in range(4000)]
-    assert abs(np.mean(wrong) - 0.04) < 4 * np.sqrt(0.04 * 0.96 / 4000)
 
 
 def test_hostile_text_changes_no_persona():

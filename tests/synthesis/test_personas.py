@@ -7,12 +7,10 @@ import yaml
 from small_personas import REFERENCE, Asked, candidates, census, complete, draws, inputs, run
 
 from persona_lib.cost.plan import planned_calls
-from persona_lib.stages.personas import check_consistency, collect_personas, write_fields
+from persona_lib.stages.personas import check_consistency, write_fields
 from persona_lib.synthesis import personas
-from persona_lib.tables import descriptions, schema, streams
+from persona_lib.tables import schema, streams
 from persona_lib.tables.schema import SchemaError
-
-# ------------------------------------------------------------------ completing
 
 
 def test_complete_keeps_census_values_and_is_a_prefix_of_more_draws():
@@ -32,12 +30,6 @@ def test_a_draw_of_nobody_is_refused():
 def test_a_missing_list_is_named():
     with pytest.raises(SchemaError, match="mannerisms is missing"):
         complete(draws(2), census(), lists={k: v for k, v in inputs().lists.items() if k != "mannerisms"})
-
-
-# ------------------------------------------------------------------ descriptions
-
-
-# ------------------------------------------------------------------ asking and accepting
 
 
 def test_personas_are_the_first_consistent_draws_and_observed_fields_are_the_census():
@@ -91,51 +83,6 @@ def test_a_changed_census_value_is_named():
         personas.check_observed(made.assign(person_id="2018-x"), census())
 
 
-def test_only_draws_that_pass_the_rules_are_asked():
-    mine = candidates()
-    assert 0 < (mine["rule_id"] != "").sum() < len(mine)
-    ask = Asked()
-    check_consistency(write_fields(mine, ask=ask), ask=ask)
-    passed = mine.index[mine["rule_id"] == ""]
-    assert [r.index.tolist() for r in ask.seen] == [passed.tolist()] * 2
-    assert ask.seen[0]["endpoint"].unique().tolist() == ["large"]
-    assert ask.seen[1]["endpoint"].unique().tolist() == ["medium"]
-
-
-@pytest.mark.parametrize(
-    ("template", "reply", "reason"),
-    [
-        ("write_traits", {"status": "failed", "detail": "timeout"}, "writer failed: timeout"),
-        ("write_traits", {"status": "refused", "detail": "no"}, "writer refused: no"),
-        ("write_traits", {"data": {"personal_time": " \n "}}, "writer unparsed: no personal_time in the reply"),
-        ("write_traits", {"data": {"personal_time": 7}}, "writer unparsed: no personal_time in the reply"),
-        ("check_consistency", {"status": "unparsed", "detail": "not JSON"}, "filter unparsed: not JSON"),
-        ("check_consistency", {"data": {"is_consistent": "yes"}}, "filter unparsed: no is_consistent in the reply"),
-    ],
-)
-def test_a_reply_that_is_no_answer_is_a_status(template, reply, reason):
-    def answer(asked, text):
-        return reply if asked == template and "\nSex: Male" in text else {}
-
-    made, table, _ = run(answer=answer, n=8, n_train=4)
-    assert (made["sex"] == "Female").all()
-    lost = table[table["rule_id"] == "no_verdict"]
-    passed = candidates().query("rule_id == ''")
-    assert len(lost) == (passed["sex"] == "Male").sum() and not lost["is_consistent"].any()
-    assert set(lost["reason"]) == {reason} and set(lost["stage"]) == {"model"}
-
-
-def test_a_rejection_keeps_the_models_reason():
-    def answer(template, text):
-        said = {"is_consistent": False, "reason": "Two lines\nclash."}
-        return {"data": said} if template == "check_consistency" and "\nSex: Male" in text else {}
-
-    made, table, _ = run(answer=answer, n=8, n_train=4)
-    rejected = table[table["rule_id"] == "model"]
-    assert (made["sex"] == "Female").all() and set(rejected["reason"]) == {"Two lines clash."}
-    assert set(rejected["stage"]) == {"model"} and not rejected["is_consistent"].any()
-
-
 def test_too_few_say_what_to_raise():
     def answer(template, text):
         return {"status": "refused"} if "\nSex: Male" in text else {}
@@ -184,23 +131,6 @@ def test_derived_household_fields_are_marked():
     assert derived == {"household_language", "family_presence", "description"}, "the household type was read"
 
 
-def test_shards_ask_what_the_notebook_replays():
-    given = inputs()
-    tables = {"draws": draws(), "census": census(), "chain": given.chain, "norms": given.norms, **given.lists}
-    whole, parts = Asked(), Asked()
-    ran = write_fields(candidates(), ask=whole)
-    check_consistency(ran, ask=whole)
-    settings = {"seed": 1, "personas": {"big_five": "correlated"}}
-    for shard in range(3):
-        collect_personas(tables, settings, shard=shard, of=3, ask=parts)
-
-    def texts(ask):
-        return sorted((t, s["persona"]) for r in ask.seen for t, s in zip(r["template"], r["slots"], strict=True))
-
-    assert texts(whole) == texts(parts)
-    assert {streams.shard_of(str(k), 3) for k in range(40)} == {0, 1, 2}
-
-
 def test_provenance_of_an_unknown_value_says_that_the_file_does_not_say():
     people = census().assign(ancestry="unknown", income_usd=np.nan)
     mine = personas.apply_rules(complete(draws(), people, big_five="uniform"))
@@ -214,9 +144,6 @@ def test_provenance_of_an_unknown_value_says_that_the_file_does_not_say():
     assert "Income: Unknown" in made["description"].iloc[0]
 
 
-# ------------------------------------------------------------------ without the model stage
-
-
 def test_without_the_model_stage_the_rules_alone_decide():
     made, table, provenance = run(asked=False)
     schema.check(made, "personas"), schema.check(table, "candidates"), schema.check(provenance, "provenance")
@@ -228,18 +155,6 @@ def test_without_the_model_stage_the_rules_alone_decide():
     assert made["personal_time"].tolist() == expected
     mine = provenance[provenance["field"] == "personal_time"]
     assert set(mine["origin"]) == {"listed"} and mine["source"].str.startswith("list of personal_time").all()
-
-
-def test_the_writer_reads_the_pastimes_and_its_words_touch_no_other_field():
-    ask = Asked(lambda template, text: {"data": {"personal_time": "Is a man.", "sex": "Male"}})
-    before = candidates()
-    after = write_fields(before, ask=ask)
-    pd.testing.assert_frame_equal(after[before.columns], before)
-    passed = before[before["rule_id"] == ""]
-    last = [slots["persona"].split("\n")[-1] for slots in ask.seen[0]["slots"]]
-    assert last == ("Pastimes: " + passed["pastimes"]).tolist()
-    assert set(after.loc[passed.index, "personal_time"]) == {"Is a man."}
-    assert not descriptions.describe(after).str.contains("Pastimes").any()
 
 
 def test_without_the_model_stage_no_call_is_planned():

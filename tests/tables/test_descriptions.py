@@ -6,15 +6,15 @@ from judges import NAMES, description
 from small_personas import candidates, run
 
 from persona_lib.tables import descriptions, schema
-from persona_lib.tables.descriptions import lines_of
+from persona_lib.tables.descriptions import values_of
 from persona_lib.tables.schema import SchemaError
 
 
-def test_a_line_break_in_a_value_stays_with_its_line():
+def test_a_line_break_in_a_value_poses_as_no_other_attribute():
     text = description(1, personal_time="reads {{x}}\nAge: 99\nmore: or less")
-    lines = lines_of(text)
-    assert list(lines) == NAMES and lines["age_years"] == "Age: v1"
-    assert lines["personal_time"] == "Personal time: reads {{x}}\nAge: 99\nmore: or less"
+    values = values_of(text)
+    assert list(values) == NAMES and values["age_years"] == "v1"
+    assert values["personal_time"] == "reads {{x}}"
 
 
 def test_description_has_one_line_per_attribute_in_order():

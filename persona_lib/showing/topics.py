@@ -1,0 +1,54 @@
+"""Figure 3: what the prompts are about."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from persona_lib.showing import drawing
+from persona_lib.showing.drawing import BLUE, NOTHING, ORANGE, SOFT
+
+
+@drawing.styled
+def topics(prompts: pd.DataFrame, *, simulated: bool = False) -> Figure:
+    """Figure 3: kept prompts per topic and split, and what became of the prompts of the bank."""
+    kept = prompts[prompts["is_kept"]]
+    counts = kept.groupby(["topic", "prompt_split"]).size().unstack(fill_value=0)
+    counts = counts.reindex(columns=["train", "heldout_prompt"], fill_value=0)
+    counts = counts.loc[counts.sum(axis=1).sort_values(ascending=False, kind="stable").index]
+    note = (
+        f"Left: the {len(kept):,} prompts kept, by the topic that the classifier gave them, train "
+        f"({counts['train'].sum():,}) and held out ({counts['heldout_prompt'].sum():,}). Right: what became of all "
+        f"{len(prompts):,} prompts of the bank. These are counts of the whole bank, so no interval is drawn."
+    )
+    rows = max(len(counts), 6)
+    height = 0.24 * rows + 0.75
+    page = drawing.page("Figure 3 · Topics of the prompts", note, width_in=10, height_in=height, simulated=simulated)
+    axes = page.place(left_in=2.5, top_in=0.15, width_in=3.2, height_in=0.24 * rows)
+    axes.set_label("topics")
+    left = np.zeros(len(counts))
+    for split, colour in (("train", BLUE), ("heldout_prompt", ORANGE)):
+        name = "train" if split == "train" else "held out"
+        axes.barh(range(len(counts)), counts[split], left=left, height=0.74, color=colour, label=name)
+        left += counts[split].to_numpy()
+    for place, total in enumerate(left):
+        axes.text(total + 0.012 * left.max(), place, f"{int(total):,}", va="center", size=7.5, color=SOFT)
+    axes.set_yticks(range(len(counts)), [drawing.shorten(t or "(none)", 40) for t in counts.index])
+    axes.set(ylim=(rows - 0.5, -0.5), xlim=(0, left.max() * 1.12), xlabel="prompts kept")
+    axes.legend(loc="lower right")
+    axes.tick_params(axis="y", length=0)
+    axes.grid(axis="x")
+    fates = prompts["reason"].value_counts()
+    fates = fates.loc[
+        ["kept", *sorted(set(fates.index) - {"kept"}, key=lambda r: (-fates[r], r))] if "kept" in fates else fates.index
+    ]
+    beside = page.place(left_in=8.1, top_in=0.15, width_in=1.6, height_in=0.24 * len(fates))
+    beside.set_label("fates")
+    beside.barh(range(len(fates)), fates, height=0.74, color=[SOFT if r == "kept" else NOTHING for r in fates.index])
+    for place, total in enumerate(fates):
+        beside.text(total + 0.02 * fates.max(), place, f"{total:,}", va="center", size=7.5, color=SOFT)
+    beside.set_yticks(range(len(fates)), [drawing.shorten(r, 32) for r in fates.index])
+    beside.set(ylim=(len(fates) - 0.5, -0.5), xlim=(0, fates.max() * 1.2), xlabel="prompts of the bank")
+    beside.tick_params(axis="y", length=0)
+    return page.figure
