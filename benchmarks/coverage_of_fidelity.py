@@ -16,7 +16,7 @@ import pandas as pd
 from scipy import linalg
 
 from persona_lib.census import codebook, published, pums
-from persona_lib.census import records as census_module
+from persona_lib.census.records import describe_parts
 from persona_lib.synthesis import fidelity, official, population
 
 REFERENCE = Path(__file__).parents[1] / "data" / "reference"
@@ -46,7 +46,7 @@ def replicate_factors(n: int) -> np.ndarray:
 def shipped() -> pd.DataFrame:
     persons, homes = pums.read_files([REFERENCE / "census_sample.csv.gz"])
     labels = codebook.read_dictionary(REFERENCE / "pums_labels.csv.gz")
-    return census_module.describe(persons, households=homes, dictionary=labels).assign(state="Vermont")
+    return pd.concat(describe_parts(persons, households=homes, dictionary=labels)).assign(state="Vermont")
 
 
 def world(kinds: pd.DataFrame, rng: np.random.Generator) -> tuple[pd.DataFrame, ...]:

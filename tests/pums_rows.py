@@ -35,6 +35,26 @@ WIFE = ADULT | {"SPORDER": "02", "AGEP": "41", "SEX": "2", "RELP": "01", "FER": 
 read_labels = cache(codebook.read_dictionary)
 
 
+def described(persons: pd.DataFrame, *, households: pd.DataFrame, dictionary: pd.DataFrame) -> pd.DataFrame:
+    """The census table of PUMS rows, all parts together, in the order of the rows."""
+    made = pd.concat(records.describe_parts(persons, households=households, dictionary=dictionary))
+    return made.set_index("person_id").loc[person_ids(persons)].reset_index()[list(made)]
+
+
+def person_ids(persons: pd.DataFrame) -> pd.Series:
+    serial = persons["SERIALNO"].astype("str")
+    return serial.str[:4] + "-" + serial + "-" + persons["SPORDER"].astype("str").str.zfill(2)
+
+
+def replicate_weights(persons: pd.DataFrame) -> pd.DataFrame:
+    """The table of replicate weights of PUMS rows, straight from their text; no rows where they have none."""
+    names = {column: f"replicate_{number:02d}" for number, column in enumerate(pums.REPLICATES, start=1)}
+    if pums.REPLICATES[0] not in persons:
+        return pd.DataFrame(columns=["person_id", *names.values()])
+    rows = persons[persons[pums.REPLICATES[0]].notna()]
+    return rows[list(names)].astype("int64").rename(columns=names).assign(person_id=person_ids(rows))
+
+
 def text_of(rows: list[dict]) -> str:
     """Rows as a CSV text, columns in the order of the first row."""
     out = io.StringIO()
@@ -49,7 +69,7 @@ def read(tmp_path: Path, rows: list[dict], *, dictionary: Path = LABELS, name: s
     path = tmp_path / name
     path.write_text(text_of(rows), "utf-8")
     persons, homes = pums.read_files(path)
-    made = records.describe(persons, households=homes, dictionary=read_labels(dictionary))
+    made = described(persons, households=homes, dictionary=read_labels(dictionary))
     return schema.check(made, "census")
 
 
@@ -76,8 +96,8 @@ def zipped(path: Path, members: dict[str, str]) -> Path:
 def tables_of(files: list[Path]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Census and replicates of PUMS files."""
     persons, homes = pums.read_files(files)
-    made = records.describe(persons, households=homes, dictionary=read_labels(LABELS))
-    return schema.check(made, "census"), schema.check(records.replicate_weights(persons), "replicates")
+    made = described(persons, households=homes, dictionary=read_labels(LABELS))
+    return schema.check(made, "census"), schema.check(replicate_weights(persons), "replicates")
 
 
 def few(sample: tuple, n: int = 4) -> pd.DataFrame:

@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from pums_rows import described, replicate_weights
 
-from persona_lib.census import codebook, published, pums, records
+from persona_lib.census import codebook, published, pums
 from persona_lib.measuring.association import cramers_v, cross_table, effective_size
 from persona_lib.synthesis.population import replicate_error, weight_matrix
 from persona_lib.tables import schema
@@ -40,9 +41,9 @@ WITHIN_ONE_POINT = (
 )
 
 
-def described(persons: pd.DataFrame, homes: pd.DataFrame) -> pd.DataFrame:
+def in_words(persons: pd.DataFrame, homes: pd.DataFrame) -> pd.DataFrame:
     dictionary = codebook.read_dictionary(REFERENCE / "pums_labels.csv.gz")
-    return records.describe(persons, households=homes, dictionary=dictionary)
+    return described(persons, households=homes, dictionary=dictionary)
 
 
 @pytest.fixture(scope="module")
@@ -54,13 +55,13 @@ def persons() -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def people(persons) -> pd.DataFrame:
     """The shipped sample as the table `census`, in the order of its rows."""
-    return described(persons, pd.DataFrame({"SERIALNO": pd.Series(dtype="str")}))
+    return in_words(persons, pd.DataFrame({"SERIALNO": pd.Series(dtype="str")}))
 
 
 @pytest.fixture(scope="module")
 def source() -> pd.DataFrame:
     """The real records that it was made from, as the table `census`."""
-    return described(*pums.read_files(sorted(PUMS.glob("csv_p??.zip"))))
+    return in_words(*pums.read_files(sorted(PUMS.glob("csv_p??.zip"))))
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +115,7 @@ class TestFile:
     def test_weights_are_trimmed_and_replicates_vary(self, people, persons):
         weight = people["weight_persons"]
         assert weight.max() < 4 * weight.mean() and effective_size(weight) > 0.9 * len(people)
-        matrix = weight_matrix(people, records.replicate_weights(persons))
+        matrix = weight_matrix(people, replicate_weights(persons))
         assert matrix.shape[1] == 81 and (matrix >= 0).all()
         totals = matrix.sum(axis=0)
         assert replicate_error(totals[0], totals[1:]) < 0.002 * POPULATION  # a total that each replicate is fitted to

@@ -21,8 +21,10 @@ _REPLICATE_NAMES = tuple(f"replicate_{number:02d}" for number in range(1, len(RE
 MISSING = "\0"  # the column is not in this row's file
 
 
-def describe(persons: pd.DataFrame, *, households: pd.DataFrame, dictionary: pd.DataFrame) -> pd.DataFrame:
-    """PUMS person rows as the table `census`: labels in plain words, income in dollars, weights.
+def describe_parts(
+    persons: pd.DataFrame, *, households: pd.DataFrame, dictionary: pd.DataFrame, n_rows: int = 1 << 17
+) -> Iterator[pd.DataFrame]:
+    """PUMS person rows as the table `census`, in parts: labels in plain words, income in dollars, weights.
 
     Three kinds of nothing stay apart: a blank outside a question's universe is "not in universe"; a
     column that the file lacks, a suppressed or unreported value and a blank inside the universe are
@@ -35,26 +37,18 @@ def describe(persons: pd.DataFrame, *, households: pd.DataFrame, dictionary: pd.
     ----------
     persons, households : rows of `pums.load` or `pums.read_files`; households may be empty
     dictionary : rows of `codebook.read_dictionary`; each file is read with the year nearest to its own
+    n_rows : of a part, about: households stay whole. However large the file, only one part at a time stands in
+        plain words in memory
 
-    Returns
-    -------
-    Rows of the table `census`, one per person row, file by file.
+    Yields
+    ------
+    Rows of the table `census`, one per person row, in the order of person_id.
 
     Raises
     ------
     PumsError
         A code that the dictionary does not know, a weight, age or ADJINC that is no number, or a person
         that may live in group quarters or not: names file, line, column and code.
-    """
-    return _describe(persons, households, _codes_of_files(persons, dictionary))
-
-
-def describe_parts(
-    persons: pd.DataFrame, *, households: pd.DataFrame, dictionary: pd.DataFrame, n_rows: int = 1 << 17
-) -> Iterator[pd.DataFrame]:
-    """`describe` in parts of about `n_rows` whole households, in the order of person_id, for `schema.write_parts`.
-
-    However large the file, only one part at a time stands in plain words in memory.
     """
     known = _codes_of_files(persons, dictionary)
     homes = households.sort_values("SERIALNO", kind="stable")
@@ -152,23 +146,12 @@ def _names(marked: pd.DataFrame) -> pd.Series:
     return pd.Series(np.array(joined, dtype=object)[number], index=marked.index, dtype="str")
 
 
-def replicate_weights(persons: pd.DataFrame) -> pd.DataFrame:
-    """The 80 replicate weights of every person as the table `replicates`; no rows if the files have none.
-
-    Replicate weights may be zero or negative. The variance of an estimate is 4/80 times the sum of the
-    squared deviations of its 80 replicate estimates (see `population.replicate_error`).
-    """
-    present = persons[REPLICATES[0]].notna() if REPLICATES[0] in persons else pd.Series(False, index=persons.index)
-    rows = persons[present].reset_index(drop=True)
-    weights = {
-        name: _whole(rows, column) if len(rows) else pd.Series(dtype="int64")
-        for name, column in zip(_REPLICATE_NAMES, REPLICATES, strict=True)
-    }
-    return pd.DataFrame({"person_id": _person_id(rows), **weights})
-
-
 def replicate_parts(stored: Iterable[Path], persons: pd.DataFrame, *, n_rows: int = 1 << 17) -> Iterator[pd.DataFrame]:
     """The table `replicates` in parts, in the order of person_id, straight from the files of `pums.extract`.
+
+    The 80 replicate weights of every person, which may be zero or negative; no rows if the files have none. The
+    variance of an estimate is 4/80 times the sum of the squared deviations of its 80 replicate estimates (see
+    `population.replicate_error`).
 
     `persons` are their rows by `pums.load`. Memory holds the weights as four bytes each.
     """

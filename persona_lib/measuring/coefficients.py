@@ -6,8 +6,6 @@ differ in what they take chance to be. NaN where the data cannot say.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 
@@ -55,23 +53,19 @@ def coefficients(counts: np.ndarray) -> dict[str, np.ndarray]:
         }
 
 
-def contingency(table: pd.DataFrame, *, first: str, second: str, categories: Sequence | None = None) -> np.ndarray:
-    """Counts of the pairs of labels in two columns, rows without both labels left out.
+def contingency(table: pd.DataFrame, *, first: str, second: str) -> np.ndarray:
+    """Counts of the pairs of labels in two columns, rows without both labels left out; at least 2 x 2.
 
     Raises
     ------
     SchemaError
-        If a column is missing, or holds a label that is not among `categories`.
+        If a column is missing.
     """
     if missing := [column for column in (first, second) if column not in table.columns]:
         raise schema.SchemaError(f"agreement: column {', '.join(missing)} is missing; there are {list(table.columns)}")
     both = table[[first, second]].dropna()
-    labels = pd.unique(pd.concat([both[first], both[second]]))
-    if categories is None:
-        categories = sorted(labels)
-    elif strange := [label for label in labels if label not in categories]:
-        raise schema.SchemaError(f"agreement: label {strange[0]!r} is not among the categories {list(categories)}")
-    categories = list(categories) if len(categories) > 1 else [*categories, "another category"]
+    categories = sorted(pd.unique(pd.concat([both[first], both[second]])))
+    categories = categories if len(categories) > 1 else [*categories, "another category"]
     counts = pd.crosstab(both[first], both[second])
     return counts.reindex(index=categories, columns=categories, fill_value=0).to_numpy(dtype="float64")
 
@@ -95,23 +89,25 @@ def cohen_kappa(table: pd.DataFrame, *, first: str, second: str) -> float:
     return float(coefficients(contingency(table, first=first, second=second))["kappa"])
 
 
-def gwet_ac1(table: pd.DataFrame, *, first: str, second: str, categories: Sequence | None = None) -> float:
-    """Gwet's AC1 of two columns of labels; unlike kappa it stays high where one label prevails.
+def alpha_terms(per_unit: np.ndarray) -> np.ndarray:
+    """Each unit's part of Krippendorff's nominal alpha: its labels per category, then its disagreement.
 
-    Examples
-    --------
-    >>> one_label = pd.DataFrame({"ann": list("xxxx"), "bob": list("xxxx")})
-    >>> gwet_ac1(one_label, first="ann", second="bob"), cohen_kappa(one_label, first="ann", second="bob")
-    (1.0, nan)
+    0 for units with one label, which say nothing.
+
+    Parameters
+    ----------
+    per_unit : units x categories: how many raters gave each label
     """
-    return float(coefficients(contingency(table, first=first, second=second, categories=categories))["ac1"])
+    size = per_unit.sum(axis=-1, keepdims=True)
+    paired = size >= 2
+    disagreement = (size**2 - (per_unit**2).sum(axis=-1, keepdims=True)) / np.where(paired, size - 1, 1)
+    return np.where(paired, np.concatenate([per_unit, disagreement], axis=-1), 0).astype("float64")
 
 
-def krippendorff_alpha(ratings: pd.DataFrame) -> float:
-    """Krippendorff's alpha, nominal, of any number of raters with gaps: one row per unit, one column per rater.
+def alpha_of_sums(sums: np.ndarray) -> np.ndarray:
+    """Krippendorff's alpha, nominal, from the (weighted) sums of `alpha_terms` over units; any leading axes.
 
-    1: no disagreement; 0: as much as chance would make. Units with fewer than two labels say
-    nothing. NaN where only one label was ever used [1]_.
+    1: no disagreement; 0: as much as chance would make. NaN where only one label was ever used [1]_.
 
     References
     ----------
@@ -121,27 +117,10 @@ def krippendorff_alpha(ratings: pd.DataFrame) -> float:
     --------
     One unit of four is in dispute (x, y): D_o = 2; expected (11^2 - 4^2 - 7^2) / 10 = 5.6.
 
-    >>> ratings = pd.DataFrame({"ann": list("xxyy"), "bob": list("xyyy"), "cem": ["x", None, "y", "y"]})
-    >>> round(krippendorff_alpha(ratings), 4), round(1 - 2 / 5.6, 4)
+    >>> labels = np.array([[3, 0], [1, 1], [0, 3], [0, 3]])
+    >>> round(float(alpha_of_sums(alpha_terms(labels).sum(axis=0))), 4), round(1 - 2 / 5.6, 4)
     (0.6429, 0.6429)
     """
-    labels = sorted(pd.unique(ratings.stack().dropna()))
-    per_unit = np.stack([(ratings == label).to_numpy().sum(axis=1) for label in labels], axis=-1) if labels else None
-    if per_unit is None:
-        return float("nan")
-    return float(alpha_of_sums(alpha_terms(per_unit).sum(axis=0)))
-
-
-def alpha_terms(per_unit: np.ndarray) -> np.ndarray:
-    """Each unit's part of alpha: its labels per category, then its disagreement; 0 for units with one label."""
-    size = per_unit.sum(axis=-1, keepdims=True)
-    paired = size >= 2
-    disagreement = (size**2 - (per_unit**2).sum(axis=-1, keepdims=True)) / np.where(paired, size - 1, 1)
-    return np.where(paired, np.concatenate([per_unit, disagreement], axis=-1), 0).astype("float64")
-
-
-def alpha_of_sums(sums: np.ndarray) -> np.ndarray:
-    """Alpha from the (weighted) sums of `alpha_terms` over units; any leading axes."""
     totals, disagreement = sums[..., :-1], sums[..., -1]
     n = totals.sum(axis=-1)
     with np.errstate(divide="ignore", invalid="ignore"):

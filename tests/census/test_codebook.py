@@ -2,9 +2,9 @@
 
 import pandas as pd
 import pytest
-from pums_rows import ADULT, LABELS, PUMS, WIFE, needs_pums, one, read, text_of
+from pums_rows import ADULT, LABELS, PUMS, WIFE, described, needs_pums, one, read, text_of
 
-from persona_lib.census import codebook, pums, records
+from persona_lib.census import codebook, pums
 from persona_lib.census.archives import PumsError
 
 
@@ -34,7 +34,7 @@ def test_shipped_labels_are_the_official_dictionarys(year):
 def test_real_rows_read_alike_by_either_dictionary():
     persons, homes = pums.read_files(PUMS / "csv_pvt.zip")
     tables = [
-        records.describe(persons, households=homes, dictionary=codebook.read_dictionary(path))
+        described(persons, households=homes, dictionary=codebook.read_dictionary(path))
         for path in (LABELS, PUMS / "PUMS_Data_Dictionary_2018.csv")
     ]
     pd.testing.assert_frame_equal(*tables)
@@ -130,4 +130,4 @@ def test_labels_never_cross_a_change_of_the_code_list(tmp_path):
     (tmp_path / "psam_p44.csv").write_text(text_of([row]), "utf-8")
     persons, homes = pums.read_files(tmp_path / "psam_p44.csv")
     with pytest.raises(PumsError, match="OCCP is '4720': .* give that of 2017 or earlier"):
-        records.describe(persons, households=homes, dictionary=labels)
+        described(persons, households=homes, dictionary=labels)

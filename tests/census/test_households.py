@@ -2,7 +2,7 @@
 
 import pandas as pd
 import pytest
-from pums_rows import ADULT, CHILD, LABELS, PUMS, ROOT, WIFE, household, needs_pums, one, read, text_of
+from pums_rows import ADULT, CHILD, LABELS, PUMS, ROOT, WIFE, described, household, needs_pums, one, read, text_of
 
 from persona_lib.census import codebook, published, pums, records
 from persona_lib.tables import schema
@@ -59,7 +59,7 @@ def test_household_record_goes_before_derivation(tmp_path):
     (tmp_path / "psam_h44.csv").write_text(text_of(homes), "utf-8")
     persons, households = pums.read_files([tmp_path / "psam_p44.csv", tmp_path / "psam_h44.csv"])
     labels = codebook.read_dictionary(LABELS)
-    rows = schema.check(records.describe(persons, households=households, dictionary=labels), "census")
+    rows = schema.check(described(persons, households=households, dictionary=labels), "census")
     rows = rows.set_index("person_id")
     read_row, derived = rows.loc["2018-2018HU0000001-02"], rows.loc["2018-2018HU0000002-01"]
     assert (read_row["household_language"], read_row["household_derived"]) == ("Spanish", "")
@@ -87,7 +87,7 @@ def test_what_the_household_file_lacks_is_derived(tmp_path):
     (tmp_path / "psam_p44.csv").write_text(text_of([ADULT, WIFE, CHILD]), "utf-8")
     (tmp_path / "psam_h44.csv").write_text("SERIALNO,WGTP,HHT\n2018HU0000001,80,7\n", "utf-8")
     persons, homes = pums.read_files([tmp_path / "psam_p44.csv", tmp_path / "psam_h44.csv"])
-    rows = records.describe(persons, households=homes, dictionary=codebook.read_dictionary(LABELS))
+    rows = described(persons, households=homes, dictionary=codebook.read_dictionary(LABELS))
     assert set(rows["household_type"]) == {codebook.PLAIN["HHT"]["7"]}
     assert set(rows["household_derived"]) == {"family_presence+household_language"}, "the type was read"
     assert set(rows["family_presence"]) == {"Own children under 6 only"}

@@ -5,7 +5,7 @@ import gzip
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from pums_rows import ADULT, CHILD, LABELS, WIFE, read, text_of, zipped
+from pums_rows import ADULT, CHILD, LABELS, WIFE, described, read, replicate_weights, text_of, zipped
 
 from persona_lib.census import codebook, pums, records
 from persona_lib.census.archives import PumsError
@@ -63,10 +63,10 @@ def test_replicate_weights_may_be_negative_and_are_all_or_none(tmp_path):
     weights = {name: str(k - 2) for k, name in enumerate(REPLICATES)}
     path = tmp_path / "psam_p44.csv"
     path.write_text(text_of([ADULT | weights]), "utf-8")
-    made = schema.check(records.replicate_weights(pums.read_files(path)[0]), "replicates")
+    made = schema.check(replicate_weights(pums.read_files(path)[0]), "replicates")
     assert made.shape == (1, 81) and made.loc[0, ["replicate_01", "replicate_80"]].tolist() == [-2, 77]
     path.write_text(text_of([ADULT]), "utf-8")
-    assert schema.check(records.replicate_weights(pums.read_files(path)[0]), "replicates").empty
+    assert schema.check(replicate_weights(pums.read_files(path)[0]), "replicates").empty
     del weights["PWGTP7"]
     path.write_text(text_of([ADULT | weights]), "utf-8")
     with pytest.raises(PumsError, match="column PWGTP7 is missing"):
@@ -113,7 +113,7 @@ def test_serial_numbers_of_2015_and_2016_take_their_year_from_the_name(tmp_path)
     packed = zipped(tmp_path / "csv_pri.zip", {"ss15pri.csv": text_of([old | {"SERIALNO": "0000013"}])})
     persons, homes = pums.read_files([tmp_path / "ss15pri.csv", tmp_path / "ss16pri.csv", packed])
     labels = codebook.read_dictionary(LABELS)
-    rows = schema.check(records.describe(persons, households=homes, dictionary=labels), "census")
+    rows = schema.check(described(persons, households=homes, dictionary=labels), "census")
     assert rows["person_id"].tolist() == [f"{y}-{y}0000000{n}-01" for y, n in ((2015, 12), (2015, 13), (2016, 12))]
     assert set(rows["occupation"]) == {"Sales"} and set(rows["survey_year"]) == {2015, 2016}
     (tmp_path / "mine.csv").write_text(text_of([old]), "utf-8")
@@ -139,7 +139,7 @@ def test_household_and_person_files_of_2016_join(tmp_path):
     (tmp_path / "ss16hri.csv").write_text("SERIALNO,WGTP,HHT,HUPAOC,HHL\n0000012,80,1,4,2\n", "utf-8")
     persons, homes = pums.read_files([tmp_path / "ss16pri.csv", tmp_path / "ss16hri.csv"])
     labels = codebook.read_dictionary(LABELS)
-    row = records.describe(persons, households=homes, dictionary=labels).iloc[0]
+    row = described(persons, households=homes, dictionary=labels).iloc[0]
     assert (row["household_language"], row["household_derived"]) == ("Spanish", "")
 
 
@@ -156,11 +156,11 @@ def test_parts_are_the_whole_table_in_its_order(tmp_path):
     persons, homes = pums.load(stored := pums.extract(files, tmp_path / "records"))
     parts = list(records.describe_parts(persons, households=homes, dictionary=labels, n_rows=4))
     assert len(parts) > 3 and all(part["household_id"].isin(parts[0]["household_id"]).sum() == 0 for part in parts[1:])
-    whole = schema.check(records.describe(persons, households=homes, dictionary=labels), "census")
+    whole = schema.check(described(persons, households=homes, dictionary=labels), "census")
     assert schema.write_parts(parts, tmp_path / "census.parquet", "census") == 27
     pd.testing.assert_frame_equal(schema.read(tmp_path / "census.parquet", "census"), whole)
     schema.write_parts(records.replicate_parts(stored, persons, n_rows=5), tmp_path / "r.parquet", "replicates")
-    expected = schema.check(records.replicate_weights(pums.read_files(files)[0]), "replicates")
+    expected = schema.check(replicate_weights(pums.read_files(files)[0]), "replicates")
     pd.testing.assert_frame_equal(schema.read(tmp_path / "r.parquet", "replicates"), expected)
 
 

@@ -2,9 +2,9 @@
 
 import pandas as pd
 import pytest
-from pums_rows import ADULT, CHILD, LABELS, PUMS, WIFE, needs_pums, one, read
+from pums_rows import ADULT, CHILD, LABELS, PUMS, WIFE, described, needs_pums, one, read, replicate_weights
 
-from persona_lib.census import codebook, pums, records
+from persona_lib.census import codebook, pums
 from persona_lib.census.archives import PumsError
 from persona_lib.tables import schema
 from persona_lib.tables.schema import NOT_IN_UNIVERSE, UNKNOWN
@@ -106,9 +106,9 @@ def test_2024_extract_with_stripped_codes_and_without_most_columns():
     persons, homes = pums.read_files(files)
     some = persons[persons["SERIALNO"].isin(persons["SERIALNO"].drop_duplicates().iloc[::40])].reset_index(drop=True)
     labels = codebook.read_dictionary(LABELS)
-    rows = schema.check(records.describe(some, households=homes, dictionary=labels), "census")
+    rows = schema.check(described(some, households=homes, dictionary=labels), "census")
     assert set(rows["ancestry"]) == set(rows["place_of_birth"]) == set(rows["relationship"]) == {UNKNOWN}
-    assert rows["income_usd"].isna().all() and records.replicate_weights(some).empty
+    assert rows["income_usd"].isna().all() and replicate_weights(some).empty
     housed = rows[~rows["is_group_quarters"]]
     assert set(housed["household_derived"]) == {""}
     assert UNKNOWN not in set(housed["household_type"]) and set(housed["family_presence"]) == {UNKNOWN}

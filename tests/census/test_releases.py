@@ -2,9 +2,9 @@
 
 import pytest
 from census_server import KEY, PEOPLE, answer, run, says
-from pums_rows import ADULT, CHILD, LABELS, WIFE, text_of
+from pums_rows import ADULT, CHILD, LABELS, WIFE, described, replicate_weights, text_of
 
-from persona_lib.census import codebook, download, pums, records, releases
+from persona_lib.census import codebook, download, pums, releases
 from persona_lib.census.archives import PumsError
 from persona_lib.census.download import DownloadError, Patience
 from persona_lib.tables import schema
@@ -26,8 +26,8 @@ def test_api_rows_read_like_the_official_file(serve, tmp_path, capsys):
     labels, tables = codebook.read_dictionary(LABELS), []
     for path in (tmp_path / "api/pums_2018_1-Year_ri.csv.gz", tmp_path / "psam_p44.csv"):
         persons, homes = pums.read_files(path)
-        tables.append(schema.check(records.describe(persons, households=homes, dictionary=labels), "census"))
-        assert len(records.replicate_weights(persons)) == (3 if path.suffix == ".gz" else 0)
+        tables.append(schema.check(described(persons, households=homes, dictionary=labels), "census"))
+        assert len(replicate_weights(persons)) == (3 if path.suffix == ".gz" else 0)
     by_api, by_file = tables
     own = ["family_presence", "household_derived"]  # the API has the household's own record
     assert by_api.drop(columns=own).equals(by_file.drop(columns=own))
