@@ -81,7 +81,7 @@ def _changes(args: argparse.Namespace) -> dict:
     SystemExit
         One of them names no file, or PROMPTS= several.
     """
-    changes = {}
+    changes: dict[str, dict] = {}
     if files := named_files(args.census, name="CENSUS"):
         changes["census"] = {"files": files}
     if banks := named_files(args.prompts, name="PROMPTS"):

@@ -54,4 +54,4 @@ def run(rule) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(run(snakemake))  # noqa: F821
+    sys.exit(run(snakemake))  # type: ignore[name-defined]  # noqa: F821

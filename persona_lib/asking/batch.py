@@ -17,34 +17,24 @@ import logging
 import secrets
 import tempfile
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from functools import partial
-from typing import IO, Any, TypeVar
+from typing import IO, Any
 
-import tenacity
-
+from persona_lib.asking.batch_service import BatchService, Gone
 from persona_lib.asking.budget import Budget
-from persona_lib.asking.client import FILTERED, Again, AskError, Client, body, not_taken
-from persona_lib.asking.rate_limits import LONGEST_WAIT_S
+from persona_lib.asking.client import FILTERED, AskError, Client, body, not_taken
 from persona_lib.ledger.batch_journal import BatchJournal, SentBatch
 from persona_lib.ledger.live import Ledger
-from persona_lib.messages.batch_files import PATH, NoAnswer, asking, doubtful, outcome, rows
+from persona_lib.messages.batch_files import NoAnswer, asking, doubtful, outcome, rows
 from persona_lib.messages.endpoint import SIMULATOR
 from persona_lib.messages.request import Reply, Request
 
 MOST_REQUESTS = 50_000
 MOST_BYTES = 200_000_000
-_KEY = "persona_batch"  # in the metadata of a batch
 _SLICE = 1_000  # answers in memory at once
 _POLL_S = (0.2, 60.0)  # between two looks at what is in flight: at first, and at most
-_FILE_S = 600.0  # for a file to go or come
 _log = logging.getLogger(__name__)
-T = TypeVar("T")
-
-
-class _Gone(Exception):
-    """The endpoint does not know what it is asked about."""
 
 
 class Batches:
@@ -71,6 +61,7 @@ class Batches:
         self._client, self._ledger, self._journal = client, ledger, BatchJournal(ledger.path)
         self._endpoint = replace(client.endpoint, transport="batch")  # whatever it is now: batches cost what they cost
         self._answers, self._stop, self._budget = answers, stop, budget
+        self._service = BatchService(client, stop=stop)
         self._waiting: dict[str, Request] = {}
         self._asked: frozenset[str] = frozenset()
         self._tries: Counter[str] = Counter()
@@ -96,7 +87,7 @@ class Batches:
         self._asked = frozenset(self._waiting)
         try:
             await self._answer_all()
-        except _Gone as error:
+        except Gone as error:
             where = f"endpoint {self._endpoint.alias} at {self._endpoint.base_url}"
             raise AskError(f"{where}: {error}; if it has no batches, set its transport to chat") from None
 
@@ -118,7 +109,7 @@ class Batches:
             if not sent.left & self._waiting.keys():
                 continue
             if sent.batch is None:
-                batch = await self._patiently("list batches", partial(self._find, sent.key))
+                batch = await self._service.find(sent.key)
                 if batch is None:
                     self._journal.write("ended", sent.key, status="never made")
                     continue
@@ -166,25 +157,7 @@ class Batches:
         return part, usd, reason
 
     async def _submit(self, sent: SentBatch, file: IO[bytes]) -> None:
-        connection = self._client.connection
-
-        async def upload() -> str:
-            file.seek(0)
-            return (await connection.files.create(file=(f"{sent.key}.jsonl", file), purpose="batch")).id
-
-        async def create() -> str:
-            if was_tried and (found := await self._find(sent.key)):
-                return found
-            was_tried.append(True)
-            metadata = {_KEY: sent.key}
-            made = await connection.batches.create(
-                input_file_id=uploaded, endpoint=PATH, completion_window="24h", metadata=metadata
-            )
-            return made.id
-
-        was_tried: list[bool] = []
-        uploaded = await self._patiently("take a file", upload, limit_s=_FILE_S)
-        batch = await self._patiently("make a batch", create)
+        batch = await self._service.create(await self._service.upload(sent.key, file), sent.key)
         self._journal.write("made", sent.key, batch=batch)
         self._follow(sent)
 
@@ -192,19 +165,12 @@ class Batches:
         self._under_way[sent.key] = sent
         _log.info("endpoint %s: batch %s of %d requests", self._endpoint.alias, sent.batch, len(sent.hashes))
 
-    async def _find(self, key: str) -> str | None:
-        """The id of the batch that has this key in its metadata, None if there is none."""
-        async for batch in self._client.connection.batches.list(limit=100):
-            if (batch.metadata or {}).get(_KEY) == key:
-                return batch.id
-        return None
-
     async def _check(self, sent: SentBatch) -> None:
         """See how a batch fares; when it has ended, take what it brought."""
         assert sent.batch is not None, "only a batch that was made is followed"
         try:
-            batch = await self._patiently("show a batch", partial(self._show, sent.batch))
-        except _Gone:
+            batch = await self._service.show(sent.batch)
+        except Gone:
             if self._endpoint.base_url != SIMULATOR:
                 raise AskError(
                     f"endpoint {self._endpoint.alias} knows no batch {sent.batch}, which {self._journal.path.name} "
@@ -219,10 +185,9 @@ class Batches:
         for file, n_rows in ((batch.output_file_id, n_completed), (batch.error_file_id, 0)):
             if file is not None:
                 with tempfile.TemporaryFile() as copy:
-                    fetch = partial(self._download, file, copy, n_rows)
                     try:
-                        await self._patiently("give a file", fetch, limit_s=_FILE_S)
-                    except _Gone:
+                        await self._service.download(file, copy, n_rows)
+                    except Gone:
                         self._close(sent, "its answers are gone")
                         raise AskError(
                             f"endpoint {self._endpoint.alias} no longer has file {file} of batch {batch.id}, so what "
@@ -251,22 +216,6 @@ class Batches:
         if self._budget is not None:
             self._budget.release(sent.usd)
         _log.info("endpoint %s: batch %s: %s", self._endpoint.alias, sent.batch, status)
-
-    async def _show(self, key: str) -> Any:
-        batch = await self._client.connection.batches.retrieve(key)
-        if batch.id != key:
-            raise ValueError(f"asked for {key}, shown {batch.id}")
-        return batch
-
-    async def _download(self, file: str, copy: IO[bytes], n_rows: int) -> None:
-        """Fetch a file of at least so many rows; one that is not whole must not look like missing answers."""
-        copy.seek(0)
-        copy.truncate()
-        async with self._client.connection.files.with_streaming_response.content(file) as response:
-            async for block in response.iter_bytes():
-                copy.write(block)
-        if sum(1 for _ in rows(copy)) < n_rows:
-            raise ValueError(f"{file} has fewer lines than answers")
 
     async def _take(self, copy: IO[bytes], sent: SentBatch) -> dict[str, NoAnswer]:
         """Record the answers of one file, a slice at a time; which requests it has no answer to, and why."""
@@ -319,53 +268,3 @@ class Batches:
         line = f", line {errors[0].line}" if errors and errors[0].line else ""
         said = " ".join(self._client.clean(f"{code}: {message}{line}").split())[:300]
         return f"batch {batch.id} was not taken ({said}); the answers so far are kept"
-
-    async def _patiently(self, what: str, call: Callable[[], Awaitable[T]], *, limit_s: float | None = None) -> T:
-        """What a call gives, after as many tries as are allowed, each within `limit_s` (the endpoint's timeout)."""
-        retrying = tenacity.AsyncRetrying(
-            retry=tenacity.retry_if_exception(lambda error: isinstance(error, Again) and not _is_too_long(error)),
-            stop=tenacity.stop_after_attempt(self._endpoint.retries + 1),
-            wait=_pause_s,
-            sleep=lambda seconds: asyncio.wait([self._stop], timeout=seconds),
-            reraise=True,
-        )
-        try:
-            return await retrying(self._tried, call, limit_s or self._endpoint.timeout_s)
-        except Again as error:
-            detail = f"{error}; asks to wait {error.wait_s:.0f} s" if _is_too_long(error) else str(error)
-        said = f"endpoint {self._endpoint.alias} does not {what} ({detail})"
-        raise AskError(f"{said}; the answers so far are kept and what is in flight stays there, run again later")
-
-    async def _tried(self, call: Callable[[], Awaitable[T]], limit_s: float) -> T:
-        import httpx2
-        import openai
-
-        # Errors of our own are raised outside: chained to them, the client's would show what the endpoint echoed.
-        lost: Exception | None = None
-        try:
-            async with asyncio.timeout(limit_s):
-                return await call()
-        except TimeoutError:
-            lost = Again(f"no answer within {limit_s:g} s")
-        except (openai.APIConnectionError, httpx2.HTTPError) as error:
-            lost = Again(f"connection lost: {type(error).__name__}")
-        except openai.NotFoundError as error:
-            lost = _Gone(self._client.clean(" ".join(str(error).split()))[:200])
-        except openai.APIStatusError as error:
-            refused = error
-        except (openai.APIResponseValidationError, AttributeError, TypeError, ValueError) as error:
-            lost = Again(f"not understood: {' '.join(self._client.clean(str(error)).split())[:80]}")
-        if lost is not None:
-            raise lost
-        self._client.refusal_or_raise(refused)
-        raise Again(self._client.clean(str(refused)))
-
-
-def _is_too_long(error: Again) -> bool:
-    return (error.wait_s or 0) > LONGEST_WAIT_S
-
-
-def _pause_s(state: tenacity.RetryCallState) -> float:
-    """Seconds before the next try: what the endpoint asks for, else doubled each time from half a second."""
-    asked = getattr(state.outcome and state.outcome.exception(), "wait_s", None)
-    return min(0.5 * 2 ** (state.attempt_number - 1), 30) if asked is None else asked

@@ -1,7 +1,7 @@
 """One endpoint over the official client: what is sent, what comes back, and what an error means.
 
-With `batch`, the only module that knows a network. The client's aiohttp transport is taken: its default one looks
-through all open connections at every request and costs twice the processor time (benchmarks/README.md).
+With `batch_service`, one of the two modules that ask models. The client's aiohttp transport is taken: its default one
+looks through all open connections at every request and costs twice the processor time (benchmarks/README.md).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Official Census files and API answers: resumed, retried, checked, and whole or not at all.
 
-One of the three modules that know a network, with `client` and `batch` of `asking`; nothing but the console script
-starts it.
+One of the three modules that know a network, with `client` and `batch_service` of `asking`; nothing but the console
+script starts it.
 """
 
 from __future__ import annotations

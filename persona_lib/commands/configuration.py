@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import jsonschema
 import yaml
@@ -114,12 +114,12 @@ def _merged(files: Sequence[str | Path]) -> tuple[dict, Origin]:
 
 def _laid_over(values: Mapping, new: Mapping) -> dict:
     """Snakemake's `update_config` without its side effect on mappings that aliases share."""
-    return {**values} | {
-        key: _laid_over(values.get(key) if isinstance(values.get(key), Mapping) else {}, value)
-        if isinstance(value, Mapping)
-        else value
-        for key, value in new.items()
-    }
+    merged = dict(values)
+    for key, value in new.items():
+        before = values.get(key)
+        below = before if isinstance(before, Mapping) else {}
+        merged[key] = _laid_over(below, value) if isinstance(value, Mapping) else value
+    return merged
 
 
 Faults = list[tuple[tuple, str]]  # the keys of a faulty value, what is wrong and what to do
@@ -162,13 +162,15 @@ def _against_schema(config: Mapping, _: Sequence) -> Faults:
 
 def _sentences(error: jsonschema.ValidationError) -> Faults:
     """What an error of the schema says in our words; jsonschema's own show values."""
-    path, rule, value = tuple(error.absolute_path), error.validator_value, error.instance
+    path, kind = tuple(error.absolute_path), str(error.validator)
+    rule: Any = error.validator_value
+    value: Any = error.instance
+    known: list = list(cast(Mapping, error.schema).get("properties", ()))
     if "propertyNames" in error.absolute_schema_path:
         return [((*path, value), "aliases are made of a-z, 0-9 and _; rename it")]
-    if error.validator == "additionalProperties":
-        known = list(error.schema["properties"])
+    if kind == "additionalProperties":
         return [((*path, key), _unknown(str(key), known)) for key in value if key not in known]
-    if error.validator == "required":
+    if kind == "required":
         missing = ", ".join(key for key in rule if key not in value)
         return [(path, f"lacks {missing}; " + ("add what is missing" if path else "name config/demo.yaml first"))]
     said = {
@@ -182,7 +184,7 @@ def _sentences(error: jsonschema.ValidationError) -> Faults:
         "uniqueItems": lambda: "names something twice; remove one",
         "pattern": lambda: f"{_shown(value, path)} must be made of a-z, 0-9 and _",
     }
-    return [(path, said[error.validator]())]
+    return [(path, said[kind]())]
 
 
 def _unknown(key: str, known: list[str]) -> str:
@@ -228,7 +230,9 @@ def _contradictions(config: Mapping, _: Sequence) -> Faults:
     known = attributes()["attribute"].tolist()
     if unknown := [(i, name) for i, name in enumerate(config["ablation"]["attributes"] or []) if name not in known]:
         return [(("ablation", "attributes", i), f"{keys.shown(name)}: {_unknown(name, known)}") for i, name in unknown]
-    files = [(("census", "files", i), path) for i, path in enumerate(config["census"]["files"])]
+    files: list[tuple[tuple, str]] = [
+        (("census", "files", i), path) for i, path in enumerate(config["census"]["files"])
+    ]
     files += [(("census", "dictionary"), config["census"]["dictionary"])]
     files += [(("prompts", "bank"), config["prompts"]["bank"])]
     lost = [(path, f"{keys.shown(name)}: no such file") for path, name in files if not Path(name).is_file()]

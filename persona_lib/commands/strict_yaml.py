@@ -59,7 +59,8 @@ def read(path: str | Path) -> tuple[dict, Lines]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         # from None: PyYAML's own message shows the line
-        raise ConfigurationError(f"{path}: line {mark.line + 1}: {_reason(error)}") from None
+        line = "" if mark is None else f"line {mark.line + 1}: "
+        raise ConfigurationError(f"{path}: {line}{_reason(error)}") from None
     except ValueError as error:
         if isinstance(error, ConfigurationError):
             raise
@@ -75,8 +76,8 @@ def _text(path: str | Path) -> str:
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
-        raise ConfigurationError(f"{path}: line {line}: not UTF-8; save the file as UTF-8") from None
+        at = raw[: error.start].count(b"\n") + 1
+        raise ConfigurationError(f"{path}: line {at}: not UTF-8; save the file as UTF-8") from None
     for number, line in enumerate(text.splitlines(), start=1):
         if "\t" in line[: len(line) - len(line.lstrip())] and line.strip() and not line.lstrip().startswith("#"):
             raise ConfigurationError(f"{path}: line {number}: begins with a tab; indent with blanks")

@@ -164,6 +164,9 @@ def _typed(values: pd.Series, column: Column, where: str) -> pd.Series:
     if column.type == "text" and not values[~missing].map(lambda v: isinstance(v, str)).all():
         wrong = values[~missing][~values[~missing].map(lambda v: isinstance(v, str))]
         raise SchemaError(f"{where}: row {wrong.index[0]} is {wrong.iloc[0]!r}, not text")
+    if column.type == "integer" and pd.api.types.is_float_dtype(values) and (cut := values.dropna() % 1 != 0).any():
+        row = cut.index[cut][0]
+        raise SchemaError(f"{where}: row {row} is {values[row]!r}, not integer")
     try:
         return values.astype(kinds[column.type])
     except (TypeError, ValueError) as error:
