@@ -56,7 +56,7 @@ def attach(
 
 
 def derive(rows: pd.DataFrame, *, in_quarters: pd.Series, year: int) -> pd.DataFrame:
-    """The same three attributes from person rows with SERIALNO, AGEP, SEX, MAR, LANX, LANP and `relation`.
+    """The same three attributes from person rows with SERIALNO, SPORDER, AGEP, SEX, MAR, LANX, LANP and `relation`.
 
     `year` is that of the code lists.
 
@@ -114,12 +114,13 @@ def _first(choices: dict[str, pd.Series], *, otherwise: str) -> pd.Series:
 
 
 def _language(rows: pd.DataFrame, known: pd.Series, year: int) -> pd.Series:
-    """Of the first person, in the ACS's order, who speaks another language than English at home."""
+    """Of the first person, in the ACS's order and then by number, who speaks another language than English at home."""
     if "LANX" not in rows or rows["LANX"].isna().all():
         return pd.Series(UNKNOWN, index=rows.index, dtype="str")
     order = rows["relation"].map({relation: rank for rank, relation in enumerate(_LANGUAGE_ORDER)})
-    speakers = pd.DataFrame({"SERIALNO": rows["SERIALNO"], "order": order, "group": _group(rows, year)})
-    speakers = speakers[rows["LANX"].isin(["1", "01"])].sort_values("order", kind="stable")
+    place = pd.to_numeric(rows["SPORDER"].astype("str"))
+    speakers = pd.DataFrame({"SERIALNO": rows["SERIALNO"], "order": order, "place": place, "group": _group(rows, year)})
+    speakers = speakers[rows["LANX"].isin(["1", "01"])].sort_values(["order", "place"], kind="stable")
     first = speakers.drop_duplicates("SERIALNO").set_index("SERIALNO")["group"]
     return rows["SERIALNO"].map(first).astype("str").fillna(PLAIN["HHL"]["1"]).where(known, UNKNOWN)
 

@@ -90,8 +90,8 @@ class TestPartialFailure:
                 copy.write(json.dumps({**lines[1], "custom_id": lines[0]["custom_id"]}).encode() + b"\n")
             fetched.append(file)
 
-        real = BatchService._download
-        monkeypatch.setattr(BatchService, "_download", download)
+        real = BatchService.download
+        monkeypatch.setattr(BatchService, "download", download)
         with Serving() as server:
             assert ask(server)["text"].to_dict() == true
             assert [found.request_counts.total for found in made(server)] == [12, 1]

@@ -1,4 +1,4 @@
-"""Files and batches of an endpoint that misbehaves: tried again, told in one line, no key in it."""
+"""The way to an endpoint's batches: tried again where it may pass, no key is told, long waits stop the run."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import traceback
 import httpx2
 import openai
 import pytest
+from openai.resources.batches import AsyncBatches
 from sent_batches import made, n_answered, recorded
 from serving import Serving
 
@@ -47,7 +48,7 @@ class TestTheWayThere:
             next(rows(io.BytesIO(b'{"error": "%s"}' % said)))
 
         monkeypatch.setenv("TEST_KEY", key)
-        monkeypatch.setattr(BatchService, "_show", show)
+        monkeypatch.setattr(AsyncBatches, "retrieve", show)
         with Serving() as server, pytest.raises(AskError, match="does not show a batch .not understood") as error:
             ask(server, key_variable="TEST_KEY", retries=0)
         assert "sk-" not in str(error.value)
@@ -61,7 +62,7 @@ class TestTheWayThere:
             raise openai.AuthenticationError(f"bad key {key}", response=said, body=said.json())
 
         monkeypatch.setenv("TEST_KEY", key)
-        monkeypatch.setattr(BatchService, "_show", show)
+        monkeypatch.setattr(AsyncBatches, "retrieve", show)
         with Serving() as server, pytest.raises(AskError, match="TEST_KEY was not accepted") as error:
             ask(server, key_variable="TEST_KEY", retries=0)
         told = "".join(traceback.TracebackException.from_exception(error.value, capture_locals=False).format())
@@ -79,7 +80,7 @@ class TestTheWayThere:
 
         with Serving() as server:
             with monkeypatch.context() as patched:
-                patched.setattr(BatchService, "_download", gone)
+                patched.setattr(BatchService, "download", gone)
                 with pytest.raises(AskError, match=r"no longer has file \S+ of batch \S+, so .* is paid for again"):
                     ask(server)
             assert ask(server)["text"].to_dict() == true and len(made(server)) == 2

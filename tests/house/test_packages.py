@@ -94,7 +94,9 @@ BESIDE = {  # test files of a package that are named for no module of it, and wh
     "asking/test_storms.py": "the whole package against every fault",
     "synthesis/test_chain_programs.py": "the programs that fit the chain, in data/reference",
 }
-THROUGH = {"census/households.py": "persona_lib.census.records"}  # reached through another module alone
+THROUGH = {  # modules that are reached through another alone
+    "census/households.py": "persona_lib.census.records",
+}
 
 
 def modules() -> dict[str, list[Path]]:
