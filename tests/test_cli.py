@@ -84,4 +84,4 @@ def test_what_is_no_command_ends_with_status_2(capsys, arguments):
 def test_as_a_module_its_status_is_that_of_the_process():
     command = [sys.executable, "-m", "persona_lib.cli", "plan", "none.yaml"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 1 and done.stderr == "persona: [Errno 2] No such file or directory: 'none.yaml'\n"
+    assert done.returncode == 1 and done.stderr == "persona: none.yaml: no such file\n"

@@ -2,10 +2,23 @@
 
 import pandas as pd
 import pytest
-from pums_rows import ADULT, CHILD, LABELS, PUMS, WIFE, described, needs_pums, one, read, replicate_weights
+from pums_rows import (
+    ADULT,
+    CHILD,
+    LABELS,
+    PUMS,
+    WIFE,
+    described,
+    needs_pums,
+    one,
+    read,
+    replicate_weights,
+    text_of,
+)
 
-from persona_lib.census import codebook, pums
+from persona_lib.census import codebook, pums, records
 from persona_lib.census.archives import PumsError
+from persona_lib.census.pums import REPLICATES
 from persona_lib.tables import schema
 from persona_lib.tables.schema import NOT_IN_UNIVERSE, UNKNOWN
 
@@ -112,3 +125,24 @@ def test_2024_extract_with_stripped_codes_and_without_most_columns():
     housed = rows[~rows["is_group_quarters"]]
     assert set(housed["household_derived"]) == {""}
     assert UNKNOWN not in set(housed["household_type"]) and set(housed["family_presence"]) == {UNKNOWN}
+
+
+def test_parts_are_the_whole_table_in_its_order(tmp_path):
+    """Three files, households torn between none of the parts; the parts are the checked table, cut."""
+    weights = {name: str(k) for k, name in enumerate(REPLICATES)}
+    files = []
+    for k in range(3):
+        homes = [{"SERIALNO": f"2018HU{n:07d}"} for n in range(k, 9, 3)]
+        rows = [row | home | weights for home in reversed(homes) for row in (CHILD, ADULT, WIFE)]
+        files.append(tmp_path / f"psam_p{k}.csv")
+        files[-1].write_text(text_of(rows), "utf-8")
+    labels = codebook.read_dictionary(LABELS)
+    persons, homes = pums.load(stored := pums.extract(files, tmp_path / "records"))
+    parts = list(records.describe_parts(persons, households=homes, dictionary=labels, n_rows=4))
+    assert len(parts) > 3 and all(part["household_id"].isin(parts[0]["household_id"]).sum() == 0 for part in parts[1:])
+    whole = schema.check(described(persons, households=homes, dictionary=labels), "census")
+    assert schema.write_parts(parts, tmp_path / "census.parquet", "census") == 27
+    pd.testing.assert_frame_equal(schema.read(tmp_path / "census.parquet", "census"), whole)
+    schema.write_parts(records.replicate_parts(stored, persons, n_rows=5), tmp_path / "r.parquet", "replicates")
+    expected = schema.check(replicate_weights(pums.read_files(files)[0]), "replicates")
+    pd.testing.assert_frame_equal(schema.read(tmp_path / "r.parquet", "replicates"), expected)
