@@ -1,8 +1,7 @@
 """The compendium, in reading order: census, personas, prompts, feedback, analysis, figures, claims.
 
-A rule of the form NN runs notebooks/NN_*.ipynb. A rule collect_* asks models and keeps a ledger;
-a notebook only replays sealed ledgers. The first of a kind says how it is run, the others use it.
-No rule has a `shell:`, because a shell would run what the name of a file holds.
+A rule of the form NN runs notebooks/NN_*.ipynb. A rule collect_* asks models and keeps a ledger, which a notebook
+only replays. No rule has a `shell:`, because a shell would run what the name of a file holds.
 """
 
 from workflow.library import library_files, notebook
@@ -19,7 +18,6 @@ RUN = "data/runs/{run}"
 FIGURES = "figures/runs/{run}"
 TEMPLATES = sorted(expand("data/templates/{name}.yaml", name=glob_wildcards("data/templates/{name}.yaml").name))
 SIMULATED = is_simulated(config)
-# The files that a run may bring.
 BANK, DICTIONARY, *CENSUS = without_wildcards(
     config["prompts"]["bank"], config["census"]["dictionary"], *config["census"]["files"]
 )

@@ -25,7 +25,7 @@ MINE = Endpoint("mine", "m", base_url="http://x/v1", price="gpt-4o-mini", parame
 REPLY = Reply("ok", text='{"choice": "A"}', tokens_in=900, tokens_out=8)
 
 
-def rehearsing_s(folder: str, n: int) -> float:
+def dry_run_s(folder: str, n: int) -> float:
     """Of playing through so many different judgements over an empty ledger, without asking."""
     templates = load(ROOT / "data" / "templates")
     text = "Attribute: value of some length\n" * 33
@@ -57,7 +57,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--requests", type=int, default=50_000)
     chosen = parser.parse_args()
-    for name, measure in (("playing through", rehearsing_s), ("keeping the cap", metering_s)):
+    for name, measure in (("playing through", dry_run_s), ("keeping the cap", metering_s)):
         with tempfile.TemporaryDirectory() as folder:
             print(
                 f"{name}: {measure(folder, chosen.requests) / chosen.requests * 1e6:.1f} microseconds of CPU a request"

@@ -3,7 +3,7 @@
     python benchmarks/simulator.py --calls 3000
 
 Prints one JSON object, in CPU seconds per 1,000 calls. `roles`: `roles.reply` on requests of the demo's kinds, new
-personas, prompts and answers in each. `server` and `inside`: judgements through `llm.Asker` with a durable ledger and
+personas, prompts and answers in each. `server` and `inside`: judgements through `asker.Asker` with a durable ledger and
 the official client, the server's own process included; each in a fresh process, in turn.
 """
 

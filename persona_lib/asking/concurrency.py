@@ -18,7 +18,7 @@ class Concurrency:
     """What one endpoint bears, learnt from how its calls fare.
 
     Calls at once start at the ceiling. Each call that is turned away for load (429, 503, a timeout) takes
-    half a place, any other failure a tenth; each answer gives a tenth back, more where there are few places.
+    half a call off the limit, any other failure a tenth; each answer gives a tenth back, more where the limit is low.
     So they halve if all calls are turned away and settle where one in six is.
 
     Parameters
@@ -31,7 +31,7 @@ class Concurrency:
     >>> press = Concurrency(4, now=lambda: 0.0)
     >>> for call in "abcd":
     ...     press.turned_away(call, load=True)
-    >>> press.places, press.wait_s(n_under_way=1), press.wait_s(n_under_way=2)
+    >>> press.limit, press.wait_s(n_under_way=1), press.wait_s(n_under_way=2)
     (2, 0.0, None)
     """
 
@@ -51,7 +51,7 @@ class Concurrency:
             self._silent_calls.clear()  # who may not call hears no answer
 
     @property
-    def places(self) -> int:
+    def limit(self) -> int:
         """Calls that may be under way at once now, from 1, or 0 without a share, to the ceiling."""
         return min(max(int(self._limit), 1), self._ceiling)
 
@@ -59,7 +59,7 @@ class Concurrency:
         """Seconds until another call may start; 0 at once, None not before one of those under way has ended."""
         if (left := self._open_at - self._now()) > 0:
             return left
-        return 0.0 if n_under_way < self.places else None
+        return 0.0 if n_under_way < self.limit else None
 
     def hold(self, seconds: float) -> None:
         """Start no call for so long, because the endpoint asks for it."""

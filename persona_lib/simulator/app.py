@@ -25,7 +25,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from persona_lib.simulator.batches import Desk
+from persona_lib.simulator.batches import BatchStore
 from persona_lib.simulator.faults import Faults, Plan
 from persona_lib.simulator.forms import TEMPLATES, Forms
 from persona_lib.simulator.protocol import ProtocolError, complete, embed, model, models
@@ -43,7 +43,7 @@ def make_app(templates: str | os.PathLike = TEMPLATES, *, faults: Plan | None = 
     """
     forms = Forms(Path(templates))
     answer = partial(complete, forms=forms)
-    desk = Desk({"/v1/chat/completions": answer, "/v1/embeddings": embed}, faults.batches if faults else ())
+    store = BatchStore({"/v1/chat/completions": answer, "/v1/embeddings": embed}, faults.batches if faults else ())
 
     async def refused(request: Request, error: HTTPException) -> Response:
         said = f"No such path: {request.url.path}" if error.status_code == 404 else error.detail
@@ -55,7 +55,7 @@ def make_app(templates: str | os.PathLike = TEMPLATES, *, faults: Plan | None = 
             _route("/v1/embeddings", "POST", _posted(embed)),
             _route("/v1/models", "GET", lambda request: models()),
             _route("/v1/models/{id}", "GET", lambda request: model(request.path_params["id"])),
-            *(_route(*each) for each in desk.routes()),
+            *(_route(*each) for each in store.routes()),
         ],
         exception_handlers={HTTPException: refused, ProtocolError: _refused},  # type: ignore[dict-item]  # each gets its own
     )

@@ -29,7 +29,7 @@ _WINDOW_S = 24 * 3600
 _ENDED = ("completed", "failed", "expired", "cancelled")
 
 
-class Desk:
+class BatchStore:
     """The files and batches of one server.
 
     Parameters

@@ -11,9 +11,9 @@ class TestPlaces:
     def test_all_turned_away_halves_down_to_one(self, clock):
         concurrency, seen = Concurrency(64, now=clock), []
         for _ in range(8):
-            for call in range(concurrency.places):
+            for call in range(concurrency.limit):
                 concurrency.turned_away(str(call), load=True)
-            seen.append(concurrency.places)
+            seen.append(concurrency.limit)
         assert seen == [32, 16, 8, 4, 2, 1, 1, 1]
 
     def test_answers_bring_the_ceiling_back_and_never_more(self, clock):
@@ -21,19 +21,19 @@ class TestPlaces:
         for call in range(1000):
             concurrency.turned_away(str(call), load=True)
         n_answers = 0
-        while concurrency.places < 64:
+        while concurrency.limit < 64:
             concurrency.answered()
             n_answers += 1
         assert n_answers < 1000, "a ceiling of 64 is back within a thousand answers"
         concurrency.answered()
-        assert concurrency.places == 64
+        assert concurrency.limit == 64
 
     @pytest.mark.parametrize(("capacity", "ceiling"), [(20, 256), (5, 64), (100, 100)])
     def test_settles_near_what_the_endpoint_bears(self, clock, capacity, ceiling):
         # oracle: a server that answers `capacity` calls a round and turns the rest away
         concurrency, sizes = Concurrency(ceiling, now=clock), []
         for _ in range(400):
-            n = concurrency.places
+            n = concurrency.limit
             sizes.append(n)
             for call in range(n):
                 concurrency.answered() if call < capacity else concurrency.turned_away(str(call), load=True)
@@ -43,7 +43,7 @@ class TestPlaces:
         concurrency, rng = Concurrency(32, now=clock), random.Random(1)
         for call in range(5000):
             concurrency.turned_away(str(call), load=False) if rng.random() < 0.2 else concurrency.answered()
-        assert concurrency.places >= 30
+        assert concurrency.limit >= 30
 
 
 class TestWaits:
@@ -101,16 +101,16 @@ class TestGivingUp:
         concurrency = Concurrency(8, now=clock)
         for share in (3, 0, 8):
             concurrency.share(share)
-            assert concurrency.places == share and concurrency.wait_s(share) is None
+            assert concurrency.limit == share and concurrency.wait_s(share) is None
         assert concurrency.wait_s(7) == 0
         concurrency.share(2)
         concurrency.answered()
         concurrency.share(8)
-        assert concurrency.places == 8, "who used all of a small share need not grow into a larger one"
+        assert concurrency.limit == 8, "who used all of a small share need not grow into a larger one"
         for call in "abcdef":
             concurrency.turned_away(call, load=True)
         concurrency.share(7)
-        assert concurrency.places == 5, "what turned calls away is remembered"
+        assert concurrency.limit == 5, "what turned calls away is remembered"
 
     def test_who_has_no_share_is_in_no_silence(self, clock):
         concurrency = Concurrency(8, now=clock)

@@ -41,7 +41,7 @@ def beyond(source: str) -> set[str]:
         "from urllib.request import urlopen",
         "import pandas, openai",
         "from importlib import import_module",
-        "from . import llm",
+        "from . import asker",
     ],
 )
 def test_a_notebook_cannot_evade_its_guard(source):

@@ -193,15 +193,15 @@ def test_a_fault_of_the_simulators_own_ends_a_batch_as_failed():
         def answer(asked):
             raise LookupError("no such thing")
 
-        desk = batches.Desk({"/v1/chat/completions": answer})
-        file = desk._keep(json.dumps(line("a")).encode(), "a.jsonl", "batch")
+        store = batches.BatchStore({"/v1/chat/completions": answer})
+        file = store._keep(json.dumps(line("a")).encode(), "a.jsonl", "batch")
         asked = {"input_file_id": file["id"], "endpoint": "/v1/chat/completions", "completion_window": "24h"}
 
         async def receive():
             return {"type": "http.request", "body": json.dumps(asked).encode()}
 
-        batch = await desk._create(Request({"type": "http", "method": "POST", "headers": []}, receive))
-        await asyncio.wait(desk._tasks, timeout=5)
+        batch = await store._create(Request({"type": "http", "method": "POST", "headers": []}, receive))
+        await asyncio.wait(store._tasks, timeout=5)
         return batch
 
     batch = asyncio.run(life())
