@@ -13,6 +13,7 @@ GIVEN  := PYTHON VENV RUN CORES UNTIL CENSUS PROMPTS CONFIRM
 $(foreach name,$(GIVEN),$(eval override $(name) := $$(value $(name))))
 export $(GIVEN)
 
+override VENV := $(patsubst ~/%,$(HOME)/%,$(VENV))
 ifneq ($(words $(VENV)),1)
 $(error set-up: VENV=$(VENV): name one folder, without blanks: make takes none in the name of a file)
 endif

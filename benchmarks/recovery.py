@@ -24,8 +24,9 @@ from persona_lib.simulator import attempts, studies
 from persona_lib.simulator.populations import Population, population
 from persona_lib.simulator.world import Model, World, load
 from persona_lib.tables.streams import generator
+from persona_lib.tables.values import PLACEBO
 
-ATTRIBUTES = ["lifestyle", "ideology", "big_five", "age_years", "sex", "hearing_difficulty", studies.PLACEBO]
+ATTRIBUTES = ["lifestyle", "ideology", "big_five", "age_years", "sex", "hearing_difficulty", PLACEBO]
 DROPPED = ["age_years", "lifestyle", "race", "fertility"]
 BIASES = ["noise", "position_bias", "verbosity_bias", "self_preference"]
 SIZES = {

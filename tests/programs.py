@@ -8,7 +8,8 @@ ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 LIBRARY = ROOT / "persona_lib"
 MODULES = sorted(path for path in LIBRARY.rglob("*.py"))
-NETWORK = {"httpx", "httpx2", "openai", "requests", "urllib", "urllib3", "http", "ftplib", "aiohttp"}
+NETWORK = {"httpx", "httpx2", "openai", "requests", "urllib", "urllib3", "http", "ftplib", "aiohttp", "socket"}
+NETWORK |= {"ssl", "smtplib", "socketserver", "websockets"}
 
 
 def named(source: str) -> set[str]:

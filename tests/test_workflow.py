@@ -281,3 +281,12 @@ def test_paper_ends_with_what_stopped_it(tmp_path):
         "collect_pool-0-of-2: endpoint mine: its key is not set; export MY_KEY=...",
     ]
     assert paper._causes(tmp_path, since=2**40) == [], "an older run's failures are not this run's"
+
+
+def test_only_half_written_files_of_the_run_that_is_locked_are_removed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for run in ("mine", "yours"):
+        (tmp_path / "data/runs" / run).mkdir(parents=True)
+        (tmp_path / "data/runs" / run / ".a.parquet.1.half").touch()
+    paper._clear_remains("mine", {})
+    assert [path.parent.name for path in tmp_path.rglob("*.half")] == ["yours"]

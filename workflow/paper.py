@@ -16,6 +16,7 @@ from persona_lib.commands.configuration import read_configuration
 from persona_lib.commands.inputs import UsageError
 from persona_lib.cost import plan, quote
 from persona_lib.messages import templates
+from persona_lib.tables.files import HALF
 from workflow.paths import named_files
 from workflow.settings import CHANGES
 from workflow.surroundings import pinned
@@ -59,7 +60,7 @@ def main() -> int:
         except BlockingIOError:
             sys.exit(f"another run is under way here ({LOCK} is held); wait for it, or stop it")
         environment = pinned(Path())
-        _clear_remains(environment)
+        _clear_remains(config["run"], environment)
         command = [*SNAKEMAKE, "--workflow-profile", "profiles/default", "--cores", str(args.cores)]
         command += ["--configfile", str(config_file), _written(changes)]
         command += ["--until", *args.until.split()] if args.until else []
@@ -97,10 +98,11 @@ def _written(changes: dict) -> str:
     return str(CHANGES)
 
 
-def _clear_remains(environment: dict[str, str]) -> None:
-    """Remove what a killed run left behind: Snakemake's lock and half-written files. We hold the only lock."""
-    for half in LOCK.parent.rglob(".*.half"):
-        half.unlink()
+def _clear_remains(run: str, environment: dict[str, str]) -> None:
+    """Remove what a killed run left behind: its half-written files and Snakemake's lock. We hold the only lock."""
+    for folder in (Path("data/runs", run), Path("figures/runs", run)):
+        for half in folder.rglob(f".*{HALF}"):
+            half.unlink()
     if any(Path(".snakemake/locks").glob("*")):
         subprocess.run([*SNAKEMAKE, "--unlock", "--cores", "1"], env=environment, check=True, capture_output=True)
 

@@ -238,7 +238,7 @@ class Budget:
         size = -1 if is_open or not self._path.exists() else self._path.stat().st_size
         book[self._path.stem] = _entry(self._used, self._granted, size)
         self._others = {stem: entry for stem, entry in book.items() if stem != self._path.stem}
-        with whole(self._path.parent / BOOK) as half:
+        with whole(self._path.parent / BOOK, private=True) as half:
             half.write_text(json.dumps({"shards": book}, indent=1, sort_keys=True), "utf-8")
 
 

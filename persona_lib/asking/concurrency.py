@@ -1,4 +1,4 @@
-"""How hard an endpoint may be pressed: calls at once, the waits that it asks for, when to give up on it.
+"""How many calls an endpoint bears at once, the waits that it asks for, when to give up on it.
 
 No network here and no clock but the one handed in, so that every rule can be tried out in no time.
 """
@@ -28,10 +28,10 @@ class Concurrency:
 
     Examples
     --------
-    >>> press = Concurrency(4, now=lambda: 0.0)
+    >>> bears = Concurrency(4, now=lambda: 0.0)
     >>> for call in "abcd":
-    ...     press.turned_away(call, load=True)
-    >>> press.limit, press.wait_s(n_under_way=1), press.wait_s(n_under_way=2)
+    ...     bears.turned_away(call, load=True)
+    >>> bears.limit, bears.wait_s(n_under_way=1), bears.wait_s(n_under_way=2)
     (2, 0.0, None)
     """
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, cast
 
 MEMBER = r"(psam_|ss\d\d)[ph]\w+\.csv"  # psam_ since 2017
+LONGEST_HEADER = 1 << 16  # bytes; that of a person file of 500 columns has 4,000
 
 
 class PumsError(ValueError):
@@ -66,6 +67,20 @@ def _zip_members(path: Path, name: str, start: bytes, form: str) -> list[tuple[s
 
 def _opened(path: Path, member: str) -> IO[bytes]:
     return zipfile.ZipFile(path).open(member)
+
+
+def first_line(file: IO[bytes], label: str) -> bytes:
+    """The header of a member, read with a bound: a small zip may hold a line that fills the memory.
+
+    Raises
+    ------
+    PumsError
+        The first line is longer than any header.
+    """
+    line = file.readline(LONGEST_HEADER + 1)
+    if len(line) > LONGEST_HEADER:
+        raise PumsError(f"{label}: its first line is longer than {LONGEST_HEADER:,} bytes: no PUMS file")
+    return line
 
 
 @contextmanager

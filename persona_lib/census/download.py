@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import httpx2
 import tenacity
 
-from persona_lib.census.archives import DamagedError, PumsError, members, reading
+from persona_lib.census.archives import DamagedError, PumsError, first_line, members, reading
 
 FILES = "https://www2.census.gov/programs-surveys/acs/data/pums"
 API = "https://api.census.gov/data"
@@ -170,7 +170,7 @@ def count_records(path: Path, member: str, *, name: str | None = None) -> dict[s
     found = {}
     for label, opened in members(path, name=name, form=member):
         with reading(label), opened() as file:
-            head = file.readline()
+            head = first_line(file, label)
             n_lines, last = 0, b""
             while piece := file.read(1 << 20):
                 n_lines += piece.count(b"\n")

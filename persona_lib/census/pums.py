@@ -20,7 +20,7 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from persona_lib.census import vintages
-from persona_lib.census.archives import PumsError, members, reading
+from persona_lib.census.archives import PumsError, first_line, members, reading
 
 N_REPLICATES = 80
 REQUIRED = ("SERIALNO", "SPORDER", "PWGTP", "AGEP", "SEX")
@@ -94,7 +94,7 @@ def _extract(label: str, opened: Callable[[], IO[bytes]], folder: Path, number: 
     with reading(label):
         try:
             with opened() as file:
-                header = file.readline().decode("utf-8-sig").strip()
+                header = first_line(file, label).decode("utf-8-sig").strip()
             named = {column.strip().strip('"').upper(): column.strip().strip('"') for column in header.split(",")}
             wanted = _wanted(label, named)
             path = folder / f"{number:03d}_{'persons' if 'PWGTP' in wanted else 'households'}.parquet"

@@ -16,6 +16,7 @@ from persona_lib.census.archives import PumsError
 from persona_lib.census.households import GROUP_QUARTERS, RELATIONS, attach, derive
 from persona_lib.census.pums import REPLICATES
 from persona_lib.tables.schema import NOT_IN_UNIVERSE, UNKNOWN
+from persona_lib.tables.values import ASKED_INCOME_YEARS
 
 _REPLICATE_NAMES = tuple(f"replicate_{number:02d}" for number in range(1, len(REPLICATES) + 1))
 MISSING = "\0"  # the column is not in this row's file
@@ -259,7 +260,7 @@ def _income(rows: pd.DataFrame) -> pd.Series:
         asked = income.str.strip() != ""
         _refuse(rows, "PINCP", asked & ~income.str.fullmatch(r"\s*-?\d+\s*"), "not a whole number of dollars")
         income = income.where(asked).astype("float64")
-    return (income * factor / 1_000_000).where(rows["AGEP"] >= 15)
+    return (income * factor / 1_000_000).where(rows["AGEP"] >= ASKED_INCOME_YEARS)
 
 
 def _work(rows: pd.DataFrame, known: dict, employed: pd.Series) -> dict[str, pd.Series]:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import difflib
 import math
+import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -17,11 +18,13 @@ from typing import Any, cast
 import jsonschema
 import yaml
 
+from persona_lib.asking.prices import SpendError, price_of, read_prices
 from persona_lib.commands import sizes
+from persona_lib.commands.inputs import REFERENCE
 from persona_lib.commands.strict_yaml import ConfigurationError, dotted, read
 from persona_lib.messages import keys
-from persona_lib.messages.endpoint import RequestError, read_endpoints, used
-from persona_lib.tables.schema import attributes
+from persona_lib.messages.endpoint import SIMULATOR, RequestError, read_endpoints, used
+from persona_lib.tables.schema import attributes, tables
 
 SCHEMA = Path(__file__).resolve().parents[2] / "config" / "schema.yaml"
 _ADDRESSES = {"files", "dictionary", "bank", "base_url"}  # may have long random parts that are no keys
@@ -220,21 +223,39 @@ def _digits(text: str) -> str:
         return "it in digits"
 
 
+def _strange(config: Mapping, block: str, key: str, known: list[str]) -> Iterator[tuple[tuple, str]]:
+    """The entries of a list that are none of the known names."""
+    for number, name in enumerate(config[block][key] or []):
+        if name not in known:
+            yield (block, key, number), f"{keys.shown(name)}: {_unknown(name, known)}"
+
+
+def _grouping() -> list[str]:
+    """The columns of the census whose combinations can be strata."""
+    return [name for name in tables()["census"].columns if name not in ("person_id", "household_id")]
+
+
 def _contradictions(config: Mapping, _: Sequence) -> Faults:
     """Faults that no schema sees: of endpoints and roles, files, and sizes against each other."""
     try:
-        used(read_endpoints(config["endpoints"]), config["roles"])
-    except RequestError as error:
+        asked = used(read_endpoints(config["endpoints"]), config["roles"])
+        for endpoint in asked.values():
+            price_of(endpoint, read_prices(REFERENCE / "prices.csv"))
+    except (RequestError, SpendError) as error:
         where, _, what = str(error).partition(": ")
         return [(tuple(where.split(".")), what)]
-    known = attributes()["attribute"].tolist()
-    if unknown := [(i, name) for i, name in enumerate(config["ablation"]["attributes"] or []) if name not in known]:
-        return [(("ablation", "attributes", i), f"{keys.shown(name)}: {_unknown(name, known)}") for i, name in unknown]
+    live = [endpoint.alias for endpoint in asked.values() if endpoint.base_url != SIMULATOR]
+    if config["mode"] == "simulate" and live:
+        return [(("mode",), f"is simulate, but endpoint {live[0]} is not the simulator; write mode: live to ask it")]
+    if unknown := [*_strange(config, "ablation", "attributes", attributes()["attribute"].tolist())]:
+        return unknown
+    if unknown := [*_strange(config, "population", "strata", _grouping())]:
+        return unknown
     files: list[tuple[tuple, str]] = [
         (("census", "files", i), path) for i, path in enumerate(config["census"]["files"])
     ]
     files += [(("census", "dictionary"), config["census"]["dictionary"])]
     files += [(("prompts", "bank"), config["prompts"]["bank"])]
-    lost = [(path, f"{keys.shown(name)}: no such file") for path, name in files if not Path(name).is_file()]
+    lost = [(path, f"{keys.shown(name)}: no such file") for path, name in files if not os.path.isfile(name)]
     advice = "; give a path relative to the folder of the Snakefile"
     return [(path, what + advice) for path, what in lost] or sizes.faults(config)

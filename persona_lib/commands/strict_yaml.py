@@ -6,6 +6,7 @@ in its messages, in which a key may stand.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -61,6 +62,8 @@ def read(path: str | Path) -> tuple[dict, Lines]:
         # from None: PyYAML's own message shows the line
         line = "" if mark is None else f"line {mark.line + 1}: "
         raise ConfigurationError(f"{path}: {line}{_reason(error)}") from None
+    except RecursionError:
+        raise ConfigurationError(f"{path}: brackets within brackets, too deep to be read") from None
     except ValueError as error:
         if isinstance(error, ConfigurationError):
             raise
@@ -70,7 +73,7 @@ def read(path: str | Path) -> tuple[dict, Lines]:
 
 
 def _text(path: str | Path) -> str:
-    if not Path(path).is_file():
+    if not os.path.isfile(path):
         raise ConfigurationError(f"{path}: no such file")
     raw = Path(path).read_bytes()
     try:

@@ -1,6 +1,6 @@
 """A stage played through without asking anybody: which calls it still has to make.
 
-A dry_run is the `ask` of a stage. It gives the answers that the ledger holds; to every other
+A dry run is the `ask` of a stage. It gives the answers that the ledger holds; to every other
 request it replies with a stand-in of the right form, so that the next step can be built, and counts
 it. The count is exact as long as no step fails; tokens are those of the requests themselves.
 """

@@ -74,7 +74,7 @@ class BatchJournal:
     def write(self, event: str, key: str, **facts: object) -> SentBatch:
         """Put an event on disk; from then on it counts."""
         found = {"event": event, "key": key, **facts}
-        number = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+        number = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             block = memoryview(json.dumps(found).encode() + b"\n")
             while block:

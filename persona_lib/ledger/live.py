@@ -73,7 +73,7 @@ class Ledger:
             for path in self.path.parent.glob(f"{stage}-*-of-*.lock"):
                 if not path.name.endswith(f"-of-{of}.lock"):
                     os.close(locks.take(path, shared=True))
-            self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+            self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
             self._cut_torn_tail()
             if os.fstat(self._file).st_size == 0:
                 self._write(_line({"format": FORMAT, "stage": stage, "shard": shard, "of": of}))

@@ -88,7 +88,7 @@ def write(rows: Iterable[Mapping], path: str | Path, *, facts: Mapping) -> int:
     """
     rows, count = iter(rows), 0
     with (
-        whole(path) as half,
+        whole(path, private=True) as half,
         pq.ParquetWriter(
             half,
             _COLUMNS,

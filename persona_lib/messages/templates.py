@@ -8,10 +8,11 @@ JSON schema, `instruction` and `correction` are added to the user text; `without
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cache, cached_property
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import yaml
@@ -103,7 +104,17 @@ def _checked(template: Template, where: str) -> Template:
             jsonschema.Draft202012Validator.check_schema(template.response_schema)
         except jsonschema.SchemaError as error:
             raise TemplateError(f"{where}: response_schema: {error.message}") from error
+        if away := [place for place in _references(template.response_schema) if not place.startswith("#")]:
+            raise TemplateError(f"{where}: response_schema: $ref {away[0]!r} leads out of it; nothing is fetched")
     return template
+
+
+def _references(schema: Any) -> Iterator[str]:
+    """Where the `$ref`s of a schema lead, at whatever depth: a validator would fetch what is elsewhere."""
+    if isinstance(schema, Mapping):
+        yield from (str(schema[name]) for name in ("$ref", "$dynamicRef") if name in schema)
+    for part in schema.values() if isinstance(schema, Mapping) else schema if isinstance(schema, list) else ():
+        yield from _references(part)
 
 
 def render(template: Template, slots: Mapping[str, str]) -> tuple[dict[str, str], ...]:

@@ -17,8 +17,8 @@ from persona_lib.simulator import expected
 from persona_lib.simulator.expected import Truth
 from persona_lib.simulator.populations import Population, by_content
 from persona_lib.simulator.world import Model
+from persona_lib.tables.values import PLACEBO
 
-PLACEBO = "placebo"
 N_INTEGRATED = 20_000  # random cells over which a truth is averaged
 
 

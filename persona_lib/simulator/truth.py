@@ -34,6 +34,7 @@ from persona_lib.simulator.sentences import load_bank
 from persona_lib.simulator.world import Model, load
 from persona_lib.tables.schema import attributes
 from persona_lib.tables.streams import generator
+from persona_lib.tables.values import MODES, PLACEBO
 
 N_BATCHES = 10  # independent parts of the integration; their scatter gives its error
 N_ITEMS = 80  # pool items written in a batch
@@ -163,7 +164,7 @@ def _scored_attempts(run: _Run) -> Truth:
         steps = {"baseline": answered, "output_only": answered, "summary": answered**2}
         steps["chain_of_thought"] = answered * (1 - who.malformed_rate)
         found |= {("scored", f"{alias}|{mode}"): examined * chance for mode, chance in steps.items()}
-    for mode in ("baseline", "output_only", "chain_of_thought", "summary"):
+    for mode in MODES:
         rates = [found["scored", f"{alias}|{mode}"] for alias in run.several("contestants")]
         found["scored", f"all|{mode}"] = float(np.mean(rates))
     return found
@@ -270,7 +271,7 @@ def _ablation(
         shown = [[number_of[other] for other in names.split("|")] for names in part["shown_attributes"]]
         both = studies.left_out(people, judge, name, persons, np.tile(np.array(shown), (N_ITEMS, 1)), rng)
         found |= expected.flips(name, *both)
-        if name != studies.PLACEBO:
+        if name != PLACEBO:
             arms.append(both)
     return found | expected.flips("all", *(np.concatenate(sides) for sides in zip(*arms, strict=True)))
 

@@ -11,11 +11,12 @@ HALF = ".half"  # how a file that is still being written ends
 
 
 @contextmanager
-def whole(path: str | os.PathLike) -> Iterator[Path]:
+def whole(path: str | os.PathLike, *, private: bool = False) -> Iterator[Path]:
     """A path beside `path` to write to; it becomes `path`, on disk, if the block ends without an error.
 
     The folder is made if it is not there. Whatever stood at `path` stays until it is replaced, and after an error
-    nothing half-written is left behind. The name holds the process's number, so two writers never meet.
+    nothing half-written is left behind. Its name holds the process's number: two processes of a machine never meet.
+    A private file is readable by its owner only, from its first byte on.
 
     Examples
     --------
@@ -30,6 +31,8 @@ def whole(path: str | os.PathLike) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     half = path.with_name(f".{path.name}.{os.getpid()}{HALF}")
     try:
+        if private:
+            os.close(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
         yield half
         with half.open("rb") as written:
             os.fsync(written.fileno())

@@ -1,6 +1,7 @@
 """PUMS files on disk: one test per way in which a file can be none."""
 
 import gzip
+import tracemalloc
 
 import pytest
 from pums_rows import ADULT, text_of, zipped
@@ -45,3 +46,13 @@ def test_zip_without_its_member_and_no_zip(tmp_path):
         pums.read_files(tmp_path / "x.zip")
     with pytest.raises(PumsError, match="gone.zip: no such file"):
         pums.read_files(tmp_path / "gone.zip")
+
+
+def test_a_first_line_without_an_end_is_not_read_into_memory(tmp_path):
+    """50 MB of one letter, in a zip of 50 kB: the oracle is the peak of what Python allocates."""
+    path = zipped(tmp_path / "csv_pri.zip", {"psam_p44.csv": "x" * 50_000_000})
+    tracemalloc.start()
+    with pytest.raises(PumsError, match="psam_p44.csv: its first line is longer than 65,536 bytes: no PUMS file"):
+        pums.read_files(path)
+    assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    tracemalloc.stop()

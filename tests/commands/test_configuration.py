@@ -57,6 +57,7 @@ def at_root(monkeypatch):
          "retries, parameters; add what is missing"),
         ("endpoints: {large: {concurrency: many}}", "endpoints.large.concurrency: the text is not a whole number but "
          "text; write it in digits"),
+        ("population: {strata: [stat]}", "population.strata.0: 'stat': unknown; did you mean state?"),
         ("roles: {judge: gpt}", "roles.judge: 'gpt' is no endpoint; endpoints are large, medium, small, terse, judge, "
          "people"),
         ("endpoints: {large: {parameters: {n: 2}}}", "endpoints.large.parameters: n is set by the engine; remove it"),
@@ -78,6 +79,23 @@ def test_an_alias_of_an_endpoint_is_a_word(said):
         said("run: x\nendpoints:\n  My-Model: {model: a}\n").splitlines()[0]
         == "x.yaml: line 3: endpoints.My-Model: aliases are made of a-z, 0-9 and _; rename it"
     )
+
+
+LOCAL = "endpoints: {large: {base_url: 'http://localhost:1/v1', price: gpt-4o-minj}}"
+
+
+def test_a_live_endpoint_needs_the_mode_and_a_price_that_the_table_has(said):
+    """Line 1 is the run's; the mode of the demo stands in its own file."""
+    assert said(f"run: x\n{LOCAL.replace(', price: gpt-4o-minj', '')}\n").endswith(
+        "mode: is simulate, but endpoint large is not the simulator; write mode: live to ask it"
+    )
+    told = "endpoints.large.price: no 'gpt-4o-minj' in the price table; rows are gpt-4, "
+    assert said(f"run: x\nmode: live\n{LOCAL}\n").startswith(f"x.yaml: line 3: {told}")
+
+
+def test_brackets_too_deep_and_a_name_too_long_are_one_line(said):
+    assert said("run: x\na: " + "[" * 3000) == "x.yaml: brackets within brackets, too deep to be read"
+    assert "prompts.bank: (not shown" in said("run: x\nprompts: {bank: " + "x" * 5000 + "}\n")
 
 
 class TestShipped:

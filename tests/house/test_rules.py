@@ -15,6 +15,10 @@ def test_no_rule_has_a_shell_and_one_is_used_after_it_stands():
         assert used.startswith("collect_") == name.startswith("collect_"), f"{name} uses {used}"
 
 
+def test_the_snakefile_stays_a_table_of_contents():
+    assert len((ROOT / "Snakefile").read_text("utf-8").splitlines()) < 600
+
+
 def test_each_notebook_has_one_rule_of_its_name():
     rules = snakefile_rules()
     for path in NOTEBOOKS:

@@ -274,3 +274,10 @@ def test_lines_are_plain_json_for_other_readers(opened):
         ledger.append([(request("ä\u2028b\x00"), reply("ü\n"))])
     found = pd.read_json(ledger.path, lines=True)
     assert found["reply"][1]["text"] == "ü\n" and found["request"][1]["messages"][1]["content"] == "Q: ä\u2028b\x00"
+
+
+def test_ledgers_are_their_owners_alone(tmp_path):
+    with ledgers.Ledger(tmp_path / "ledger", "toy", shard=0, of=1) as ledger:
+        ledger.seal(tmp_path / "sealed.parquet", facts={"format": 1})
+        assert ledger.path.stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "sealed.parquet").stat().st_mode & 0o777 == 0o600

@@ -232,3 +232,13 @@ def test_shipped_templates_load_and_survive_their_plain_form():
         assert Template.from_dict(form.to_dict()) == form
         slots = dict.fromkeys(form.slots, "Age: 40\nthat is all")
         assert templates.invert(form, render(form, slots)[1]["content"]) == slots
+
+
+@pytest.mark.parametrize("place", ["http://127.0.0.1:9/schema.json", "file:///etc/passwd", "other.json"])
+def test_a_schema_that_leads_elsewhere_is_refused_and_nothing_is_fetched(place):
+    """A validator would fetch it; a stranger's ledger brings its templates with it."""
+    schema = {"type": "object", "properties": {"a": {"items": {"$ref": place}}}}
+    given = {"name": "t", "version": 1, "source": "s", "system": "s", "user": "{{prompt}}"}
+    with pytest.raises(TemplateError, match=r"response_schema: \$ref .* leads out of it; nothing is fetched"):
+        Template.from_dict({**given, "response_schema": schema})
+    Template.from_dict({**given, "response_schema": {"$ref": "#/$defs/a", "$defs": {"a": {"type": "object"}}}})

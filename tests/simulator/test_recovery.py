@@ -18,8 +18,9 @@ from persona_lib.simulator import attempts, expected, studies
 from persona_lib.simulator.populations import Population, population
 from persona_lib.simulator.world import World, load
 from persona_lib.tables.schema import check
+from persona_lib.tables.values import PLACEBO
 
-NAMES = ["lifestyle", "big_five", "hearing_difficulty", studies.PLACEBO]
+NAMES = ["lifestyle", "big_five", "hearing_difficulty", PLACEBO]
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +56,7 @@ def test_influences_come_out_and_a_placebo_has_none(people):
     compared = ablation.flips(judged, items)
     truth = studies.ablation_truth(people, who, rng, names=NAMES, n_shown=3)
     assert not missed(ablation.influence_statistics(compared, n_bootstrap=60, seed=1), truth, widths=2)
-    assert truth["excess_flip", studies.PLACEBO] == 0
+    assert truth["excess_flip", PLACEBO] == 0
     assert truth["excess_flip", "lifestyle"] > truth["excess_flip", "hearing_difficulty"] + 0.03
 
 

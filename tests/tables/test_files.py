@@ -41,3 +41,10 @@ def test_it_is_on_disk_before_it_has_its_name(tmp_path, monkeypatch):
     with whole(tmp_path / "x.txt") as half:
         half.write_text("x")
     assert done == ["fsync", "replace"]
+
+
+def test_a_private_file_is_its_owners_from_the_first_byte_on(tmp_path):
+    with whole(tmp_path / "x.json", private=True) as half:
+        half.write_text("{}")
+        assert half.stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "x.json").stat().st_mode & 0o777 == 0o600

@@ -121,7 +121,10 @@ class TestMake:
 
         def make(*arguments, **environment):
             command = ["make", "-o", ".venv/.ready", *arguments]
-            surroundings = {"cwd": tmp_path / FOLDER, "env": os.environ | environment}
+            own = {
+                name: value for name, value in os.environ.items() if not name.startswith("MAKE")
+            }  # we may run under make
+            surroundings = {"cwd": tmp_path / FOLDER, "env": own | environment}
             done = subprocess.run(command, **surroundings, capture_output=True, text=True, check=False)
             assert not list(tmp_path.rglob("INJECTED"))
             return done

@@ -1,6 +1,6 @@
 """Processor time of what stands before and beside the calls: counting them beforehand, and keeping the cap.
 
-python benchmarks/metering.py --requests 50000
+python benchmarks/budget.py --requests 50000
 """
 
 import argparse
@@ -41,7 +41,7 @@ def dry_run_s(folder: str, n: int) -> float:
     return took
 
 
-def metering_s(folder: str, n: int) -> float:
+def budget_s(folder: str, n: int) -> float:
     """Of admitting and charging so many calls under a cap that all of them fit in."""
     prices = read_prices(REFERENCE / "prices.csv")
     with Budget(Path(folder) / "toy-0-of-1.jsonl", {"mine": MINE}, prices, asked=["mine"], cap_usd=1e6) as budget:
@@ -57,7 +57,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--requests", type=int, default=50_000)
     chosen = parser.parse_args()
-    for name, measure in (("playing through", dry_run_s), ("keeping the cap", metering_s)):
+    for name, measure in (("playing through", dry_run_s), ("keeping the cap", budget_s)):
         with tempfile.TemporaryDirectory() as folder:
             print(
                 f"{name}: {measure(folder, chosen.requests) / chosen.requests * 1e6:.1f} microseconds of CPU a request"
