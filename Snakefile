@@ -555,7 +555,7 @@ rule truth:
         pool_items=rules.agreement.output.pool_items,
         pool_answers=rules.agreement.output.pool_answers,
         library=library_files("persona_lib/simulator/truth.py"),
-        steps=library_files("persona_lib/commands/truth.py"),
+        steps=["persona_lib/commands/truth.py", *library_files("persona_lib/commands/superpopulation.py")],
     output:
         truth=f"{RUN}/truth.parquet",
     log:
