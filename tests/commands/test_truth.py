@@ -12,7 +12,11 @@ from persona_lib import cli
     ("settings", "read", "message"),
     [
         ("none.json", [], "--settings: none.json: no such file, and not JSON"),
-        ('{"seed": 1, "mode": "simulate", "roles": {}, "endpoints": {}}', ["--read", "census=no.parquet"], "no.parquet"),
+        (
+            '{"seed": 1, "mode": "simulate", "roles": {}, "endpoints": {}}',
+            ["--read", "census=no.parquet"],
+            "no.parquet",
+        ),
     ],
 )
 def test_bad_input_is_one_line_and_writes_nothing(tmp_path, monkeypatch, capsys, settings, read, message):
