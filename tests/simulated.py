@@ -30,6 +30,21 @@ ASKED = {
     "critique": "EVALUATION:\nNo.\nSUGGESTIONS:\nBe more bold: act.",
     "summary": "A portrait. Their age is 43.",
 }
+SETTINGS = {
+    "seed": 5,
+    "endpoints": {alias: {"model": f"sim-{alias}"} for alias in ("large", "medium", "people", "judge")},
+    "roles": {
+        "answerer": "large", "critic": "large", "reviser": "large", "judge": "medium", "panel": ["large", "medium"],
+        "raters": "people", "contestants": ["large"], "examiner": "judge", "writer": "large",
+    },
+    "population": {"n_draws": 150, "adults_only": True, "group_quarters": True, "strata": []},
+    "personas": {"n": 100, "big_five": "correlated", "model_stage": True},
+    "feedback": {"template": "neutral"},
+    "pool": {"n_raters": 4},
+    "ablation": {"n_personas": 5, "n_questions": 6, "n_shown": 2},
+    "pass_at_k": {"n_items": 10, "n_attempts": 4},
+    "benchmark": {"n_items": 30},
+}  # fmt: skip
 
 
 def description(number: int) -> str:

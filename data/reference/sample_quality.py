@@ -24,7 +24,7 @@ from sample_shares import KEYS, classes, joint_targets, margins
 from persona_lib.census import published
 from persona_lib.census.codebook import read_dictionary
 from persona_lib.census.pums import read_files
-from persona_lib.census.records import describe_parts
+from persona_lib.census.records import describe_parts, person_id
 from persona_lib.measuring.association import cramers_v, cross_table, effective_size, lumped
 from persona_lib.synthesis.population import weighted_shares
 from persona_lib.tables.schema import UNKNOWN
@@ -132,9 +132,7 @@ def described(rows: pd.DataFrame, homes: pd.DataFrame | None = None) -> pd.DataF
     homes = pd.DataFrame({"SERIALNO": pd.Series(dtype="str")}) if homes is None else homes
     labels = read_dictionary(HERE / "pums_labels.csv.gz")
     made = pd.concat(describe_parts(rows, households=homes, dictionary=labels))
-    serial = rows["SERIALNO"].astype("str")
-    ids = serial.str[:4] + "-" + serial + "-" + rows["SPORDER"].astype("str").str.zfill(2)
-    return made.set_index("person_id").loc[ids].reset_index()
+    return made.set_index("person_id").loc[person_id(rows)].reset_index()
 
 
 def quality(sample: Path, source: pd.DataFrame, weight: np.ndarray, folder: Path, facts: dict) -> pd.DataFrame:

@@ -103,7 +103,7 @@ def _describe_file(
     home = {column: read[column].fillna(derived[column]) for column in derived}
     return pd.DataFrame(
         {
-            "person_id": _person_id(rows),
+            "person_id": person_id(rows),
             "household_id": _household_id(rows),
             "survey_year": rows["survey_year"],
             "state": label(state),
@@ -172,7 +172,7 @@ def replicate_parts(stored: Iterable[Path], persons: pd.DataFrame, *, n_rows: in
     for start in range(0, max(len(order), 1), n_rows):
         chosen = order[start : start + n_rows]
         part = pd.DataFrame(weights[place[chosen]], columns=list(_REPLICATE_NAMES))
-        part.insert(0, "person_id", _person_id(persons.iloc[chosen]).to_numpy())
+        part.insert(0, "person_id", person_id(persons.iloc[chosen]).to_numpy())
         yield part
 
 
@@ -180,7 +180,8 @@ def _household_id(rows: pd.DataFrame) -> pd.Series:
     return rows["SERIALNO"].str[:4] + "-" + rows["SERIALNO"]
 
 
-def _person_id(rows: pd.DataFrame) -> pd.Series:
+def person_id(rows: pd.DataFrame) -> pd.Series:
+    """The id of each person: survey year, household and number in it; same index."""
     return _household_id(rows) + "-" + rows["SPORDER"].astype("str").str.zfill(2)
 
 

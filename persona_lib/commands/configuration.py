@@ -239,8 +239,9 @@ def _contradictions(config: Mapping, _: Sequence) -> Faults:
     """Faults that no schema sees: of endpoints and roles, files, and sizes against each other."""
     try:
         asked = used(read_endpoints(config["endpoints"]), config["roles"])
+        prices = read_prices(REFERENCE / "prices.csv")
         for endpoint in asked.values():
-            price_of(endpoint, read_prices(REFERENCE / "prices.csv"))
+            price_of(endpoint, prices)
     except (RequestError, SpendError) as error:
         where, _, what = str(error).partition(": ")
         return [(tuple(where.split(".")), what)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from simulated import SETTINGS
 
 from persona_lib.commands import inputs
 from persona_lib.commands.superpopulation import superpopulation
@@ -16,21 +17,6 @@ from persona_lib.tables.schema import attributes
 EXPECTED, REFERENCE = "data/expected/demo", "data/reference"
 LISTS = {"quirks": "quirks", "mannerisms": "mannerisms", "lifestyles": "lifestyle", "core_values": "core_values"}
 LISTS |= {"personal_time": "personal_time"}
-SETTINGS = {
-    "seed": 5,
-    "endpoints": {alias: {"model": f"sim-{alias}"} for alias in ("large", "medium", "people", "judge")},
-    "roles": {
-        "answerer": "large", "critic": "large", "reviser": "large", "judge": "medium", "panel": ["large", "medium"],
-        "raters": "people", "contestants": ["large"], "examiner": "judge", "writer": "large",
-    },
-    "population": {"n_draws": 150, "adults_only": True, "group_quarters": True, "strata": []},
-    "personas": {"n": 100, "big_five": "correlated", "model_stage": True},
-    "feedback": {"template": "neutral"},
-    "pool": {"n_raters": 4},
-    "ablation": {"n_personas": 5, "n_questions": 6, "n_shown": 2},
-    "pass_at_k": {"n_items": 10, "n_attempts": 4},
-    "benchmark": {"n_items": 30},
-}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
