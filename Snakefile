@@ -374,7 +374,7 @@ use rule census as agreement with:
 
 
 use rule collect_personas as collect_ablation with:
-    """Judge the pool with and without each attribute."""
+    """Revise the pool's first answers for short personas, and judge with and without each attribute."""
     input:
         personas=rules.personas.output.personas,
         prompts=rules.prompts.output.prompts,
@@ -387,7 +387,7 @@ use rule collect_personas as collect_ablation with:
     log:
         f"{RUN}/logs/collect_ablation-{{shard}}-of-{{of}}.log",
     params:
-        settings=stage_settings(config, ["ablation"]),
+        settings=stage_settings(config, ["ablation", "feedback"]),
     message:
         "collect ablation, shard {wildcards.shard} of {wildcards.of}"
 
@@ -400,18 +400,19 @@ use rule census as ablation with:
         prompts=rules.prompts.output.prompts,
         pool_items=rules.agreement.output.pool_items,
         pool_answers=rules.agreement.output.pool_answers,
+        pool_judgements=rules.agreement.output.pool_judgements,
         ledger=f"{RUN}/sealed/ablation.parquet",
     output:
         ablation_judgements=f"{RUN}/ablation_judgements.parquet",
+        ablation_answers=f"{RUN}/ablation_answers.parquet",
         influences=f"{RUN}/influences.parquet",
         notebook=f"{RUN}/notebooks/08_ablation.ipynb",
     log:
         f"{RUN}/logs/08_ablation.log",
     params:
         seed=config["seed"],
-        n_personas=config["ablation"]["n_personas"],
-        n_questions=config["ablation"]["n_questions"],
-        n_shown=config["ablation"]["n_shown"],
+        **{key: config["ablation"][key] for key in ("n_personas", "n_questions", "n_shown")},
+        **{key: config["feedback"][key] for key in ("template", "max_retries")},
         ablated=config["ablation"]["attributes"],
         n_bootstrap=config["resample"]["n_bootstrap"],
         simulated=SIMULATED,

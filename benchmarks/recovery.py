@@ -43,7 +43,7 @@ def a_world(number: int, rng: np.random.Generator) -> World:
     """A world of its own: other effects, another share of what is common, other biases and error rates."""
     parameters = copy.deepcopy(load().parameters)
     parameters |= {"seed": number, "shared_share": rng.uniform(0.1, 0.4)}
-    for name in ("sim-medium", "sim-small", "sim-people", "sim-judge"):
+    for name in ("sim-medium", "sim-small", "sim-rater", "sim-judge"):
         changed = {"position_bias": rng.uniform(-0.4, 0.6), "refusal_rate": rng.uniform(0.002, 0.03)}
         changed |= {"malformed_rate": rng.uniform(0.002, 0.03), "critic_error": rng.uniform(0, 0.05)}
         changed |= {"verbosity_bias": rng.uniform(-0.4, 0.5), "self_preference": rng.uniform(0, 0.5)}
@@ -104,7 +104,7 @@ def studied(number: int, *, n_bootstrap: int = 200) -> pd.DataFrame:
     rng = generator(number, "benchmarks.recovery")
     world = a_world(number, rng)
     people = population(world, rng)
-    judge, small, raters, critic = (world.models[f"sim-{name}"] for name in ("medium", "small", "people", "judge"))
+    judge, small, raters, critic = (world.models[f"sim-{name}"] for name in ("medium", "small", "rater", "judge"))
     models, bootstrap = [judge, small], {"n_bootstrap": n_bootstrap, "seed": number}
 
     put_in = {(name, "all"): float(getattr(small, name)) for name in BIASES}

@@ -32,10 +32,10 @@ ASKED = {
 }
 SETTINGS = {
     "seed": 5,
-    "endpoints": {alias: {"model": f"sim-{alias}"} for alias in ("large", "medium", "people", "judge")},
+    "endpoints": {alias: {"model": f"sim-{alias}"} for alias in ("large", "medium", "rater", "judge")},
     "roles": {
         "answerer": "large", "critic": "large", "reviser": "large", "judge": "medium", "panel": ["large", "medium"],
-        "raters": "people", "contestants": ["large"], "examiner": "judge", "writer": "large",
+        "raters": "rater", "contestants": ["large"], "examiner": "judge", "writer": "large",
     },
     "population": {"n_draws": 150, "adults_only": True, "group_quarters": True, "strata": []},
     "personas": {"n": 100, "big_five": "correlated", "model_stage": True},

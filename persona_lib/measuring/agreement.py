@@ -56,7 +56,8 @@ def choices(judgements: pd.DataFrame, items: pd.DataFrame) -> Choices:
     SchemaError
         If a judged item is not among the items, or a chosen answer is neither of its item's two.
     """
-    first = judgements[(judgements["repeat"] == 0) & (judgements["persona_shown_id"] != "")]
+    is_whole = (judgements["lines_shown"] == "all") & (judgements["repeat"] == 0)
+    first = judgements[is_whole & (judgements["persona_shown_id"] != "")]
     rows = first.merge(items[["item_id", "answer_a_id", "answer_b_id"]], on="item_id", how="left", validate="m:1")
     ok = (rows["status"] == "ok").to_numpy()
     chosen = rows["chosen_answer_id"].to_numpy()

@@ -48,7 +48,7 @@ def judged(choices, swapped=None, statuses=None):
     return schema.check(pd.DataFrame(rows, columns=columns), "pool_judgements")
 
 
-def random_choices(seed=1, raters=("large", "small", "people.1", "people.2", "people.3", "people.4")):
+def random_choices(seed=1, raters=("large", "small", "rater.1", "rater.2", "rater.3", "rater.4")):
     rng = np.random.default_rng(seed)
     taste = rng.random((len(PERSONAS), len(ITEMS)))
     return {rater: (rng.random(taste.shape) < taste).astype(int) for rater in raters}
@@ -57,7 +57,7 @@ def random_choices(seed=1, raters=("large", "small", "people.1", "people.2", "pe
 def test_matrix_cells_equal_scikit_learn(items):
     found = random_choices()
     kappas = schema.check(agreement.kappas(judged(found), items, min_shared=8), "kappas")
-    people = (found["people.1"] + found["people.2"] + found["people.3"] >= 2).astype(int)
+    people = (found["rater.1"] + found["rater.2"] + found["rater.3"] >= 2).astype(int)
     cells = kappas[(kappas["comparison"] == "model-rater") & (kappas["model"] == "small")]
     assert len(cells) == 25
     for row in cells.itertuples():
@@ -120,7 +120,7 @@ def test_alpha_of_all_raters_equals_the_krippendorff_package(items):
 
 
 def test_refused_and_failed_calls_are_left_out_and_counted(items):
-    statuses = {("large", 0, 0): "refused", ("people.1", 1, 1): "failed", ("people.2", 1, 1): "unparsed"}
+    statuses = {("large", 0, 0): "refused", ("rater.1", 1, 1): "failed", ("rater.2", 1, 1): "unparsed"}
     table = judged(random_choices(2), statuses=statuses)
     statistics = agreement.agreement_statistics(table, items, min_shared=8, n_bootstrap=10, seed=1)
     row = statistics.set_index(["statistic", "group"]).loc[("kappa_content", "large")]

@@ -71,7 +71,7 @@ def kappas():
             own = 0.8 if a == b else -0.1
             rows += [("model-rater", model, a, b, own, 0.8, 10) for model in MODELS]
             rows += [("model-model", "large|small", a, b, own / 2, 0.7, 10)]
-    rows += [("rater-rater", "", "p1|people.1", "p1|people.2", 0.4, 0.7, 10)]
+    rows += [("rater-rater", "", "p1|rater.1", "p1|rater.2", 0.4, 0.7, 10)]
     table = pd.DataFrame(rows, columns=["comparison", "model", "rater_a", "rater_b", "kappa", "agreement", "n"])
     gone = (table["rater_a"] == "p1") & (table["rater_b"] == "p2") & (table["model"] == "large")
     return table.assign(kappa=table["kappa"].mask(gone))

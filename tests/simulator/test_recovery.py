@@ -61,7 +61,7 @@ def test_influences_come_out_and_a_placebo_has_none(people):
 
 
 def test_agreement_comes_out(people):
-    models, raters = [people.world.models[f"sim-{name}"] for name in ("medium", "small")], "sim-people"
+    models, raters = [people.world.models[f"sim-{name}"] for name in ("medium", "small")], "sim-rater"
     rng = np.random.default_rng(3)
     judged, items = studies.pool(people, models, people.world.models[raters], rng, n_persons=40, n_items=60, n_raters=4)
     check(judged, "pool_judgements")
@@ -73,7 +73,7 @@ def test_agreement_comes_out(people):
 
 
 def test_raters_with_strong_tastes_of_their_own_agree_no_more_than_chance(people):
-    raters, rng = people.world.models["sim-people"], np.random.default_rng(7)
+    raters, rng = people.world.models["sim-rater"], np.random.default_rng(7)
     found = [studies.pool_truth(people, {}, replace(raters, taste=taste), rng, n_raters=4) for taste in (0.0, 9.0)]
     same, other = (truth["kappa_content", "rater_rater"] for truth in found)
     assert same > 0.4 and abs(other) < 0.1

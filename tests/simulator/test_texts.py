@@ -62,7 +62,7 @@ def test_every_template_has_a_role_and_gets_an_answer_of_its_form():
     assert re.search(r"(?m)^ANSWER:$", spotless("sim-large", "answer_chain_of_thought"))
 
 
-@pytest.mark.parametrize("model", ["sim-small", "sim-people"])
+@pytest.mark.parametrize("model", ["sim-small", "sim-rater"])
 def test_choice_frequencies_are_the_closed_form(model, pairs):
     """Oracle: the declared chance of each request, 4 standard errors, over 3,000 requests."""
     chances, taken = [], []
@@ -220,7 +220,7 @@ def test_same_request_same_answer_in_any_process_and_order(tmp_path):
     script = tmp_path / "ask.py"
     script.write_text(
         "import json, sys, simulated as t\n"
-        "todo = [(m, n, s) for m in ('sim-large', 'sim-people') for n in sorted(t.WORDS) for s in (0, 1)]\n"
+        "todo = [(m, n, s) for m in ('sim-large', 'sim-rater') for n in sorted(t.WORDS) for s in (0, 1)]\n"
         "todo = todo[::-1] if sys.argv[1] == 'back' else todo\n"
         "slots = {'persona': t.description(1)}\n"
         "got = {f'{m} {n} {s}': t.said(m, n, s, **slots).__dict__ for m, n, s in todo}\n"

@@ -103,7 +103,7 @@ def test_kappa_is_that_of_choices_that_models_and_raters_make(found, frame):
         b = said("sim-large", "answer_divergent", sample, prompt=prompt, answer=a).text
         swapped = bool(rng.integers(2))
         shown = (b, a) if swapped else (a, b)
-        asked = [("sim-large", 0), *(("sim-people", number) for number in range(3))]
+        asked = [("sim-large", 0), *(("sim-rater", number) for number in range(3))]
         first = [respondents.prefer_first(person, *shown, load().models[name], sample=number) for name, number in asked]
         chances.append(first if swapped else [1 - chance for chance in first])
     model, *raters = np.array(chances).T
