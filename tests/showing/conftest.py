@@ -63,6 +63,10 @@ def influences():
     return pd.DataFrame([*rows, row("kappa", "all", 0.6), row("excess_flip", "all", 0.1)])
 
 
+ALIKE = {"p1p1": 0.9, "p2p2": 0.9, "p3p3": 0.9, "p1p3": 0.8, "p3p1": 0.6, "p2p3": 0.5, "p3p2": 0.5}
+ALIKE |= {"p1p2": 0.1, "p2p1": 0.3}  # of the three, p3 is alike to both others: it belongs between them
+
+
 @pytest.fixture
 def kappas():
     rows = []
@@ -71,15 +75,15 @@ def kappas():
             own = 0.8 if a == b else -0.1
             rows += [("model-rater", model, a, b, own, 0.8, 10) for model in MODELS]
             rows += [("model-model", "large|small", a, b, own / 2, 0.7, 10)]
-    rows += [("rater-rater", "", "p1|people.1", "p1|people.2", 0.4, 0.7, 10)]
+            rows += [("rater-majority", "", a, b, own / 4, ALIKE[a + b], 10)]
     table = pd.DataFrame(rows, columns=["comparison", "model", "rater_a", "rater_b", "kappa", "agreement", "n"])
-    gone = (table["rater_a"] == "p1") & (table["rater_b"] == "p2") & (table["model"] == "large")
+    gone = (table["rater_a"] + table["rater_b"]).isin(["p1p2", "p2p1"]) & (table["model"] == "large")
     return table.assign(kappa=table["kappa"].mask(gone))
 
 
 @pytest.fixture
 def agreement():
-    rows = [row("kappa_content", group, 0.5) for group in (*MODELS, "rater_rater", "large|small")]
+    rows = [row("kappa_content", group, 0.5) for group in (*MODELS, "held_out_rater", "large|small")]
     rows += [row("mean_kappa", model, 0.8) for model in MODELS]
     return pd.DataFrame([*rows, row("mean_kappa_other", "large", -0.1), row("mean_kappa_other", "small", np.nan)])
 
@@ -129,7 +133,7 @@ def every(personas, provenance, prompts, margins, influences, kappas, agreement,
         5: lambda s: figures.influence(influences, simulated=s),
         6: lambda s: matrices.rater_matrices(kappas, agreement, simulated=s),
         7: lambda s: matrices.rater_histograms(kappas, agreement, simulated=s),
-        8: lambda s: matrices.model_matrices(kappas, simulated=s),
+        8: lambda s: matrices.model_matrices(kappas, agreement, simulated=s),
         9: lambda s: matrices.model_histograms(kappas, agreement, simulated=s),
         10: lambda s: figures.modes(benchmark, simulated=s),
         11: lambda s: figures.dropped_attributes(benchmark, dropped, simulated=s),
