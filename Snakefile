@@ -14,7 +14,6 @@ configfile: "config/demo.yaml"
 config = validated(config, ["config/demo.yaml", *workflow.overwrite_configfiles])
 
 RUN = "data/runs/{run}"
-FIGURES = "figures/runs/{run}"
 TEMPLATES = sorted(expand("data/templates/{name}.yaml", name=glob_wildcards("data/templates/{name}.yaml").name))
 SIMULATED = is_simulated(config)
 BANK, DICTIONARY, *CENSUS = without_wildcards(
@@ -536,7 +535,7 @@ use rule census as figures with:
         dropped=rules.benchmark.output.dropped,
         pass_at_k=rules.pass_at_k.output.pass_at_k,
     output:
-        **{f"figure_{number:02}": f"{FIGURES}/figure_{number:02}.png" for number in range(1, 14)},
+        drawn=directory("figures/runs/{run}"),
         figures=f"{RUN}/figures.parquet",
         notebook=f"{RUN}/notebooks/14_figures.ipynb",
     log:
