@@ -7,6 +7,7 @@ as such, never as zero.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -293,7 +294,7 @@ def pass_curves(pass_at_k: pd.DataFrame, *, simulated: bool = False) -> Figure:
             fresh, again = of_both
             band = (fresh["k"], fresh["low"] * 100, fresh["high"] * 100)
             axes.fill_between(*band, color=tint[model], alpha=0.12, linewidth=0)
-            look = {"color": tint[model], "marker": mark[model], "markersize": 4.5}
+            look: dict[str, Any] = {"color": tint[model], "marker": mark[model], "markersize": 4.5}
             axes.plot(fresh["k"], fresh["estimate"] * 100, linewidth=1.6, label=model, **look)
             axes.plot(
                 again["k"],

@@ -72,11 +72,11 @@ def pairs():
 
 @pytest.fixture
 def influences():
-    """Three personas an attribute, with kappas 0.1 below, on and above 0.5, 0.51, ...; sex lacks the third."""
+    """Three personas an attribute, with kappas 0.1 below, on and above 0.5, 0.51, ...; but see sex and race."""
     rows = []
     for i, name in enumerate([*ATTRIBUTES, "placebo"]):
         for j, who in enumerate(("p1", "p2", "p3")):
-            kappa = np.nan if (name, who) == ("sex", "p3") else 0.4 + i / 100 + j / 10
+            kappa = {("sex", "p3"): np.nan, ("race", "p3"): 1.0}.get((name, who), 0.4 + i / 100 + j / 10)
             rows += [row("persona_kappa", f"{name}|{who}", kappa), row("persona_kappa_retest", f"{name}|{who}", 0.9)]
     rows += [row("excess_flip", name, i / 100) for i, name in enumerate([*ATTRIBUTES, "placebo"])]
     rows += [row("p_adjusted", name, 0.01 if name == "religion" else 0.6) for name in ATTRIBUTES]
