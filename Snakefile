@@ -1,7 +1,6 @@
 """The compendium, in reading order: census, personas, prompts, feedback, analysis, figures, claims.
 
-A rule of the form NN runs notebooks/NN_*.ipynb. A rule collect_* asks models and keeps a ledger, which a notebook
-only replays. No rule has a `shell:`, because a shell would run what the name of a file holds.
+Rule NN runs notebooks/NN_*.ipynb, which replays what collect_* asked. No `shell:`, which would run a file's name.
 """
 
 from workflow.library import library_files, notebook
@@ -15,7 +14,6 @@ configfile: "config/demo.yaml"
 config = validated(config, ["config/demo.yaml", *workflow.overwrite_configfiles])
 
 RUN = "data/runs/{run}"
-FIGURES = "figures/runs/{run}"
 TEMPLATES = sorted(expand("data/templates/{name}.yaml", name=glob_wildcards("data/templates/{name}.yaml").name))
 SIMULATED = is_simulated(config)
 BANK, DICTIONARY, *CENSUS = without_wildcards(
@@ -526,9 +524,11 @@ use rule census as figures with:
     input:
         **notebook("14_figures"),
         margins=rules.population.output.margins,
+        fidelity=rules.population.output.fidelity,
         personas=rules.personas.output.personas,
         provenance=rules.personas.output.provenance,
         prompts=rules.prompts.output.prompts,
+        pairs=rules.feedback.output.pairs,
         influences=rules.ablation.output.influences,
         kappas=rules.agreement.output.kappas,
         agreement=rules.agreement.output.agreement,
@@ -536,7 +536,7 @@ use rule census as figures with:
         dropped=rules.benchmark.output.dropped,
         pass_at_k=rules.pass_at_k.output.pass_at_k,
     output:
-        **{f"figure_{number:02}": f"{FIGURES}/figure_{number:02}.png" for number in range(1, 14)},
+        drawn=directory("figures/runs/{run}"),
         figures=f"{RUN}/figures.parquet",
         notebook=f"{RUN}/notebooks/14_figures.ipynb",
     log:
