@@ -27,7 +27,9 @@ ASKED = {
     "answer": "Keep what works, drop what does not, and move on.",
     "answer_a": "So pick one thing, do it this week, and see what it changes.",
     "answer_b": "It is your life, and the choice is yours.",
-    "critique": "EVALUATION:\nNo.\nSUGGESTIONS:\nBe more bold: act.",
+    "critique": "EVALUATION:\nNo.\nSUGGESTIONS:\nBe more bold: act.\nDONE",
+    "revision": "Keep what works, drop what does not, and move on, as ever.",
+    "fault": "It must have fewer words than the answer.",
     "summary": "A portrait. Their age is 43.",
 }
 SETTINGS = {
@@ -39,7 +41,7 @@ SETTINGS = {
     },
     "population": {"n_draws": 150, "adults_only": True, "group_quarters": True, "strata": []},
     "personas": {"n": 100, "big_five": "correlated", "model_stage": True},
-    "feedback": {"template": "neutral"},
+    "feedback": {"template": "neutral", "max_retries": 1},
     "pool": {"n_raters": 4},
     "ablation": {"n_personas": 5, "n_questions": 6, "n_shown": 2},
     "pass_at_k": {"n_items": 10, "n_attempts": 4},

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from persona_lib.measuring import resample
-from persona_lib.measuring.coefficients import coefficients, cohen_kappa
+from persona_lib.measuring.coefficients import coefficients, contingency, kappa_of_varied
 from persona_lib.measuring.corrections import adjusted_p_values
 from persona_lib.tables import schema, streams
 from persona_lib.tables.values import PARTS, PLACEBO
@@ -93,8 +93,7 @@ def persona_kappas(compared: pd.DataFrame) -> pd.DataFrame:
         row = {"attribute": attribute, "persona_id": persona_id}
         for suffix, arm in (("", "with"), ("_retest", "without_again")):
             both = part[["without", arm]].dropna()
-            varies = (both.nunique() > 1).all()
-            row[f"kappa{suffix}"] = cohen_kappa(both, first="without", second=arm) if varies else np.nan
+            row[f"kappa{suffix}"] = float(kappa_of_varied(contingency(both, first="without", second=arm)))
             row[f"n{suffix}"] = len(both)
         rows.append(row)
     return pd.DataFrame(rows)

@@ -45,7 +45,7 @@ def judged(choices, swapped=None, statuses=None):
             rows.append((*key, answer if ok else "", position if ok else "", status, "h"))
     columns = ["item_id", "rater_id", "persona_shown_id", "swapped", "repeat"]
     columns += ["chosen_answer_id", "chosen_position", "status", "request_hash"]
-    return schema.check(pd.DataFrame(rows, columns=columns), "pool_judgements")
+    return schema.check(pd.DataFrame(rows, columns=columns).assign(lines_shown="all"), "pool_judgements")
 
 
 def random_choices(seed=1, raters=("large", "small", "rater.1", "rater.2", "rater.3", "rater.4")):
@@ -71,6 +71,17 @@ def test_matrix_cells_equal_scikit_learn(items):
             assert row.kappa == pytest.approx(cohen_kappa_score(first[a], second[b]))
             assert row.agreement == pytest.approx((first[a] == second[b]).mean())
             assert row.n == len(ITEMS)
+
+
+def test_choices_by_a_part_of_the_description_or_asked_again_are_left_out(items):
+    """Oracle: the statistics without them."""
+    table = judged(random_choices())
+    more = table[table["rater_id"] == "large"].assign(chosen_position="A", chosen_answer_id="baseline." + ITEMS[0])
+    more = more[more["item_id"] == f"item.{ITEMS[0]}"]
+    both = pd.concat([table, more.assign(lines_shown="values"), more.assign(repeat=1)], ignore_index=True)
+    pd.testing.assert_frame_equal(
+        agreement.kappas(both, items, min_shared=8), agreement.kappas(table, items, min_shared=8)
+    )
 
 
 def test_three_raters_leave_none_to_hold_out(items):

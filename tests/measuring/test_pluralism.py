@@ -27,7 +27,7 @@ def judged(choices, items):
             rows.append((*key, answer, "B" if grid[p, i] else "A", "ok", "h"))
     columns = ["item_id", "rater_id", "persona_shown_id", "swapped", "repeat"]
     columns += ["chosen_answer_id", "chosen_position", "status", "request_hash"]
-    return schema.check(pd.DataFrame(rows, columns=columns), "pool_judgements")
+    return schema.check(pd.DataFrame(rows, columns=columns).assign(lines_shown="all"), "pool_judgements")
 
 
 def persona_table(n):
@@ -55,6 +55,7 @@ def attempt_table(passed, model="large"):
                 "mode": "baseline",
                 "critic_persona_id": persona,
                 "attempt": 0,
+                "examination": 0,
                 "answer": "t",
                 "summary": "",
                 "passed": verdict,

@@ -111,8 +111,6 @@ def test_a_step_that_fails_is_a_status_on_the_pair_never_text(template, status):
     assert {hashes[h] for h in hit.request_hash} == {template}, "the hash is of the step that failed"
 
 
-
-
 def test_a_text_beside_a_failure_stops():
     class Lying(Fake):
         def __call__(self, requests):
