@@ -69,7 +69,7 @@ def planned_precision(settings: Mapping) -> pd.DataFrame:
     n, n_judged = settings["personas"]["n"], settings["validation"]["n_pairs"]
     n_bench, n_tried = settings["benchmark"]["n_items"], settings["pass_at_k"]["n_items"]
     n_pairs = sum(feedback[key] for key in ("n_train_pairs", "n_heldout_pairs", "n_heldout_prompts"))
-    models = len(settings["roles"]["contestants"])
+    all_models = n_bench * len(settings["roles"]["contestants"])
     rows = [
         ("05 feedback", "revisions that keep the rules", n, n_pairs),
         ("06 validation", "pairs whose order holds", min(n, n_judged), 2 * n_judged / min(n, n_judged)),
@@ -77,7 +77,7 @@ def planned_precision(settings: Mapping) -> pd.DataFrame:
         ("08 ablation", "choices that one attribute flips", ablation["n_personas"], ablation["n_questions"]),
         ("08 ablation", "choices as of the whole persona", pool["n_panel_personas"], pool["n_items"]),
         ("09 benchmark", "answers of one model that pass in one mode", min(n, n_bench), n_bench / min(n, n_bench)),
-        ("09 benchmark", "answers of all models that pass in one mode", min(n, n_bench), models * n_bench / min(n, n_bench)),
+        ("09 benchmark", "answers of all models that pass in one mode", min(n, n_bench), all_models / min(n, n_bench)),
         ("10 pass_at_k", "items of one model that pass at all", min(n, n_tried), n_tried / min(n, n_tried)),
         ("11 pluralism", "choices with the majority, of a tenth of the personas", n // 10, pool["n_items"]),
     ]  # fmt: skip

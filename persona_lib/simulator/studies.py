@@ -101,8 +101,9 @@ def validation(
     other = (p + rng.integers(1, n_persons, n_pairs)) % n_persons
     pairs = pd.DataFrame({"persona_id": numbered("p", p), "prompt_id": numbered("q", q)})
     pairs["pair_id"] = pairs["persona_id"] + "." + pairs["prompt_id"]
-    pairs = pairs.assign(rejected_answer_id="a." + pairs["pair_id"], chosen_answer_id="b." + pairs["pair_id"])
-    answers = pd.DataFrame({"answer_id": [*pairs["rejected_answer_id"], *pairs["chosen_answer_id"]], "status": "ok"})
+    ids = {"rejected_answer_id": "a." + pairs["pair_id"], "chosen_answer_id": "b." + pairs["pair_id"]}
+    pairs = pairs.assign(**ids, status="ok")
+    answers = pd.DataFrame({"answer_id": pd.concat([*ids.values()], ignore_index=True), "status": "ok", "fault": ""})
     answers["n_words"] = np.repeat([100, 90], n_pairs)
     found = []
     for swapped in (False, True):

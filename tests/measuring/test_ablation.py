@@ -71,7 +71,7 @@ def test_flips_by_hand(items):
 
 
 def test_the_excess_is_the_squared_difference_of_the_chances_on_average():
-    """Oracle: the expectation over all sixteen outcomes of four independent choices, a coin and a certainty among them."""
+    """Oracle: the expectation over all sixteen outcomes of four independent choices."""
     items = pd.DataFrame({"item_id": ["i"], "answer_a_id": ["a"], "answer_b_id": ["b"]})
     for p, q in ((0.5, 1.0), (0.3, 0.3), (0.2, 0.9), (1.0, 0.0)):
         mean = 0.0
