@@ -47,10 +47,11 @@ def influence(influences: pd.DataFrame, *, simulated: bool = False) -> Figure:
     excess = pick(influences, "excess_flip", "attribute").set_index("attribute").reindex(names)
     found = set(_significant(influences))
     note = (
-        "Left: Cohen's kappa between the choices of one persona with and without the attribute, coded by content; a "
-        f"point per persona, bars the middle half, ticks the median. {_sizes(kappas, 'questions a kappa')} Undefined, "
-        "counted beside: one side's choices all the same. The band is the middle half of the last row, the kappas of "
-        "asking twice without the attribute. Right: share of choices that the attribute changes beyond what asking "
+        "Left, as in the paper, between an answer and its revision for the persona: Cohen's kappa of one persona's "
+        "choices with and without the attribute, coded by content; a point per persona, bars the middle half, ticks "
+        f"the median. {_sizes(kappas, 'questions a kappa')} Undefined, counted beside: one side's choices all the "
+        "same. The band is the middle half of the last row, the kappas of asking twice without the attribute. Right, "
+        "between the two answers of the common pool: share of choices that the attribute changes beyond what asking "
         "twice changes, with 95 % intervals; filled where it differs from zero after Benjamini-Hochberg "
         f"({len(found)} of {n_attributes})."
     )
