@@ -97,7 +97,7 @@ class TestQuote:
         seal(folder, "pool", settings)
         found = quote.quote(settings, folder, templates=FORMS, lengths=LENGTHS, prices=PRICES)
         rows = found.set_index(["stage", "template"])
-        assert rows.loc[("validation", "judge"), "calls_high"] == 800 - 50
+        assert rows.loc[("validation", "judge"), "calls_high"] == 1200 - 50
         assert (found[found["stage"] == "pool"]["calls_high"] == 0).all() and quote.unpaid(found)
         said = quote.sentences(found, settings, PRICES)
         assert "price gpt-4o-mini as of 2026-03-31" in said and "no cap" in said
