@@ -59,7 +59,7 @@ def at_root(monkeypatch):
          "text; write it in digits"),
         ("population: {strata: [stat]}", "population.strata.0: 'stat': unknown; did you mean state?"),
         ("roles: {judge: gpt}", "roles.judge: 'gpt' is no endpoint; endpoints are large, medium, small, terse, judge, "
-         "people"),
+         "rater"),
         ("endpoints: {large: {parameters: {n: 2}}}", "endpoints.large.parameters: n is set by the engine; remove it"),
         ("endpoints: {large: {base_url: localhost}}", "endpoints.large.base_url: must begin with http:// or https://"),
         ("census: {files: [no.zip]}", "census.files.0: 'no.zip': no such file; give a path relative to the folder of "
@@ -102,7 +102,8 @@ class TestShipped:
     @pytest.mark.parametrize("name", ["demo", "real"])
     def test_can_be_used(self, name):
         config = read_configuration(["config/demo.yaml", f"config/{name}.yaml"])
-        assert config["run"] == name and config["ablation"]["attributes"] is config["prompts"]["n_classified"] is None
+        assert config["run"] == name and config["prompts"]["n_classified"] is None
+        assert (config["ablation"]["attributes"] is None) == (name == "paper")
         assert config["endpoints"]["terse"]["retries"] == 5, "merge keys are lost"
 
     def test_the_papers_size_needs_a_bank_of_its_size(self, tmp_path):

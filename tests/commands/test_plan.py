@@ -14,7 +14,7 @@ class TestCommand:
         (tmp_path / "more.yaml").write_text("run: more\nvalidation: {n_pairs: 10}\n")
         assert cli.main(["plan", "config/demo.yaml", str(tmp_path / "more.yaml"), "--folder", str(tmp_path)]) == 0
         said = capsys.readouterr().out
-        assert "run more" in said and "51 / 60 / 60" in said and "simulated, costs nothing" in said
+        assert "run more" in said and "68 / 80 / 80" in said and "simulated, costs nothing" in said
 
     @pytest.mark.parametrize(
         ("text", "message"),
