@@ -152,11 +152,12 @@ def _tell_price(config: dict, config_file: Path, *, confirmed: bool) -> None:
     """
     prices = read_prices("data/reference/prices.csv")
     try:
+        forms = templates.load("data/templates")
         left, whole = (
             quote.quote(
                 config,
                 folder,
-                templates=templates.load("data/templates"),
+                templates=forms,
                 lengths=plan.read_lengths("data/reference/typical_lengths.csv"),
                 prices=prices,
             )
@@ -165,6 +166,8 @@ def _tell_price(config: dict, config_file: Path, *, confirmed: bool) -> None:
     except (ValueError, OSError) as error:
         sys.exit(f"the plan of this run cannot be made: {error}")
     print(quote.sentences(left, config, prices))
+    for line in quote.too_short(left, config, forms):
+        print(line)
     if quote.unpaid(whole) and not confirmed and config["spend"]["cap_usd"] is None:
         sys.exit(
             "\nmode is live: this run is paid for, and so is what a change of its settings or texts asks anew. "

@@ -15,7 +15,7 @@ import re
 import socket
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from urllib.parse import urlsplit
 
@@ -28,6 +28,7 @@ from persona_lib.messages.request import Reply, Request
 
 FILTERED = ("content_filter", "content_policy_violation")
 _IN_PROCESS = "http://localhost/v1"
+_CONNECT_S = 10.0  # for the check before the first call
 _LOCAL = ("127.0.0.1", "localhost", "::1")
 _log = logging.getLogger(__name__)
 
@@ -158,6 +159,37 @@ class Client:
             detail = "the answer to another request came back"
         raise Again(detail)
 
+    async def has_models(self) -> bool:
+        """Whether the endpoint answers at `/models`, as most do; asked before the first call.
+
+        Raises
+        ------
+        AskError
+            Nobody is there, or whoever is there cannot be trusted or does not let us in; names the address.
+        """
+        import aiohttp
+        import httpx2
+        import openai
+
+        where, lost = f"GET {self.endpoint.base_url}/models", ""
+        try:
+            await self.connection.get("/models", cast_to=httpx2.Response, options={"timeout": _CONNECT_S})
+        except openai.APIStatusError as error:
+            if error.status_code in (401, 403):
+                self.refusal_or_raise(error)
+            return error.status_code not in (404, 405)
+        except openai.APIConnectionError as error:
+            chain = [*_causes(error)]
+            if untrusted := self._untrusted(chain[-1]):
+                lost = untrusted
+            elif _is_nobody_there(chain[-1]):
+                lost = f"{where}: nobody is there ({type(chain[-1]).__name__}); is the server up, and base_url right?"
+            elif any(isinstance(each, aiohttp.ConnectionTimeoutError) for each in chain):
+                lost = f"{where}: no connection within {_CONNECT_S:g} s; is base_url right, http or https too?"
+        if lost:
+            raise AskError(f"endpoint {self.endpoint.alias}: {lost}")
+        return True
+
     def clean(self, text: str) -> str:
         """The text without what lets us in, should the endpoint repeat it."""
         return self._credentials.clean(text)
@@ -262,7 +294,12 @@ def _is_nobody_there(error: BaseException) -> bool:
     return isinstance(error, socket.gaierror) or (isinstance(error, OSError) and error.errno in unreachable)
 
 
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """An error, what it came from, and so on."""
+    yield error
+    if error.__cause__ is not None:
+        yield from _causes(error.__cause__)
+
+
 def _root(error: BaseException) -> BaseException:
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return error
+    return [*_causes(error)][-1]

@@ -108,7 +108,7 @@ class TestCollect:
             said = run.communicate(timeout=20)[1]
         assert run.returncode == 130
         estimate, said = said.split("\n", 1)
-        assert "toy 0 of 1: 400 calls to make, price unknown" in estimate
+        assert "toy 0 of 1: 401 calls to make, price unknown" in estimate, "one of them checks the endpoint"
         assert said == "persona: interrupted; what was answered is kept, the same command goes on\n"
         assert not (tmp_path / "run" / "toy-0-of-1.parquet").exists()
         safe = answered(tmp_path / "run" / "ledger")
@@ -162,7 +162,7 @@ class TestCollect:
 
         assert cli.main([*arguments, "--cap-usd", "0.3"]) == 1
         said = capsys.readouterr().err
-        assert "400 calls to make, USD " in said and "the run is capped at USD 0.30" in said
+        assert "401 calls to make, USD " in said and "the run is capped at USD 0.30" in said
         assert "the spending cap is reached" in said and "the same command goes on" in said
         assert 0.25 < paid() <= 0.3 and not (tmp_path / "run" / "toy-0-of-1.parquet").exists()
         assert cli.main([*arguments, "--cap-usd", "0.3"]) == 1 and paid() <= 0.3
