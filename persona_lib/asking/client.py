@@ -175,7 +175,7 @@ class Client:
         try:
             await self.connection.get("/models", cast_to=httpx2.Response, options={"timeout": _CONNECT_S})
         except openai.APIStatusError as error:
-            if error.status_code in (401, 403):
+            if error.status_code == 401:
                 self.refusal_or_raise(error)
             return error.status_code not in (404, 405)
         except openai.APIConnectionError as error:

@@ -128,6 +128,7 @@ class TestCertificates:
             checked(base_url=f"https://127.0.0.1:{server.server_address[1]}/v1")
 
     def test_a_file_that_is_not_there(self, checked, monkeypatch):
+        monkeypatch.delenv("SSL_CERT_DIR", raising=False)
         monkeypatch.setenv("SSL_CERT_FILE", "/no/such/file.pem")
         with pytest.raises(AskError, match="the certificates that SSL_CERT_FILE names cannot be read .No such file"):
             checked()

@@ -232,6 +232,28 @@ class TestCollect:
             said = capsys.readouterr().err
             assert message in said and said.count("\n") == 1
 
+    @pytest.mark.parametrize(
+        ("table", "whence"),
+        [
+            ("personas", "it is written by notebook 03_personas, rule personas"),
+            ("bank", "the Snakefile's rule of this command names its file"),
+        ],
+    )
+    @pytest.mark.parametrize("mode", ["live", "simulate"])
+    def test_a_table_that_a_stage_needs_and_was_not_given(self, house, capsys, table, whence, mode):
+        stage = {"personas": "pass_at_k", "bank": "prompts"}[table]
+        one = {"large": SIMULATED} if mode == "simulate" else {}
+        changes = {"endpoints": one} if one else {}
+        roles = {"contestants": ["large"], "examiner": "large", "classifier": "large"}
+        arguments = house(
+            mode=mode, roles=roles, pass_at_k={"n_items": 2, "n_attempts": 1}, prompts={"n_classified": None}, **changes
+        )
+        at = arguments.index("--read")
+        arguments = [stage if part == "toy" else part for part in arguments[:at] + arguments[at + 2 :]]
+        assert cli.main(arguments) == 1
+        said = capsys.readouterr().err
+        assert said == f"persona: --read {table}=FILE is missing: this command needs table {table}; {whence}\n"
+
 
 class TestSimulator:
     @pytest.fixture
