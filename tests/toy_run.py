@@ -13,7 +13,7 @@ from persona_lib.messages.check_form import FORM
 ROOT = Path(__file__).parents[1]
 
 
-KEY = "sk-secret-0123456789abcdef"
+KEY, MARKER = "sk-secret-0123456789abcdef", "marker-of-a-header-0123456789"
 
 
 N = 200
@@ -58,6 +58,10 @@ class Echo(BaseHTTPRequestHandler):
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         text = body["messages"][-1]["content"]
+        self.server.heard = f"{self.path} {self.headers}"
+        if self.server.fault:
+            self.send(self.server.fault, {"error": {"message": self.server.heard}})
+            return
         if text == FORM.user:
             self.server.checks.append(body)
             self.say('{"is_white": true}')
@@ -79,8 +83,11 @@ class Echo(BaseHTTPRequestHandler):
         message = {"role": "assistant", "content": text}
         usage = {"prompt_tokens": len(text), "completion_tokens": len(text)}
         found = {"model": "m@1", "choices": [{"message": message, "finish_reason": self.server.finish}], "usage": usage}
+        self.send(200, found | ({"model": self.server.heard} if self.server.echo_all else {}))
+
+    def send(self, status, found):
         block = json.dumps(found).encode()
-        self.send_response(200)
+        self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(block)))
         self.end_headers()

@@ -37,10 +37,8 @@ class Credentials:
         self.headers = {name: self._filled(text, f"headers.{name}") for name, text in endpoint.headers.items()}
         self.query = {name: self._filled(text, f"query.{name}") for name, text in endpoint.query.items()}
 
-        # A secret as JSON within JSON may write it: each sign after backslashes, or as \\u and four digits.
-        written = (
-            "".join(rf"\\*(?:{re.escape(sign)}|u{ord(sign):04x})" for sign in secret) for secret in self._longest_first
-        )
+        # A secret as JSON within JSON, or an address, may write it.
+        written = ("".join(map(_written, secret)) for secret in self._longest_first)
         self._escaped = re.compile(rf"(?<!\\)(?:{'|'.join(written)})", re.IGNORECASE)
 
     @property
@@ -56,7 +54,8 @@ class Credentials:
         """The text without any secret, should the endpoint repeat one; short stand-ins such as EMPTY are no secrets."""
         for secret in self._longest_first:
             text = text.replace(secret, "[key]")
-        return self._escaped.sub("[key]", text) if self._secrets and "\\" in text else text
+        is_escaped = "\\" in text or "%" in text
+        return self._escaped.sub("[key]", text) if self._secrets and is_escaped else text
 
     def _filled(self, text: str, what: str) -> str:
         return NAMED.sub(lambda found: self._value(found[1], what), text)
@@ -70,3 +69,9 @@ class Credentials:
         if len(value) >= _SHORTEST:
             self._secrets.add(value)
         return value
+
+
+def _written(sign: str) -> str:
+    """The pattern of one sign of a secret, however it may be written."""
+    blank = r"|\+" if sign == " " else ""
+    return rf"\\*(?:{re.escape(sign)}|u{ord(sign):04x}|%{ord(sign):02x}{blank})"

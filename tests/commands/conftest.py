@@ -21,6 +21,7 @@ def server():
     with Quiet(("127.0.0.1", 0), Echo) as found:
         found.calls, found.delay_s, found.failing, found.guard = Counter(), 0.0, "", threading.Lock()
         found.under_way, found.seen, found.finish, found.checks = 0, [], "stop", []
+        found.fault, found.echo_all, found.heard = None, False, ""
         threading.Thread(target=found.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         yield found
         found.shutdown()

@@ -10,7 +10,7 @@ from contextlib import nullcontext
 import pandas as pd
 import pytest
 from serving import Serving
-from toy_run import KEY, ROOT, SIMULATED, N, answered, started
+from toy_run import KEY, MARKER, ROOT, SIMULATED, N, answered, started
 
 from persona_lib import cli
 from persona_lib.commands import collect
@@ -171,12 +171,21 @@ class TestCollect:
         assert cli.main([*house(), "--cap-usd", "3"]) == 1
         assert "the price of endpoint large is not known" in capsys.readouterr().err
 
-    def test_no_key_in_any_file_or_stream(self, house, tmp_path, capfd):
-        assert cli.main(house()) == 0
+    @pytest.mark.parametrize("fault", [None, 401, 400, 404, 500])
+    def test_no_key_in_any_file_or_stream(self, house, server, tmp_path, capfd, monkeypatch, fault):
+        """Nor what the variables of headers and query hold: the server says all of it again, in replies and errors."""
+        monkeypatch.setenv("MARKED", MARKER)
+        server.echo_all, server.fault = True, fault
+        endpoints = json.loads(house()[house().index("--settings") + 1])["endpoints"]
+        endpoints["large"] |= {"headers": {"api-key": "${MARKED}"}, "query": {"sig": "x${MARKED}"}}
+        assert cli.main(house(endpoints=endpoints)) == (fault is not None)
+        assert MARKER in server.heard and KEY in server.heard, "the oracle: they were really sent"
         said = capfd.readouterr()
         files = [path for path in (tmp_path / "run").rglob("*") if path.is_file()]
-        assert len(files) >= 4 and not [path for path in files if KEY.encode() in path.read_bytes()]
-        assert KEY not in said.out + said.err
+        assert len(files) >= 4
+        for secret in (KEY, MARKER):
+            assert not [path for path in files if secret.encode() in path.read_bytes()]
+            assert secret not in said.out + said.err
 
     def test_failures_are_told_and_asked_again_by_the_same_command(self, house, server, tmp_path, capsys):
         """The oracle is the server's count: the second run asks for the failed text alone, and for what follows it."""

@@ -2,6 +2,7 @@
 
 import json
 import time
+from urllib.parse import quote, quote_plus
 
 import pytest
 
@@ -59,14 +60,14 @@ def test_what_cannot_be_sent_is_named_by_its_variable(parts, message):
 
 
 def test_every_secret_is_taken_out_however_json_within_json_writes_it():
-    """Oracle: `json.dumps`, once and twice; of two secrets the longer is found first, though it begins as the other."""
+    """Oracle: `json.dumps`, once and twice, and `urllib`; the longer of two secrets is found first."""
     found = Credentials(
         Endpoint("a", "m", headers={"X-A": "${A}"}, query={"b": "${B}"}, key_variable="C"),
         {"A": TENANT, "B": TENANT + "/more", "C": TOKEN},
     )
     said = f'{TOKEN} "{TENANT}" {TENANT}/more'
     once = json.dumps(said.replace("/", "\\/"))
-    for text in (said, once, json.dumps(once)):
+    for text in (said, once, json.dumps(once), f"?a={quote(said)}", f"?a={quote_plus(said)}"):
         clean = found.clean(text)
         assert clean.count("[key]") == 3 and "more" not in clean and "tenant" not in clean and "token" not in clean
 
