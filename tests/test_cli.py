@@ -68,7 +68,7 @@ def test_a_fault_of_the_program_is_raised_and_stands_in_the_log_with_its_trace(e
 
 
 def test_every_command_says_what_it_does_and_takes_help(capsys):
-    for name, (_, about) in cli.COMMANDS.items():
+    for name, (_, about, _) in cli.COMMANDS.items():
         assert about and not about.endswith(".")
         with pytest.raises(SystemExit) as end:
             cli.main([name, "--help"])

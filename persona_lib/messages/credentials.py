@@ -32,13 +32,14 @@ class Credentials:
 
     def __init__(self, endpoint: Endpoint, environment: Mapping[str, str]) -> None:
         self._alias, self._environment = endpoint.alias, environment
-        self._secrets: set[str] = set()
+        self._read: set[str] = set()
         self.key = self._value(endpoint.key_variable, "its key") if endpoint.key_variable else ""
         self.headers = {name: self._filled(text, f"headers.{name}") for name, text in endpoint.headers.items()}
         self.query = {name: self._filled(text, f"query.{name}") for name, text in endpoint.query.items()}
 
         # A secret as JSON within JSON, or an address, may write it.
-        written = ("".join(map(_written, secret)) for secret in self._longest_first)
+        self._secrets = sorted(self._read, key=len, reverse=True)  # of two of which one begins the other, the longer
+        written = ("".join(map(_written, secret)) for secret in self._secrets)
         self._escaped = re.compile(rf"(?<!\\)(?:{'|'.join(written)})", re.IGNORECASE)
 
     @property
@@ -46,13 +47,9 @@ class Credentials:
         """Whether the header Authorization has something to say."""
         return bool(self.key) or "authorization" in map(str.lower, self.headers)
 
-    @property
-    def _longest_first(self) -> list[str]:
-        return sorted(self._secrets, key=len, reverse=True)
-
     def clean(self, text: str) -> str:
         """The text without any secret, should the endpoint repeat one; short stand-ins such as EMPTY are no secrets."""
-        for secret in self._longest_first:
+        for secret in self._secrets:
             text = text.replace(secret, "[key]")
         is_escaped = "\\" in text or "%" in text
         return self._escaped.sub("[key]", text) if self._secrets and is_escaped else text
@@ -67,7 +64,7 @@ class Credentials:
         if not value:
             raise CredentialError(f"endpoint {self._alias}: {what} is not set; export {variable}=...")
         if len(value) >= _SHORTEST:
-            self._secrets.add(value)
+            self._read.add(value)
         return value
 
 

@@ -56,7 +56,7 @@ def test_neither_the_configuration_of_a_run_nor_its_notebook_00_holds_it(files, 
             input=Named(notebook="notebooks/00_overview.ipynb", configuration=str(configuration), **read),
             output=Named(plan=str(tmp_path / "plan.parquet"), notebook=str(tmp_path / "00_overview.ipynb")),
             params=Named(templates="../data/templates"),
-            log=[str(tmp_path / "00_overview.log")],
+            log=[str(tmp_path / "logs" / "00_overview.log")],
         )
     )
     assert (tmp_path / "00_overview.ipynb").exists() and (tmp_path / "plan.parquet").exists()
