@@ -1,7 +1,6 @@
 """The compendium, in reading order: census, personas, prompts, feedback, analysis, figures, claims.
 
-A rule of the form NN runs notebooks/NN_*.ipynb. A rule collect_* asks models and keeps a ledger, which a notebook
-only replays. No rule has a `shell:`, because a shell would run what the name of a file holds.
+Rule NN runs notebooks/NN_*.ipynb, which replays what collect_* asked. No `shell:`, which would run a file's name.
 """
 
 from workflow.library import library_files, notebook
@@ -15,7 +14,6 @@ configfile: "config/demo.yaml"
 config = validated(config, ["config/demo.yaml", *workflow.overwrite_configfiles])
 
 RUN = "data/runs/{run}"
-FIGURES = "figures/runs/{run}"
 TEMPLATES = sorted(expand("data/templates/{name}.yaml", name=glob_wildcards("data/templates/{name}.yaml").name))
 SIMULATED = is_simulated(config)
 BANK, DICTIONARY, *CENSUS = without_wildcards(
@@ -374,7 +372,7 @@ use rule census as agreement with:
 
 
 use rule collect_personas as collect_ablation with:
-    """Judge the pool with and without each attribute."""
+    """Revise the pool's first answers for short personas, and judge with and without each attribute."""
     input:
         personas=rules.personas.output.personas,
         prompts=rules.prompts.output.prompts,
@@ -387,7 +385,7 @@ use rule collect_personas as collect_ablation with:
     log:
         f"{RUN}/logs/collect_ablation-{{shard}}-of-{{of}}.log",
     params:
-        settings=stage_settings(config, ["ablation"]),
+        settings=stage_settings(config, ["ablation", "feedback"]),
     message:
         "collect ablation, shard {wildcards.shard} of {wildcards.of}"
 
@@ -400,18 +398,19 @@ use rule census as ablation with:
         prompts=rules.prompts.output.prompts,
         pool_items=rules.agreement.output.pool_items,
         pool_answers=rules.agreement.output.pool_answers,
+        pool_judgements=rules.agreement.output.pool_judgements,
         ledger=f"{RUN}/sealed/ablation.parquet",
     output:
         ablation_judgements=f"{RUN}/ablation_judgements.parquet",
+        ablation_answers=f"{RUN}/ablation_answers.parquet",
         influences=f"{RUN}/influences.parquet",
         notebook=f"{RUN}/notebooks/08_ablation.ipynb",
     log:
         f"{RUN}/logs/08_ablation.log",
     params:
         seed=config["seed"],
-        n_personas=config["ablation"]["n_personas"],
-        n_questions=config["ablation"]["n_questions"],
-        n_shown=config["ablation"]["n_shown"],
+        **{key: config["ablation"][key] for key in ("n_personas", "n_questions", "n_shown")},
+        **{key: config["feedback"][key] for key in ("template", "max_retries")},
         ablated=config["ablation"]["attributes"],
         n_bootstrap=config["resample"]["n_bootstrap"],
         simulated=SIMULATED,
@@ -525,9 +524,11 @@ use rule census as figures with:
     input:
         **notebook("14_figures"),
         margins=rules.population.output.margins,
+        fidelity=rules.population.output.fidelity,
         personas=rules.personas.output.personas,
         provenance=rules.personas.output.provenance,
         prompts=rules.prompts.output.prompts,
+        pairs=rules.feedback.output.pairs,
         influences=rules.ablation.output.influences,
         kappas=rules.agreement.output.kappas,
         agreement=rules.agreement.output.agreement,
@@ -535,7 +536,7 @@ use rule census as figures with:
         dropped=rules.benchmark.output.dropped,
         pass_at_k=rules.pass_at_k.output.pass_at_k,
     output:
-        **{f"figure_{number:02}": f"{FIGURES}/figure_{number:02}.png" for number in range(1, 14)},
+        drawn=directory("figures/runs/{run}"),
         figures=f"{RUN}/figures.parquet",
         notebook=f"{RUN}/notebooks/14_figures.ipynb",
     log:

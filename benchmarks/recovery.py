@@ -18,7 +18,7 @@ import copy
 import numpy as np
 import pandas as pd
 
-from persona_lib.measuring import ablation, agreement, benchmark, validation
+from persona_lib.measuring import ablation, agreement, benchmark, pass_at_k, validation
 from persona_lib.showing import claims
 from persona_lib.simulator import attempts, studies
 from persona_lib.simulator.populations import Population, population
@@ -43,7 +43,7 @@ def a_world(number: int, rng: np.random.Generator) -> World:
     """A world of its own: other effects, another share of what is common, other biases and error rates."""
     parameters = copy.deepcopy(load().parameters)
     parameters |= {"seed": number, "shared_share": rng.uniform(0.1, 0.4)}
-    for name in ("sim-medium", "sim-small", "sim-people", "sim-judge"):
+    for name in ("sim-medium", "sim-small", "sim-rater", "sim-judge"):
         changed = {"position_bias": rng.uniform(-0.4, 0.6), "refusal_rate": rng.uniform(0.002, 0.03)}
         changed |= {"malformed_rate": rng.uniform(0.002, 0.03), "critic_error": rng.uniform(0, 0.05)}
         changed |= {"verbosity_bias": rng.uniform(-0.4, 0.5), "self_preference": rng.uniform(0, 0.5)}
@@ -104,7 +104,7 @@ def studied(number: int, *, n_bootstrap: int = 200) -> pd.DataFrame:
     rng = generator(number, "benchmarks.recovery")
     world = a_world(number, rng)
     people = population(world, rng)
-    judge, small, raters, critic = (world.models[f"sim-{name}"] for name in ("medium", "small", "people", "judge"))
+    judge, small, raters, critic = (world.models[f"sim-{name}"] for name in ("medium", "small", "rater", "judge"))
     models, bootstrap = [judge, small], {"n_bootstrap": n_bootstrap, "seed": number}
 
     put_in = {(name, "all"): float(getattr(small, name)) for name in BIASES}
@@ -120,6 +120,8 @@ def studied(number: int, *, n_bootstrap: int = 200) -> pd.DataFrame:
 
     judgements, items = studies.pool(people, models, raters, rng, **SIZES["pool"])
     kappas = agreement.agreement_statistics(judgements, items, min_shared=8, **bootstrap)
+    by_lines = ablation.lines_statistics(ablation.with_whole(judgements, items), **bootstrap)
+    found.append(compared(by_lines, studies.lines_truth(people, judge, rng)))
     by_name, n_raters = {who.name: who for who in models}, SIZES["pool"]["n_raters"]
     found.append(compared(kappas, studies.pool_truth(people, by_name, raters, rng, n_raters=n_raters)))
 
@@ -136,7 +138,7 @@ def repeated(people: Population, models: list[Model], critic: Model, rng: np.ran
     """The study of repeated attempts of one world."""
     tried = attempts.repeated(people, models, critic, rng, **SIZES["repeated"])
     n = SIZES["repeated"]["n_attempts"]
-    rates = benchmark.pass_at_k_statistics(tried, n_attempts=n, **how)
+    rates = pass_at_k.pass_at_k_statistics(tried, n_attempts=n, **how)
     return compared(rates, attempts.repeated_truth(people, models, critic, rng, n_attempts=n))
 
 

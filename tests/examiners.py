@@ -36,9 +36,9 @@ class Fake:
         if row.template == "examine":
             return "", {"needs_revision": name not in slots["answer"], "reason": ""}
         if row.template == "find_dropped":
-            return "", {key: key == "age_years" for key in NAMES}
+            return "", {"conveyed": ["Age"], "is_equivalent": False}
         if row.template == "summarise":
-            return f"{row.endpoint} portrait of {name}", None
+            return f"{row.endpoint} summary for {slots['prompt']} of {name}", None
         told = slots.get("summary", "").split(" ")[-1] or name
         text = f"{row.endpoint} {row.template} to {slots['prompt']} for {told} try {row.sample}"
         return ("1. ANSWER: later.\n" + self.marker + text if row.template == "answer_chain_of_thought" else text), None

@@ -50,7 +50,7 @@ def by_content(row) -> str:
 class Fake:
     """A judge that follows `rule`; other templates answer with their name."""
 
-    roles = {"judge": "j", "answerer": "a", "panel": ["m1", "m2"], "raters": "people"}
+    roles = {"judge": "j", "answerer": "a", "panel": ["m1", "m2"], "raters": "rater", "critic": "c", "reviser": "r"}
     simulated, by_batch = True, False
 
     def __init__(self, rule=by_content, status=lambda row: "ok") -> None:
@@ -64,13 +64,20 @@ class Fake:
             self.rows.append(row)
             status = self.status(row)
             data = {"choice": self.rule(row)} if row.template.startswith("judge") and status == "ok" else None
-            kind = "divergent" if row.template == "answer_divergent" else "baseline"
-            text = "" if status != "ok" else json.dumps(data) if data else f"{kind} {row.slots['prompt']}"
+            text = "" if status != "ok" else json.dumps(data) if data else self.says(row)
             rows.append(
                 {"text": text, "data": data, "status": status, "detail": "",
                  "request_hash": hashlib.sha256(key.encode()).hexdigest(), "tokens_in": 1, "tokens_out": 1}
             )  # fmt: skip
         return pd.DataFrame(rows, index=requests.index)
+
+    @staticmethod
+    def says(row) -> str:
+        if row.template.startswith("critique"):
+            return "EVALUATION:\nno\nSUGGESTIONS:\nless\nDONE"
+        if row.template == "revise":
+            return f"revision {row.slots['prompt'].split()[0]}"
+        return f"{'divergent' if row.template == 'answer_divergent' else 'baseline'} {row.slots['prompt']}"
 
 
 def validated(ask: Fake) -> pd.DataFrame:

@@ -1,6 +1,5 @@
 """The model server of RUN=smollm: started before the run, stopped after it however that ends."""
 
-import os
 import subprocess
 import time
 import urllib.error
@@ -84,8 +83,3 @@ def _answers(url: str) -> bool:
             return reply.status == 200  # noqa: PLR2004
     except (urllib.error.URLError, OSError):
         return False
-
-
-def threads_for(cores: int) -> int:
-    """A core is left to the run itself, where there are several: on a busy core the threads wait for each other."""
-    return max(1, min(cores, os.cpu_count() or 1) - 1)

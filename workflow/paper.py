@@ -19,7 +19,7 @@ from persona_lib.commands.inputs import UsageError
 from persona_lib.cost import plan, quote
 from persona_lib.messages import templates
 from persona_lib.tables.files import HALF
-from workflow.model_server import ServerError, environment_of, serving, threads_for
+from workflow.model_server import ServerError, environment_of, serving
 from workflow.paths import named_files
 from workflow.settings import CHANGES
 from workflow.surroundings import pinned
@@ -111,7 +111,7 @@ def _model_server(config: dict, *, cores: int) -> Iterator[None]:
     address = config["endpoints"]["smollm"]["base_url"]
     environment, log = environment_of(os.environ.get("VENV")), Path("data/runs/smollm/logs/server.log")
     try:
-        with serving(address, environment=environment, log=log, threads=threads_for(cores)):
+        with serving(address, environment=environment, log=log, threads=cores):
             yield
     except ServerError as error:
         sys.exit(str(error))

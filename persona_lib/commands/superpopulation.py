@@ -35,19 +35,19 @@ def superpopulation(tables: Mapping[str, pd.DataFrame], settings: Mapping, *, to
     Returns
     -------
     persons (persona_id, description), prompts (the kept ones), groups (persona_id, attribute, value), ablation
-    (attribute, persona_id, shown_attributes); in random order.
+    (attribute, persona_id, shown_attributes, and the descriptions without and with); in random order.
     """
     seed = int(streams.generator(settings["seed"], "declared").integers(2**31))
     persons = _persons(tables, settings, seed=seed, told=told)
     short = dict(settings["ablation"]) | {"n_personas": min(N_SHORT, len(persons)), "n_questions": 1}
-    plan = ablation.plan_ablation(tables["pool_items"], persons, **short, judge="", seed=seed)
+    plan = ablation.plan_ablation(tables["pool_items"], persons, **short, seed=seed)
     kept = tables["prompts"].query("is_kept")
     order = streams.generator(seed, "declared.prompts").permutation(len(kept))
     return {
         "persons": persons[["persona_id", "description"]],
         "prompts": kept.iloc[order][["prompt_id", "text"]],
         "groups": pluralism.persona_groups(persons)[["persona_id", "attribute", "value"]],
-        "ablation": plan.loc[plan["arm"] == "without", ["attribute", "persona_id", "shown_attributes"]],
+        "ablation": plan[["attribute", "persona_id", "shown_attributes", "without", "with"]],
     }
 
 

@@ -23,7 +23,8 @@ from persona_lib.messages.endpoint import Endpoint
 from persona_lib.messages.request import Reply, Request
 from persona_lib.messages.templates import Template
 
-_PARTS = "EVALUATION\nSUGGESTIONS\nANSWER:\n"  # what later steps look for in a text
+# What later steps look for in a text: its parts, and that a revision has fewer words than an answer.
+_BEGINS, _WORD, _ENDS = "EVALUATION\nSUGGESTIONS\nANSWER:\n", " .", "\nDONE"
 
 
 class DryRun:
@@ -81,7 +82,8 @@ class DryRun:
         if request.response_schema is not None:
             return Reply("ok", text=json.dumps(stand_in(request.response_schema)))
         size = int(self._lengths["expected"][template] * CHARACTERS_PER_TOKEN["expected"])
-        return Reply("ok", text=f"{_PARTS}{request.hash}".ljust(size, "."))
+        text = f"{_BEGINS}{request.hash}"
+        return Reply("ok", text=text + _WORD * max(0, (size - len(text)) // len(_WORD)) + _ENDS)
 
     def checks(self) -> list[Endpoint]:
         """The endpoints that still have something to be asked; the call that checks each of them is counted."""

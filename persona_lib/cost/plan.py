@@ -19,12 +19,15 @@ from persona_lib.messages.check_form import FORM, is_checked
 from persona_lib.messages.endpoint import Endpoint, read_endpoints
 from persona_lib.messages.request import canonical
 from persona_lib.messages.templates import Template
+from persona_lib.stages.pass_at_k import ATTEMPTED, REEXAMINED
 from persona_lib.tables.schema import attributes
+from persona_lib.tables.values import PARTS
 
 ENDS = ("low", "expected", "high")
 QUANTITIES = ("calls", "tokens_in", "tokens_out", "cost_usd")
 CHARACTERS_PER_TOKEN = {"low": 5.0, "expected": 4.2, "high": 3.3}  # English, by common tokenisers: about 4
 GOES_ON = {"low": 0.85, "expected": 0.98, "high": 1.0}  # share of the rows that a step leaves to the next one
+ASKED_AGAIN = {"low": 0.0, "expected": 0.05, "high": 1.0}  # of the further tries that are allowed, those made
 PASSES_RULES = {"low": 0.6, "expected": 0.9, "high": 1.0}  # share of the drawn persons that the rules keep
 CHECK = "check"  # the stage, beside those that are collected, of the calls that check endpoints
 ENOUGH = 30  # answers of a ledger that speak for themselves
@@ -47,8 +50,8 @@ def planned_calls(settings: Mapping, *, n_bank: int | None = None) -> pd.DataFra
     --------
     >>> from yaml import safe_load
     >>> calls = planned_calls(safe_load(open("config/demo.yaml")), n_bank=358)
-    >>> int(calls[calls.stage == "ablation"].calls_high.sum())
-    3060
+    >>> int(calls[calls.stage == "benchmark"].calls_high.sum())
+    990
     """
     roles, feedback, pool = settings["roles"], settings["feedback"], settings["pool"]
     n_draws, n_personas, n_prompts = (settings[key][n] for key, n in _SIZES)
@@ -57,48 +60,59 @@ def planned_calls(settings: Mapping, *, n_bank: int | None = None) -> pd.DataFra
     n_written = n_draws if settings["personas"]["model_stage"] else 0
     n_judged, n_items, n_panel = settings["validation"]["n_pairs"], pool["n_items"], pool["n_panel_personas"]
     n_rated = pool["n_raters"] * n_panel * pool["n_panel_items"]
-    n_choices = settings["ablation"]["n_personas"] * settings["ablation"]["n_questions"] * 3
     n_ablated = len(settings["ablation"]["attributes"] or attributes())
+    n_cells = (n_ablated + 1) * settings["ablation"]["n_personas"] * settings["ablation"]["n_questions"]
+    cells = f"({n_ablated} attributes, placebo) x personas x questions"
+    critique, again = f"critique_{feedback['template']}", feedback["max_retries"]
     n_asked = min(n_bank or n_prompts, settings["prompts"]["n_classified"] or math.inf)
     n_bench, n_tried = settings["benchmark"]["n_items"], settings["pass_at_k"]["n_items"]
     n_attempts, models = settings["pass_at_k"]["n_attempts"], roles["contestants"]
-    n_summaries = min(n_bench, n_personas)
+    n_examined = (len(ATTEMPTED) * n_attempts + len(REEXAMINED) * (n_attempts - 1)) * n_tried * len(models)
     rows = [  # stage, template, endpoints, steps before it that must be ok, calls at most, how they come about
         ("personas", "write_traits", roles["writer"], 0, n_written, "draws"),
         ("personas", "check_consistency", roles["filter"], 1, n_written, "draws"),
         ("prompts", "classify_prompt", roles["classifier"], 0, n_asked, "prompts that pass the rules"),
         ("feedback", "answer", roles["answerer"], 0, min(n_prompts, n_pairs), "prompts"),
-        ("feedback", f"critique_{feedback['template']}", roles["critic"], 1, n_pairs, "personas x pairs"),
+        ("feedback", critique, roles["critic"], 1, n_pairs, "personas x pairs x tries"),
         ("feedback", "revise", roles["reviser"], 2, n_pairs, "personas x pairs"),
-        ("validation", "judge", roles["judge"], 0, 4 * n_judged, "pairs x (own, another persona) x two orders"),
+        ("feedback", "revise_again", roles["reviser"], 2, n_pairs, "personas x pairs x further tries"),
+        ("validation", "judge", roles["judge"], 0, 6 * n_judged, "pairs x (own persona, its values, another) x two "
+         "orders"),
         ("validation", "judge_no_persona", roles["judge"], 0, 2 * n_judged, "pairs x two orders"),
         ("pool", "answer", roles["answerer"], 0, n_items, "items"),
         ("pool", "answer_divergent", roles["answerer"], 1, n_items, "items"),
-        ("pool", "judge", roles["panel"][0], 2, n_personas * n_items, "every persona x items"),
+        ("pool", "judge", roles["panel"][0], 2, (n_personas + (len(PARTS) + 1) * n_panel) * n_items, "(every persona, "
+         "panel personas again and by three parts of their descriptions) x items"),
         ("pool", "judge", roles["panel"][1:], 2, n_panel * n_items, "panel personas x items"),
         ("pool", "judge", roles["raters"], 2, n_rated, "raters x panel personas x panel items"),
-        ("ablation", "judge", roles["judge"], 1, (n_ablated + 1) * n_choices, f"({n_ablated} attributes, placebo) x "
-         "personas x questions x three arms"),
+        ("ablation", critique, roles["critic"], 1, n_cells, f"{cells} x tries"),
+        ("ablation", "revise", roles["reviser"], 2, n_cells, cells),
+        ("ablation", "revise_again", roles["reviser"], 2, n_cells, f"{cells} x further tries"),
+        ("ablation", "judge", roles["judge"], 1, 8 * n_cells, f"{cells} x four arms x (revised pairs, pool's pairs)"),
         ("benchmark", "answer", models, 0, min(n_bench, n_heldout), "held-out prompts, items at most"),
         ("benchmark", "answer_output_only", models, 0, n_bench, "items"),
         ("benchmark", "answer_chain_of_thought", models, 0, n_bench, "items"),
-        ("benchmark", "summarise", models, 0, n_summaries, "personas, items at most"),
+        ("benchmark", "summarise", models, 0, n_bench, "items"),
         ("benchmark", "answer_from_summary", models, 1, n_bench, "items"),
         ("benchmark", "examine", roles["examiner"], 1, 5 * n_bench * len(models), "items x models x (four modes, "
          "calibration)"),
-        ("benchmark", "find_dropped", roles["examiner"], 2, n_summaries * len(models), "summaries"),
+        ("benchmark", "find_dropped", roles["examiner"], 2, n_bench * len(models), "summaries"),
+        ("pass_at_k", "answer_chain_of_thought", models, 0, n_tried * n_attempts, "items x attempts"),
         ("pass_at_k", "answer_output_only", models, 0, n_tried * n_attempts, "items x attempts"),
         ("pass_at_k", "answer", models, 0, min(n_tried, n_heldout) * n_attempts, "held-out prompts, items at most, x "
          "attempts"),
-        ("pass_at_k", "examine", roles["examiner"], 1, 2 * n_tried * n_attempts * len(models), "items x attempts x "
-         "models x (with, without persona)"),
+        ("pass_at_k", "examine", roles["examiner"], 1, n_examined, "items x models x (attempts in three modes, further "
+         "examinations in two)"),
     ]  # fmt: skip
     table = pd.DataFrame(rows, columns=[*_KEY, "depth", "most", "multiplies"])
     table = table.explode("endpoint").dropna(subset="endpoint")  # a panel of one has no others
     table = pd.concat([table, _checks(table, settings)], ignore_index=True)
     for end in ENDS:
         share = table["depth"].map(lambda depth, end=end: GOES_ON[end] ** (depth + (end == "low")))
-        share = share.mask(table["stage"] == "personas", share * PASSES_RULES[end]).mask(table["stage"] == CHECK, 1.0)
+        share = share.mask(table["stage"] == "personas", share * PASSES_RULES[end])
+        share = share.mask(table["template"] == critique, share * (1 + again * ASKED_AGAIN[end]))
+        share = share.mask(table["template"] == "revise_again", share * again * ASKED_AGAIN[end])
+        share = share.mask(table["stage"] == CHECK, 1.0)
         table[f"calls_{end}"] = (table["most"] * share).round().astype("int64")
     grouped = table.groupby(_KEY, sort=False).agg({f"calls_{end}": "sum" for end in ENDS} | {"multiplies": " + ".join})
     return grouped.reset_index()

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from persona_lib.measuring import resample
-from persona_lib.measuring.coefficients import alpha_of_sums, alpha_terms, coefficients
+from persona_lib.measuring.coefficients import alpha_of_sums, alpha_terms, coefficients, kappa_of_varied
 from persona_lib.tables import schema, streams
 
 N_MAJORITY = 3
@@ -56,7 +56,8 @@ def choices(judgements: pd.DataFrame, items: pd.DataFrame) -> Choices:
     SchemaError
         If a judged item is not among the items, or a chosen answer is neither of its item's two.
     """
-    first = judgements[(judgements["repeat"] == 0) & (judgements["persona_shown_id"] != "")]
+    is_whole = (judgements["lines_shown"] == "all") & (judgements["repeat"] == 0)
+    first = judgements[is_whole & (judgements["persona_shown_id"] != "")]
     rows = first.merge(items[["item_id", "answer_a_id", "answer_b_id"]], on="item_id", how="left", validate="m:1")
     ok = (rows["status"] == "ok").to_numpy()
     chosen = rows["chosen_answer_id"].to_numpy()
@@ -105,16 +106,18 @@ def _cross_counts(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def kappas(judgements: pd.DataFrame, items: pd.DataFrame, *, min_shared: int) -> pd.DataFrame:
-    """Kappa of every pair of raters: the cells of the persona x persona matrices.
+    """Kappa of every pair of personas: the cells of the persona x persona matrices.
 
-    A model shown persona a is compared with the raters' majority of persona b (`model-rater`,
-    Figure 6), with another model shown persona b (`model-model`, Figure 8), and raters of one
-    persona with each other (`rater-rater`). Content coding. NaN where the two share fewer than
-    `min_shared` items, or kappa is undefined.
+    A model shown persona a is compared with the raters' majority of persona b (`model-rater`, Figure 6) and with
+    another model shown persona b (`model-model`, Figure 8). The yardstick of both is a rater of persona a, the
+    first who is not part of the majority, against the majority of persona b (`rater-majority`; none where there are
+    only as many raters as make a majority). Content coding. NaN where the two share fewer than `min_shared` items,
+    or where one of them makes the same choice on all of these: kappa is then 0 whatever the other chooses, and says
+    nothing of their agreement (see `kappa_of_varied`).
 
     Returns
     -------
-    Table `kappas`, one row per pair of raters that share at least one item; only personas that both
+    Table `kappas`, one row per pair of personas that share at least one item; only personas that both
     sides judged for.
     """
     if min_shared < 1:
@@ -122,23 +125,19 @@ def kappas(judgements: pd.DataFrame, items: pd.DataFrame, *, min_shared: int) ->
     coded = choices(judgements, items)
     wanted = []
     if coded.raters:
-        people = _headline(coded.content, coded.raters)
-        wanted += [("model-rater", model, coded.content[model], people) for model in coded.models]
+        most = _headline(coded.content, coded.raters)
+        wanted += [("model-rater", model, coded.content[model], most) for model in coded.models]
+        held_out = coded.raters[N_MAJORITY : N_MAJORITY + 1]
+        wanted += [("rater-majority", "", coded.content[rater], most) for rater in held_out]
     for one, other in combinations(coded.models, 2):
         wanted.append(("model-model", f"{one}|{other}", coded.content[one], coded.content[other]))
-    parts = [_matrix(coded.personas, *each) for each in wanted]
-    for one, other in combinations(coded.raters, 2):
-        own = _matrix(coded.personas, "rater-rater", "", coded.content[one], coded.content[other])
-        own = own[own["rater_a"] == own["rater_b"]]
-        parts.append(own.assign(rater_a=own["rater_a"] + f"|{one}", rater_b=own["rater_b"] + f"|{other}"))
-    found = pd.concat(parts, ignore_index=True)
+    found = pd.concat([_matrix(coded.personas, *each) for each in wanted], ignore_index=True)
     return found.assign(kappa=found["kappa"].where(found["n"] >= min_shared))
 
 
 def _matrix(personas: list[str], comparison: str, model: str, first: np.ndarray, second: np.ndarray) -> pd.DataFrame:
     panel = ~np.isnan(first).all(axis=1) & ~np.isnan(second).all(axis=1)
     counts = _cross_counts(first[panel], second[panel])
-    found = coefficients(counts)
     a, b = (grid.ravel() for grid in np.meshgrid(*2 * [np.array(personas)[panel]], indexing="ij"))
     rows = pd.DataFrame(
         {
@@ -146,8 +145,8 @@ def _matrix(personas: list[str], comparison: str, model: str, first: np.ndarray,
             "model": model,
             "rater_a": a.astype(str),
             "rater_b": b.astype(str),
-            "kappa": found["kappa"].ravel(),
-            "agreement": found["raw_agreement"].ravel(),
+            "kappa": kappa_of_varied(counts).ravel(),
+            "agreement": coefficients(counts)["raw_agreement"].ravel(),
             "n": counts.sum(axis=(-1, -2)).ravel().astype(int),
         }
     )
@@ -276,7 +275,7 @@ def _matrix_rows(coded: Choices, model: str, *, min_shared: int, n_bootstrap: in
     other = _other_counts(first, second, personas, items)
     kappa_own, kappa_other = coefficients(own)["kappa"], coefficients(other)["kappa"]
     hits = [[np.einsum("bi,pi,qi->bpq", items, first == x, second == y, optimize=True) for y in (0, 1)] for x in (0, 1)]
-    cells = coefficients(np.moveaxis(np.array(hits), (0, 1), (-2, -1)))["kappa"]
+    cells = kappa_of_varied(np.moveaxis(np.array(hits), (0, 1), (-2, -1)))
     cells[:, _cross_counts(first, second).sum(axis=(-1, -2)) < min_shared] = np.nan
     weights = personas[:, :, None] * personas[:, None, :]
     diagonal = np.eye(len(first), dtype=bool)

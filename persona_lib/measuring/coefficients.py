@@ -53,6 +53,24 @@ def coefficients(counts: np.ndarray) -> dict[str, np.ndarray]:
         }
 
 
+def kappa_of_varied(counts: np.ndarray) -> np.ndarray:
+    """Cohen's kappa of k x k tables of two raters' choices, undefined where one of them is constant.
+
+    Where a rater always makes one choice, chance agreement is all there can be: kappa is 0 whatever the other
+    rater says, so it tells nothing of how alike the two are, and is NaN here. Any leading axes.
+
+    Examples
+    --------
+    The second rater always makes the first choice.
+
+    >>> kappa_of_varied(np.array([[[20, 5], [10, 15]], [[7, 0], [3, 0]]])).round(2).tolist()
+    [0.4, nan]
+    """
+    counts = np.asarray(counts, dtype="float64")
+    varied = [(counts.sum(axis=axis) > 0).sum(axis=-1) > 1 for axis in (-1, -2)]
+    return np.where(varied[0] & varied[1], coefficients(counts)["kappa"], np.nan)
+
+
 def contingency(table: pd.DataFrame, *, first: str, second: str) -> np.ndarray:
     """Counts of the pairs of labels in two columns, rows without both labels left out; at least 2 x 2.
 

@@ -10,9 +10,10 @@ import pandas as pd
 
 from persona_lib.measuring import resample
 from persona_lib.tables import schema
+from persona_lib.tables.revisions import RULES
 
 CLUSTERS = ["persona_id", "prompt_id"]
-SHOWN = ["own", "swapped", "none"]
+SHOWN = ["own", "values", "swapped", "none"]
 STATUSES = {"ok": "scored", "refused": "refused", "unparsed": "unparsed", "failed": "failed"}
 
 
@@ -21,8 +22,9 @@ def held(judgements: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
 
     Returns
     -------
-    One row per judgement: pair_id, persona_id, prompt_id, shown (own, swapped or none), swapped,
-    holds (1.0, 0.0, NaN unless ok), first (1.0 if the answer in position A was preferred), status.
+    One row per judgement: pair_id, persona_id, prompt_id, shown (own; values: the own persona's stated
+    values alone; swapped; none), swapped, holds (1.0, 0.0, NaN unless ok), first (1.0 if the answer in
+    position A was preferred), status.
 
     Raises
     ------
@@ -33,8 +35,9 @@ def held(judgements: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
     --------
     >>> pairs = pd.DataFrame({"pair_id": ["p1.q1"], "persona_id": ["p1"], "prompt_id": ["q1"],
     ...                       "chosen_answer_id": ["new"], "rejected_answer_id": ["old"]})
-    >>> judgements = pd.DataFrame({"item_id": ["p1.q1"], "persona_shown_id": ["p1"], "swapped": [False],
-    ...                            "chosen_answer_id": ["new"], "chosen_position": ["B"], "status": ["ok"]})
+    >>> judgements = pd.DataFrame({"item_id": ["p1.q1"], "persona_shown_id": ["p1"], "lines_shown": ["all"],
+    ...                            "swapped": [False], "chosen_answer_id": ["new"], "chosen_position": ["B"],
+    ...                            "status": ["ok"]})
     >>> held(judgements, pairs)[["shown", "holds", "first"]].values.tolist()
     [['own', 1.0, 0.0]]
     """
@@ -52,7 +55,8 @@ def held(judgements: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
             f"judgements: {row['item_id']} chose {row['chosen_answer_id']!r}, which is neither answer of the pair"
         )
     is_own = rows["persona_shown_id"] == rows["persona_id"]
-    rows["shown"] = is_own.map({True: "own", False: "swapped"}).mask(rows["persona_shown_id"] == "", "none")
+    shown = is_own.map({True: "own", False: "swapped"}).mask(rows["persona_shown_id"] == "", "none")
+    rows["shown"] = shown.mask(rows["lines_shown"] == "values", "values")
     rows["holds"] = is_revision.astype(float).where(ok)
     rows["first"] = (rows["chosen_position"] == "A").astype(float).where(ok)
     return rows[["pair_id", "persona_id", "prompt_id", "shown", "swapped", "holds", "first", "status"]]
@@ -64,7 +68,7 @@ def persona_effect(judged: pd.DataFrame, *, other: str) -> pd.DataFrame:
     Parameters
     ----------
     judged : the result of `held`
-    other : 'swapped' or 'none'
+    other : 'values', 'swapped' or 'none'
 
     Returns
     -------
@@ -85,6 +89,39 @@ def order_consistency(judged: pd.DataFrame) -> pd.DataFrame:
     return same.rename("is_consistent").reset_index()
 
 
+def values_consistency(judged: pd.DataFrame) -> pd.DataFrame:
+    """Whether a pair's own persona and its stated values alone gave the same choice, per pair and order; NaN if one
+    is missing."""
+    difference = persona_effect(judged, other="values")
+    same = (difference["difference"] == 0).astype(float).where(difference["difference"].notna())
+    return difference.assign(is_same=same)
+
+
+def rules_kept(pairs: pd.DataFrame, answers: pd.DataFrame) -> pd.DataFrame:
+    """Whether the revisions of pairs keep the rules, the final ones and the first tries.
+
+    Parameters
+    ----------
+    answers : table `answers`, withdrawn revisions among them
+
+    Returns
+    -------
+    One row per pair that has a revision: pair_id, persona_id, prompt_id; and for each rule (`RULES`) and for `all`
+    of them 1.0 or 0.0, of the final revision, and with ` | first try` in the name of the first one.
+    """
+    known = answers.set_index("answer_id")
+    made = pairs[pairs["status"] == "ok"]
+    first = "withdrawn." + made["pair_id"] + ".0"
+    first = first.where(first.isin(known.index), made["chosen_answer_id"])
+    found = made[["pair_id", *CLUSTERS]].reset_index(drop=True)
+    for suffix, ids in (("", made["chosen_answer_id"]), ("|first try", first)):
+        fault = known.loc[ids, "fault"].reset_index(drop=True)
+        for sign, rule in RULES.items():
+            found[f"{rule}{suffix}"] = (~fault.str.contains(sign, regex=False)).astype(float)
+        found[f"all{suffix}"] = (fault == "").astype(float)
+    return found
+
+
 def shorter(pairs: pd.DataFrame, answers: pd.DataFrame) -> pd.DataFrame:
     """Whether the revision is the shorter answer: 1, 0, or one half for a tie; NaN where one answer failed.
 
@@ -102,9 +139,10 @@ def validation_statistics(judgements: pd.DataFrame, pairs: pd.DataFrame, answers
 
     Returns
     -------
-    Table `validation`: holds|own, own_ab, own_ba, swapped, none; order_consistency and
-    first_position by condition; persona_effect|own-swapped and own-none; length_only|all over the
-    judged pairs; scored, refused, unparsed and failed|all.
+    Table `validation`: holds|own, own_ab, own_ba, values, swapped, none; order_consistency and
+    first_position by condition; persona_effect|own-values, own-swapped and own-none;
+    values_consistency|own; length_only|all over the judged pairs; rule_kept over all pairs that have
+    a revision; scored, refused, unparsed and failed|all.
     """
     judged = held(judgements, pairs)
     by_shown = {shown: judged[judged["shown"] == shown] for shown in SHOWN}
@@ -121,6 +159,9 @@ def validation_statistics(judgements: pd.DataFrame, pairs: pd.DataFrame, answers
         rows.append(_rate(part, "first").row("first_position", group))
     judged_pairs = pairs[pairs["pair_id"].isin(judged["pair_id"])]
     rows.append(_rate(shorter(judged_pairs, answers), "is_shorter").row("length_only", "all"))
+    rows.append(_rate(values_consistency(judged), "is_same").row("values_consistency", "own"))
+    kept = rules_kept(pairs, answers)
+    rows += [_rate(kept, group).row("rule_kept", group) for group in kept.columns.drop(["pair_id", *CLUSTERS])]
     for status, name in STATUSES.items():
         rows.append(_rate(judged.assign(is_status=judged["status"] == status), "is_status").row(name, "all"))
     return pd.DataFrame(rows)

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from persona_lib.measuring.association import cramers_v
 from persona_lib.tables import schema
 
 VERDICTS = {
@@ -25,7 +26,7 @@ VERDICTS = {
     "no truth": "simulated run: computed, but the simulated world states no truth or the statistic no interval",
     "not at this scale": "a configured size that this run sets smaller than the paper",
     "not computed": "no statistic of this run speaks to it, or it is undefined",
-    "reconstructed": "the paper does not print it; ours is made anew",
+    "reconstructed": "ours is made anew: the paper does not print it, or its words are not ours to copy",
     "internally inconsistent": "the paper says two things; no side is adopted",
     "not testable offline": "needs people, named models or closed data",
 }
@@ -87,8 +88,8 @@ def _problem(row) -> str:
         return f"rule {row.rule} needs {bare[0]}"
     if bool(row.statistic) != (row.rests_on in (ANSWERS, CONFIGURATION)):
         return f"rests_on {row.rests_on!r} is neither {ANSWERS} nor {CONFIGURATION}, or there is no statistic"
-    if row.kind not in FIXED and row.rule == "none":
-        return f"kind {row.kind} needs a rule"
+    if row.kind not in FIXED and row.statistic and row.rule == "none":
+        return f"kind {row.kind} needs a rule for its statistic"
     if bool(row.statistic) != bool(row.table):
         return "statistic and table go together"
     return ""
@@ -105,8 +106,9 @@ def counts(
     """Sizes of the run, read off its tables, as rows of shape `statistics`; they have no interval.
 
     Pairs per persona are NaN where personas differ. `share_by_rule` is the share of kept prompts that hold a
-    question mark and at least five words; `total_variation` of the topics is half the sum of absolute
-    differences between the shares in the two splits: 0 alike, 1 nothing in common.
+    question mark and at least five words, and of critiques that came with both their parts; `total_variation`
+    of the topics is half the sum of absolute differences between the shares in the two splits: 0 alike, 1 nothing
+    in common; `association` is Cramer's V of persona and topic over the pairs, corrected for chance: 0 none.
     """
     kept = prompts[prompts["is_kept"]]
     per_persona = pairs.groupby("persona_id").size()
@@ -138,6 +140,11 @@ def counts(
     rows = [schema.statistic("count", name, float(n), n=len(pairs), method="counted") for name, n in whole.items()]
     rows.append(schema.statistic("share_by_rule", "prompts_kept", float(asks.mean()), n=len(kept), method="counted"))
     rows.append(schema.statistic("total_variation", "topics_train-heldout", *apart, n=len(kept), method="counted"))
+    came = pairs.loc[pairs["rejected_answer_id"] != "", "critique"] != ""
+    rows.append(schema.statistic("share_by_rule", "critiques", float(came.mean()), n=len(came), method="counted"))
+    topic = pairs["prompt_id"].map(kept.set_index("prompt_id")["topic"])
+    v = cramers_v(pd.crosstab(pairs["persona_id"], topic))
+    rows.append(schema.statistic("association", "persona-topic", v, n=len(pairs), method="Cramer's V, bias-corrected"))
     return pd.DataFrame(rows)
 
 

@@ -124,8 +124,11 @@ def _mark_handles(beside: dict[str, pd.DataFrame]) -> list[Line2D]:
 
 
 @drawing.styled
-def census_demographics(margins: pd.DataFrame, *, simulated: bool = False) -> Figure:
-    """Figure 13: the weighted census, with the draws and the published tables where they have the category."""
+def census_demographics(margins: pd.DataFrame, fidelity: pd.DataFrame, *, simulated: bool = False) -> Figure:
+    """Figure 13: Figure 2 of the weighted census, with the draws and the published tables that have the category.
+
+    How well the shares of draws and census correlate is told from table `fidelity`.
+    """
     census = margins[margins["source"] == "census"]
     if census.empty:
         raise ValueError("margins: no row has source census; notebook 02 writes them")
@@ -138,14 +141,19 @@ def census_demographics(margins: pd.DataFrame, *, simulated: bool = False) -> Fi
     n_records = int(census.groupby("attribute")["n"].sum().max())
     draws = _drawn(census, margins[margins["source"] == "draws"])
     outside = draws[draws["is_outside"]]
+    alike = drawing.pick(fidelity, "share_correlation", "group").set_index("group").loc["all"]
+    correlation = "undefined"
+    if not np.isnan(alike["estimate"]):
+        correlation = f"{alike['estimate']:.3f} [{alike['low']:.3f}, {alike['high']:.3f} over redraws]"
     note = (
-        f"Bars: weighted share of the {n_records:,} census records that may be drawn, with 95 % intervals from the "
-        "replicate weights; strokes: the draws from them. "
-        f"Of the {draws['is_counted'].sum()} shares that expect five draws {len(outside)} are further off than 95 % "
-        "of such draws; by chance one in twenty would be. All bars on one scale from 0 to 100 %. Published tables "
-        "count other persons, minors for one: compare diamonds with rings, the file's records of just these persons. "
-        "Where the file was fitted to the published totals, as the shipped synthetic sample was, they agree by "
-        "construction."
+        f"Laid out as Figure 2, for the {census['attribute'].nunique()} attributes whose census shares stand in table "
+        f"margins. Bars: weighted share of the {n_records:,} census records that may be drawn, with 95 % intervals "
+        "from the replicate weights; strokes: the draws from them, whose shares correlate with the census at "
+        f"{correlation}. Of the {draws['is_counted'].sum()} shares that expect five draws {len(outside)} are further "
+        "off than 95 % of such draws; by chance one in twenty would be. All bars on one scale from 0 to 100 %. "
+        "Published tables count other persons, minors for one: compare diamonds with rings, the file's records of just "
+        "these persons. Where the file was fitted to the published totals, as the shipped synthetic sample was, they "
+        "agree by construction."
     )
     beside = {"draws": draws[~draws["is_outside"]], "outside": outside}
     beside |= {source: margins[margins["source"] == source] for source in ("file", "published")}

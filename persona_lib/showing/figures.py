@@ -6,66 +6,111 @@ as such, never as zero.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from persona_lib.showing import drawing
-from persona_lib.showing.drawing import BLUE, GREEN, INK, NOTHING, ORANGE, PURPLE, SKY, SOFT, VERMILION, pick
+from persona_lib.showing.drawing import BLUE, GREEN, INK, NOTHING, ORANGE, PALE, PURPLE, SKY, SOFT, VERMILION, pick
 from persona_lib.tables import schema
 from persona_lib.tables.values import MODES, PLACEBO
 
 MODE_COLOURS = {"baseline": NOTHING, "output_only": SKY, "chain_of_thought": ORANGE, "summary": BLUE}
-ROW_IN = 0.19
+ROW_IN, SPREAD_IN = 0.19, 0.23
+MANY = 200  # points of one row, from which on they are drawn faint
+ARMS = {
+    "chain_of_thought": "Chain of thought and persona",
+    "output_only": "Output only and persona",
+    "baseline": "Baseline, no persona",
+}
 
 
 @drawing.styled
 def influence(influences: pd.DataFrame, *, simulated: bool = False) -> Figure:
-    """Figure 5: for each attribute, the agreement of choices with and without it, and the excess of changed choices.
+    """Figure 5: for each attribute the kappas of all personas, with and without it, and the excess of changed choices.
 
-    Attributes are sorted by kappa, lowest first; the placebo, an irrelevant line, stands last.
+    Attributes are sorted by the median of their kappas, lowest first and those without a defined one last; below them
+    stand the placebo, an irrelevant line, and the kappas of asking the same question twice, the reference of both.
     """
-    kappas = pick(influences, "kappa", "attribute").set_index("attribute")
-    names = [n for n in kappas["estimate"].sort_values(kind="stable").index if n not in (PLACEBO, "all")]
-    names += [n for n in (PLACEBO,) if n in kappas.index]
+    kappas = pick(influences, "persona_kappa", "attribute", "persona")
+    again = pick(influences, "persona_kappa_retest", "attribute", "persona")
+    of_each = kappas.groupby("attribute")["estimate"]
+    names = [n for n in of_each.median().sort_values(kind="stable").index if n != PLACEBO]
+    n_attributes = len(names)
+    names += [PLACEBO] * (PLACEBO in of_each.groups)
+    spreads = [*(of_each.get_group(name).to_numpy() for name in names), again["estimate"].to_numpy()]
     excess = pick(influences, "excess_flip", "attribute").set_index("attribute").reindex(names)
-    again = pick(influences, "kappa_retest", "attribute").set_index("attribute").reindex(names)
-    kappas = kappas.reindex(names)
     found = set(_significant(influences))
     note = (
-        "Left: Cohen's kappa between the choices of the same persona with and without the attribute, coded by content; "
-        "rings: the same question asked twice without it. Right: share of choices that the attribute changes, beyond "
-        "what asking twice changes, in percentage points; filled where it differs from zero after Benjamini-Hochberg "
-        f"over the attributes ({len(found)} of {len(names) - ('placebo' in names)}). "
-        f"{_sizes(kappas, 'pairs of choices an attribute')} Lines are 95 % intervals."
+        "Left, as in the paper, between an answer and its revision for the persona: Cohen's kappa of one persona's "
+        "choices with and without the attribute, coded by content; a point per persona, bars the middle half, ticks "
+        f"the median. {_sizes(kappas, 'questions a kappa')} Undefined, counted beside: one side's choices all the "
+        "same. The band is the middle half of the last row, the kappas of asking twice without the attribute. Right, "
+        "between the two answers of the common pool: share of choices that the attribute changes beyond what asking "
+        "twice changes, with 95 % intervals; filled where it differs from zero after Benjamini-Hochberg "
+        f"({len(found)} of {n_attributes})."
     )
-    height = ROW_IN * (len(names) + 0.6)
+    places = np.arange(len(spreads), dtype=float)
+    places[n_attributes:] += 0.6
+    height = SPREAD_IN * (places[-1] + 1.2)
     page = drawing.page(
-        "Figure 5 · Leaving one attribute out", note, width_in=9.6, height_in=height + 0.65, simulated=simulated
+        "Figure 5 · Leaving one attribute out", note, width_in=9.6, height_in=height + 0.85, simulated=simulated
     )
-    left = page.place(left_in=2.2, top_in=0.1, width_in=3.4, height_in=height)
-    right = page.place(left_in=5.9, top_in=0.1, width_in=3.4, height_in=height)
+    left = page.place(left_in=2.2, top_in=0.3, width_in=3.5, height_in=height)
+    right = page.place(left_in=6.75, top_in=0.3, width_in=2.6, height_in=height)
     left.set_label("kappa")
     right.set_label("excess_flip")
-    places = np.arange(len(names), dtype=float)
-    places[-1] += 0.6 if PLACEBO in names else 0
-    tint = [VERMILION if n == PLACEBO else BLUE for n in names]
-    _points(left, kappas, places, tint)
-    left.plot(again["estimate"], places, "o", color="none", markeredgecolor=SOFT, markersize=4.5, markeredgewidth=0.8)
-    filled = [c if n in found else "white" for n, c in zip(names, tint, strict=True)]
-    _points(right, excess.assign(**{c: excess[c] * 100 for c in ("estimate", "low", "high")}), places, tint, filled)
-    left.set_yticks(places, [_label(n) for n in names])
+    tint = [VERMILION if n == PLACEBO else BLUE for n in names] + [SOFT]
+    defined = spreads[-1][~np.isnan(spreads[-1])]
+    if len(defined):
+        left.axvspan(*np.quantile(defined, [0.25, 0.75]), color=PALE, linewidth=0, zorder=0, alpha=0.7)
+    for place, values, colour in zip(places, spreads, tint, strict=True):
+        _spread(left, values, place, colour)
+    left.set_yticks(places, [*(_label(n) for n in names), "Asked twice, without"])
+    left.text(1.025, 1.0, "undefined", transform=left.transAxes, size=7, color=SOFT, va="bottom")
+    filled = [c if n in found else "white" for n, c in zip(names, tint, strict=False)]
+    in_points = excess.assign(**{c: excess[c] * 100 for c in ("estimate", "low", "high")})
+    _points(right, in_points, places[:-1], tint[:-1], filled)
     right.set_yticks([])
     right.axvline(0, color=SOFT, linewidth=0.8)
-    lowest = np.nanmin([-0.17, *kappas["low"]])
-    left.set(xlabel="Cohen's kappa, with against without", xlim=(lowest - 0.03, 1.03))
-    right.set(xlabel="excess of changed choices (percentage points)")
+    lowest = np.nanmin([-0.17, *(value for values in spreads for value in values)])
+    left.set(xlabel="Cohen's kappa, with against without", xlim=(lowest - 0.05, 1.05))
+    right.set(xlabel="excess of changes (percentage points)")
     for axes in (left, right):
         axes.set_ylim(places[-1] + 0.6, -0.6)
         axes.grid(axis="x")
         axes.tick_params(axis="y", length=0)
     return page.figure
+
+
+def _spread(axes: Axes, values: np.ndarray, place: float, colour: str) -> None:
+    """A point per value, equal ones side by side as far as the row is high; bar and tick at the quartiles."""
+    defined = np.sort(values[~np.isnan(values)])
+    axes.text(
+        1.025,
+        place,
+        f"{len(values) - len(defined)} of {len(values):,}",
+        transform=axes.get_yaxis_transform(),
+        va="center",
+        size=7,
+        color=SOFT,
+    )
+    if not len(defined):
+        axes.text(0.02, place, "undefined", transform=axes.get_yaxis_transform(), va="center", size=7, color=SOFT)
+        return
+    _, first, count = np.unique(defined.round(6), return_index=True, return_counts=True)
+    rank = np.arange(len(defined)) - np.repeat(first, count) - np.repeat((count - 1) / 2, count)
+    height = rank * np.minimum(0.12, 0.6 / np.repeat(np.maximum(count, 2) - 1, count))
+    low, middle, high = np.quantile(defined, [0.25, 0.5, 0.75])
+    alpha = 0.75 if len(defined) < MANY else 0.2
+    axes.hlines(place, low, high, color=colour, linewidth=5, alpha=0.35)
+    axes.plot(defined, place + height, "o", color=colour, markersize=2.6, markeredgewidth=0, alpha=alpha)
+    axes.vlines(middle, place - 0.38, place + 0.38, color=INK, linewidth=1.6, zorder=3)
 
 
 def _significant(influences: pd.DataFrame) -> list[str]:
@@ -82,6 +127,15 @@ def _sizes(table: pd.DataFrame, of: str) -> str:
     low, high, out = int(table["n"].min()), int(table["n"].max()), int(table["n_excluded"].sum())
     size = f"n\u00a0=\u00a0{low:,}" if low == high else f"n\u00a0=\u00a0{low:,} to {high:,}"
     return f"{size} {of}" + (f"; {out:,} left out as unscored." if out else ".")
+
+
+def _told(benchmark: pd.DataFrame, statistic: str, form: Callable[[float], str]) -> str:
+    """The statistic of group all in words, with its interval where it has one."""
+    row = pick(benchmark, statistic, "group").set_index("group").loc["all"]
+    if np.isnan(row["estimate"]):
+        return "undefined"
+    interval = "" if np.isnan(row["low"]) else f" [{form(row['low'])}, {form(row['high'])}]"
+    return f"{form(row['estimate'])}{interval}"
 
 
 def _points(
@@ -142,19 +196,25 @@ def modes(benchmark: pd.DataFrame, *, simulated: bool = False) -> Figure:
 
 @drawing.styled
 def dropped_attributes(benchmark: pd.DataFrame, dropped: pd.DataFrame, *, simulated: bool = False) -> Figure:
-    """Figure 11: how often a persona summary does not convey each attribute, most often dropped first."""
+    """Figure 11: how often a summary, made of a persona for a question, leaves each attribute out, most often first."""
     pooled = pick(benchmark, "drop_rate", "attribute").set_index("attribute").drop(index="all", errors="ignore")
     pooled = pooled.sort_values("estimate", ascending=False, kind="stable", na_position="last")
     names, places = list(pooled.index), np.arange(len(pooled))
     by_rule = pick(benchmark, "drop_rate_by_rule", "attribute").set_index("attribute").reindex(names)
     by_model = pick(benchmark, "drop_rate", "model", "attribute")
     models = list(dict.fromkeys(by_model["model"]))
-    summaries = dropped.groupby(["model", "persona_id"]).ngroups
-    unscored = int((dropped["status"] != "ok").sum())
+    summary = dropped.groupby(["item_id", "model"])["status"].agg(lambda status: (status == "ok").all())
+    forms = {"equivalent": drawing.percent, "kendall_w": "{:.2f}".format, "kendall_w_question": "{:.2f}".format}
+    said = {name: _told(benchmark, name, form) for name, form in forms.items()}
     note = (
-        f"Share of {summaries:,} summaries by {len(models)} models that do not convey the attribute, as the examiner "
-        f"says; {unscored:,} of {len(dropped):,} answers unscored. Bars and 95 % intervals: all models; small marks: "
-        "each model; diamonds: the rule that no word of the value stands in the summary."
+        "A summary says what of a persona matters to one question. Share of summaries that leave the attribute out, "
+        f"as the examiner lists it: {len(summary):,} summaries by {len(models)} models of "
+        f"{dropped['persona_id'].nunique():,} personas, each for one of {dropped['prompt_id'].nunique():,} questions; "
+        f"{int((~summary).sum()):,} unscored. Bars and 95 % intervals: all models; small marks: each model; diamonds: "
+        "the rule that neither a word of the value nor a declared synonym stands in the summary. Called equivalent to "
+        f"the persona with respect to the question: {said['equivalent']}. Kendall's W between the models, 1 where they "
+        f"drop alike: {said['kendall_w']} over the attributes; on the same question {said['kendall_w_question']}, "
+        f"{1 / len(models):.2f} by chance."
     )
     height = ROW_IN * len(names)
     page = drawing.page(
@@ -197,7 +257,7 @@ def dropped_attributes(benchmark: pd.DataFrame, dropped: pd.DataFrame, *, simula
         if np.isnan(estimate):
             axes.text(1, float(place), "none scored", va="center", size=7, color=SOFT)
     axes.set_yticks(places, [_label(n) for n in names])
-    axes.set(xlim=(0, 101), ylim=(len(names) - 0.4, -0.6), xlabel="summaries that do not convey the attribute (%)")
+    axes.set(xlim=(0, 101), ylim=(len(names) - 0.4, -0.6), xlabel="summaries that leave the attribute out (%)")
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x")
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=len(models) + 2, borderaxespad=0.2, handlelength=1.2)
@@ -206,47 +266,65 @@ def dropped_attributes(benchmark: pd.DataFrame, dropped: pd.DataFrame, *, simula
 
 @drawing.styled
 def pass_curves(pass_at_k: pd.DataFrame, *, simulated: bool = False) -> Figure:
-    """Figure 12: chance that at least one of k attempts passes, by model, with and without the persona."""
-    rates = pick(pass_at_k, "pass_at_k", "model", "mode", "k")
-    rates = rates.assign(k=rates["k"].astype(int)).sort_values(["model", "mode", "k"], kind="stable")
-    models = list(dict.fromkeys(rates["model"]))
-    shown = [m for m in ("output_only", "baseline") if m in set(rates["mode"])]
+    """Figure 12: chance that at least one of k attempts passes, by model and arm; dashed, one answer examined k times.
+
+    The arms are chain of thought with the persona, which is the paper's, output only, and no persona. An arm that no
+    model was asked in has no panel.
+    """
+    curves = {name: _curves(pass_at_k, name) for name in ("pass_at_k", "reexamined")}
+    rates = curves["pass_at_k"]
+    models, ks = list(dict.fromkeys(rates["model"])), sorted(rates["k"].unique())
+    shown = [mode for mode in ARMS if mode in set(rates["mode"])]
     tint, mark = drawing.colours(models), drawing.markers(models)
-    ks = sorted(rates["k"].unique())
     note = (
-        "Unbiased estimate over independent attempts; bands are 95 % intervals by a bootstrap over personas. "
-        f"{_sizes(rates, 'items a curve')} The baseline knows nothing of the persona: what it gains is the examiner's "
-        "noise, which any-of-k rewards."
+        "Solid: chance that one of k fresh answers passes the examiner, unbiased over independent attempts; bands are "
+        f"95 % intervals by a bootstrap over personas. {_sizes(rates, 'items a curve')} Dashed: one and the same "
+        "answer examined k times, where any-of-k is the examiner's noise alone. What fresh answers gain without the "
+        "persona is variety and noise together; their distance from the dashed curve is what variety adds. The paper's "
+        "arm is chain of thought and persona."
     )
-    titles = {"output_only": "Shown the persona (output only)", "baseline": "Not shown the persona (baseline)"}
+    width = max(7.6, 0.95 + 3.35 * len(shown))
     page = drawing.page(
-        f"Figure 12 · Passing with up to {max(ks)} attempts", note, width_in=8.6, height_in=3.7, simulated=simulated
+        f"Figure 12 · Passing with up to {max(ks)} attempts", note, width_in=width, height_in=3.85, simulated=simulated
     )
     for i, mode in enumerate(shown):
-        axes = page.place(left_in=0.75 + i * 3.95, top_in=0.3, width_in=3.4, height_in=2.8)
+        axes = page.place(left_in=0.75 + i * 3.35, top_in=0.6, width_in=2.95, height_in=2.7)
         axes.set_label(mode)
         for model in models:
-            rows = rates[(rates["model"] == model) & (rates["mode"] == mode)]
-            axes.fill_between(
-                rows["k"], rows["low"] * 100, rows["high"] * 100, color=tint[model], alpha=0.13, linewidth=0
-            )
+            of_both = (table[(table["model"] == model) & (table["mode"] == mode)] for table in curves.values())
+            fresh, again = of_both
+            band = (fresh["k"], fresh["low"] * 100, fresh["high"] * 100)
+            axes.fill_between(*band, color=tint[model], alpha=0.12, linewidth=0)
+            look: dict[str, Any] = {"color": tint[model], "marker": mark[model], "markersize": 4.5}
+            axes.plot(fresh["k"], fresh["estimate"] * 100, linewidth=1.6, label=model, **look)
             axes.plot(
-                rows["k"],
-                rows["estimate"] * 100,
-                color=tint[model],
-                marker=mark[model],
-                markersize=4.5,
-                linewidth=1.6,
-                label=drawing.words(model),
+                again["k"],
+                again["estimate"] * 100,
+                linewidth=1.1,
+                linestyle=(0, (4, 2)),
+                markerfacecolor="white",
+                **look,
             )
         axes.set_xscale("log", base=2)
         axes.set_xticks(ks, [str(k) for k in ks])
         axes.minorticks_off()
-        axes.set(
-            ylim=(0, 102), xlabel="attempts k (log scale)", ylabel="items passed at least once (%)" if i == 0 else ""
-        )
-        axes.set_title(titles[mode])
+        axes.set(ylim=(0, 102), xlabel="attempts k (log scale)")
+        axes.set_ylabel("items passed at least once (%)" if i == 0 else "")
+        axes.set_title(ARMS[mode])
         axes.grid(axis="both")
-        if i == 0:
-            axes.legend(loc="upper left")
+    handles = [
+        Line2D([], [], color=tint[m], marker=mark[m], markersize=4.5, linewidth=1.6, label=drawing.words(m))
+        for m in models
+    ]
+    handles += [
+        Line2D([], [], color=SOFT, linewidth=1.6, label="fresh answers"),
+        Line2D([], [], color=SOFT, linewidth=1.1, linestyle=(0, (4, 2)), label="one answer, examined again"),
+    ]
+    first = page.figure.axes[0]
+    first.legend(handles=handles, loc="lower left", bbox_to_anchor=(0, 1.09), ncols=len(handles), borderaxespad=0)
     return page.figure
+
+
+def _curves(pass_at_k: pd.DataFrame, statistic: str) -> pd.DataFrame:
+    rows = pick(pass_at_k, statistic, "model", "mode", "k")
+    return rows.assign(k=rows["k"].astype(int)).sort_values(["model", "mode", "k"], kind="stable")

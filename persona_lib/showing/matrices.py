@@ -10,7 +10,8 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
-from matplotlib.collections import LineCollection
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection, PatchCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
@@ -20,13 +21,19 @@ from persona_lib.showing.drawing import BLUE, INK, PALE, SOFT, VERMILION
 
 ALONE = "The panel has one model (roles.panel), so there is no other to compare it with."
 BINS = np.linspace(-1, 1, 21)
+RATERS = "held-out rater and majority"
+LIKENESS = ("rater-majority", "model-rater", "model-model")  # whose agreement orders the personas, the first at hand
 
 
 @drawing.styled
 def rater_matrices(kappas: pd.DataFrame, agreement: pd.DataFrame, *, simulated: bool = False) -> Figure:
-    """Figure 6: kappa of a model as one persona with the raters of another, one matrix per model."""
+    """Figure 6: kappa of a model as one persona with the raters of another, one matrix per model.
+
+    The last matrix has the rater held out of the majority in the model's place. The lower triangles are left blank.
+    """
     return _matrices(
-        kappas[kappas["comparison"] == "model-rater"],
+        kappas,
+        "model-rater",
         title="Figure 6 · Agreement of models with raters, persona by persona",
         axes_of=lambda model: ("persona of the raters", "persona shown to the model"),
         heads=_means(agreement),
@@ -36,35 +43,92 @@ def rater_matrices(kappas: pd.DataFrame, agreement: pd.DataFrame, *, simulated: 
 
 
 @drawing.styled
-def model_matrices(kappas: pd.DataFrame, *, simulated: bool = False) -> Figure:
-    """Figure 8: kappa of one model as one persona with another model as another, one matrix per pair of models."""
+def model_matrices(kappas: pd.DataFrame, agreement: pd.DataFrame, *, simulated: bool = False) -> Figure:
+    """Figure 8: kappa of one model as one persona with another model as another, one matrix per pair of models.
+
+    The last matrix is that of Figure 6 between raters. The lower triangles are left blank.
+    """
     title = "Figure 8 · Agreement between models, persona by persona"
-    cells = kappas[kappas["comparison"] == "model-model"]
     if _is_alone(kappas):
         return drawing.page(title, ALONE, width_in=9.6, height_in=0.2, simulated=simulated).figure
     return _matrices(
-        cells,
+        kappas,
+        "model-model",
         title=title,
         axes_of=lambda model: tuple(f"persona shown to {name}" for name in reversed(model.split("|"))),
-        heads={},
+        heads=_pooled(agreement),
         about="two models, each shown a persona",
         simulated=simulated,
     )
+
+
+def by_likeness(kappas: pd.DataFrame) -> list[str]:
+    """The personas of the matrices, alike ones beside each other: one order for all panels.
+
+    Distance is the share of items on which the raters of two personas choose differently, averaged over both
+    directions (the held-out rater of one, the majority of the other); average linkage, leaves in the order that makes
+    neighbours most alike [1]_. Without a held-out rater the models' agreement with the raters takes their place,
+    without raters that between models. Pairs that share no item count as farthest.
+
+    Parameters
+    ----------
+    kappas : rows of table `kappas`
+
+    References
+    ----------
+    .. [1] Z. Bar-Joseph, D. Gifford, T. Jaakkola (2001). Fast optimal leaf ordering for hierarchical clustering.
+       Bioinformatics 17, S22-S29.
+    """
+    from scipy.cluster.hierarchy import leaves_list, linkage
+    from scipy.spatial.distance import squareform
+
+    names = sorted({*kappas["rater_a"], *kappas["rater_b"]})
+    if len(names) < 3:
+        return names
+    found = next(name for name in LIKENESS if name in set(kappas["comparison"]))
+    both = kappas[kappas["comparison"] == found].groupby(["rater_a", "rater_b"])["agreement"].mean()
+    alike = both.unstack().reindex(index=names, columns=names)
+    alike = pd.concat([alike, alike.T]).groupby(level=0).mean().fillna(0).to_numpy()
+    distance = squareform(1 - alike, checks=False)
+    return [names[i] for i in leaves_list(linkage(distance, "average", optimal_ordering=True))]
 
 
 def _is_alone(kappas: pd.DataFrame) -> bool:
     return kappas.loc[kappas["comparison"] == "model-rater", "model"].nunique() == 1
 
 
+def _cells(kappas: pd.DataFrame, comparison: str, title: str) -> pd.DataFrame:
+    """The rows of one comparison and, last, those between raters, with the panel that each is drawn in."""
+    cells = [kappas[kappas["comparison"] == name] for name in (comparison, "rater-majority")]
+    if cells[0].empty:
+        raise ValueError(f"kappas: no row to draw in {title!r}")
+    joined = pd.concat(cells, ignore_index=True)
+    between = joined["comparison"] == "rater-majority"
+    return joined.assign(panel=joined["model"].mask(between, RATERS), is_own=joined["rater_a"] == joined["rater_b"])
+
+
 def _means(agreement: pd.DataFrame) -> dict[str, str]:
     """Per model the mean of its diagonal and of the rest, as a sentence with the interval."""
     own = agreement[agreement["statistic"] == "mean_kappa"].set_index("group")
     other = agreement[agreement["statistic"] == "mean_kappa_other"].set_index("group")["estimate"]
-    heads = {}
+    heads = _pooled(agreement)
     for model, row in own.iterrows():
-        interval = f"[{_number(row.low)}, {_number(row.high)}]"
-        heads[model] = f"mean: same {_number(row.estimate)} {interval}, other {_number(other.get(model))}"
+        heads[model] = f"mean: same {_interval(row)}, other {_number(other.get(model))}"
     return heads
+
+
+def _pooled(agreement: pd.DataFrame) -> dict[str, str]:
+    """Per panel the kappa over all choices for the same persona, as a sentence with the interval."""
+    return {panel: f"all choices, same: {_interval(row)}" for panel, row in _headline(agreement).iterrows()}
+
+
+def _headline(agreement: pd.DataFrame) -> pd.DataFrame:
+    found = agreement[agreement["statistic"] == "kappa_content"].set_index("group")
+    return found.rename(index={"held_out_rater": RATERS})
+
+
+def _interval(row: pd.Series) -> str:
+    return f"{_number(row['estimate'])} [{_number(row['low'])}, {_number(row['high'])}]"
 
 
 def _number(value: float | None) -> str:
@@ -72,55 +136,72 @@ def _number(value: float | None) -> str:
 
 
 def _matrices(
-    cells: pd.DataFrame, *, title: str, axes_of: Callable, heads: dict[str, str], about: str, simulated: bool
+    kappas: pd.DataFrame,
+    comparison: str,
+    *,
+    title: str,
+    axes_of: Callable,
+    heads: dict[str, str],
+    about: str,
+    simulated: bool,
 ) -> Figure:
-    import seaborn as sns
-
-    models = list(dict.fromkeys(cells["model"]))
-    if not models:
-        raise ValueError(f"kappas: no row to draw in {title!r}")
-    n_columns = 2 if len(models) <= 4 else 3
-    n_rows = -(-len(models) // n_columns)
-    side, step_x, step_y = 3.0, 3.95, 4.0
-    if n_columns == 3:
-        side, step_x, step_y = 2.35, 3.2, 3.3
-    undefined = int(cells["kappa"].isna().sum())
+    cells = _cells(kappas, comparison, title)
+    panels, order = list(dict.fromkeys(cells["panel"])), by_likeness(kappas)
+    order = [name for name in order if name in {*cells["rater_a"], *cells["rater_b"]}]
+    found = {
+        panel: rows.pivot(index="rater_a", columns="rater_b", values="kappa").reindex(index=order, columns=order)
+        for panel, rows in cells.groupby("panel")
+    }
+    n_columns = 2 if len(panels) <= 4 else 3
+    n_rows = -(-len(panels) // n_columns)
+    side, step_x, step_y = (3.0, 3.95, 4.0) if n_columns == 2 else (2.6, 3.45, 3.55)
+    upper = np.triu(np.ones((len(order), len(order)), dtype=bool))
+    undefined = sum(int((matrix.isna() & upper).sum(axis=None)) for matrix in found.values())
+    last = "; last panel: the rater held out of the majority, and the majority" if RATERS in found else ""
     note = (
-        f"Cohen's kappa, coded by content, between {about}. The diagonal, outlined, is the same persona on both sides. "
-        f"Grey with a stroke: undefined ({undefined:,} of {len(cells):,} cells; too few shared items, or one constant "
-        f"side). {_shared(cells)} A single cell carries little; the next figure shows their spread."
+        f"Cohen's kappa, coded by content, between {about}{last}. The outlined diagonal is the same persona on both "
+        "sides; the lower triangle is left blank as in the paper, while all statistics use every cell. Personas stand "
+        "in one order in all panels, those whose raters choose alike beside each other (hierarchical clustering). "
+        f"Grey with a stroke: undefined, {undefined:,} of {len(panels) * int(upper.sum()):,} cells (too few shared "
+        f"items, or one side's choices all the same). {_shared(cells)} A single cell carries little; the next figure "
+        "shows their spread."
     )
     width = 0.8 + n_columns * step_x + 0.5
     page = drawing.page(title, note, width_in=width, height_in=n_rows * step_y + 0.25, simulated=simulated)
-    bar = page.place(left_in=width - 0.75, top_in=0.35, width_in=0.14, height_in=min(3.0, side))
-    for i, model in enumerate(models):
-        matrix = cells[cells["model"] == model].pivot(index="rater_a", columns="rater_b", values="kappa")
+    bar = page.place(left_in=width - 0.75, top_in=0.35, width_in=0.14, height_in=side)
+    for i, panel in enumerate(panels):
         top = (i // n_columns) * step_y + 0.35
         axes = page.place(left_in=0.8 + (i % n_columns) * step_x, top_in=top, width_in=side, height_in=side)
-        axes.set_label(model)
-        axes.set_facecolor(PALE)
-        sns.heatmap(
-            matrix, vmin=-1, vmax=1, cmap="PuOr_r", ax=axes, cbar=i == 0, cbar_ax=bar, mask=matrix.isna(), linewidths=0
-        )
-        strokes = [((x + 0.2, y + 0.8), (x + 0.8, y + 0.2)) for y, x in zip(*np.where(matrix.isna()), strict=True)]
-        axes.add_collection(LineCollection(strokes, colors=SOFT, linewidths=0.6))
-        for row, name in enumerate(matrix.index):
-            if name in matrix.columns:
-                column = matrix.columns.get_loc(name)
-                axes.add_patch(Rectangle((column, row), 1, 1, fill=False, edgecolor=INK, linewidth=0.8))
-        across, down = axes_of(model)
+        axes.set_label(panel)
+        _draw_matrix(axes, found[panel], upper, bar if i == 0 else None)
+        across, down = axes_of(panel) if panel != RATERS else ("persona of the majority", "persona of the rater")
         axes.set(xlabel=across, ylabel=down)
-        axes.set_title(drawing.words(model.replace("|", " and ")), pad=15 if model in heads else 5)
-        if model in heads:
-            axes.text(0, 1.012, heads[model], transform=axes.transAxes, size=7.3, color=SOFT, va="bottom")
-        many = len(matrix) > 40
-        axes.set_xticks([] if many else np.arange(matrix.shape[1]) + 0.5, [] if many else matrix.columns, rotation=90)
-        axes.set_yticks([] if many else np.arange(matrix.shape[0]) + 0.5, [] if many else matrix.index, rotation=0)
-        axes.tick_params(length=0, labelsize=5.8 if n_columns == 2 else 4.8, pad=1.5)
+        axes.set_title(drawing.words(panel.replace("|", " and ")), pad=15)
+        axes.text(0, 1.012, heads.get(panel, ""), transform=axes.transAxes, size=7.3, color=SOFT, va="bottom")
+        axes.tick_params(length=0, labelsize=5.8, pad=1.5)
     bar.set_ylabel("")
     bar.set_title("kappa", size=8, loc="left", weight="normal")
     bar.tick_params(length=2, labelsize=7.5)
     return page.figure
+
+
+def _draw_matrix(axes: Axes, matrix: pd.DataFrame, upper: np.ndarray, bar: Axes | None) -> None:
+    """The upper triangle of one matrix; cells without a value grey with a stroke, the diagonal outlined."""
+    import seaborn as sns
+
+    gone = matrix.isna().to_numpy() & upper
+    mask = matrix.isna().to_numpy() | ~upper
+    sns.heatmap(matrix, vmin=-1, vmax=1, cmap="PuOr_r", ax=axes, cbar=bar is not None, cbar_ax=bar, mask=mask)
+    spots = list(zip(*np.where(gone), strict=True))
+    axes.add_collection(PatchCollection([Rectangle((x, y), 1, 1) for y, x in spots], facecolor=PALE, linewidth=0))
+    strokes = [((x + 0.2, y + 0.8), (x + 0.8, y + 0.2)) for y, x in spots]
+    axes.add_collection(LineCollection(strokes, colors=SOFT, linewidths=0.6))
+    for place in range(len(matrix)):
+        axes.add_patch(Rectangle((place, place), 1, 1, fill=False, edgecolor=INK, linewidth=0.8))
+    names = [] if len(matrix) > 40 else matrix.index
+    places = np.arange(len(names)) + 0.5
+    axes.set_xticks(places, names, rotation=90)
+    axes.set_yticks(places, names, rotation=0)
 
 
 def _shared(cells: pd.DataFrame) -> str:
@@ -130,53 +211,38 @@ def _shared(cells: pd.DataFrame) -> str:
 
 @drawing.styled
 def rater_histograms(kappas: pd.DataFrame, agreement: pd.DataFrame, *, simulated: bool = False) -> Figure:
-    """Figure 7: the spread of the cells of Figure 6, with two raters of one persona as the baseline."""
-    cells = kappas[kappas["comparison"].isin(["model-rater", "rater-rater"])]
-    between = cells["comparison"] == "rater-rater"
-    cells = cells.assign(
-        panel=cells["model"].where(~between, "two raters of one persona"),
-        is_own=between | (cells["rater_a"] == cells["rater_b"]),
-    )
-    headline = agreement[agreement["statistic"] == "kappa_content"].set_index("group")
-    headline = headline.rename(index={"rater_rater": "two raters of one persona"})
+    """Figure 7: the spread of the cells of Figure 6, all of them."""
+    title = "Figure 7 · Spread of the agreement of models with raters"
     return _histograms(
-        cells,
-        headline,
-        title="Figure 7 · Spread of the agreement of models with raters",
-        about="a model with the raters; the last panel, two raters with each other, is the baseline",
+        _cells(kappas, "model-rater", title),
+        agreement,
+        title=title,
+        about="a model and the raters",
         simulated=simulated,
     )
 
 
 @drawing.styled
 def model_histograms(kappas: pd.DataFrame, agreement: pd.DataFrame, *, simulated: bool = False) -> Figure:
-    """Figure 9: the spread of the cells of Figure 8."""
+    """Figure 9: the spread of the cells of Figure 8, all of them."""
     title = "Figure 9 · Spread of the agreement between models"
     if _is_alone(kappas):
         return drawing.page(title, ALONE, width_in=9.6, height_in=0.2, simulated=simulated).figure
-    cells = kappas[kappas["comparison"] == "model-model"]
-    cells = cells.assign(panel=cells["model"], is_own=cells["rater_a"] == cells["rater_b"])
-    return _histograms(
-        cells,
-        agreement[agreement["statistic"] == "kappa_content"].set_index("group"),
-        title=title,
-        about="two models",
-        simulated=simulated,
-    )
+    cells = _cells(kappas, "model-model", title)
+    return _histograms(cells, agreement, title=title, about="two models", simulated=simulated)
 
 
-def _histograms(cells: pd.DataFrame, headline: pd.DataFrame, *, title: str, about: str, simulated: bool) -> Figure:
+def _histograms(cells: pd.DataFrame, agreement: pd.DataFrame, *, title: str, about: str, simulated: bool) -> Figure:
     import seaborn as sns
 
-    panels = list(dict.fromkeys(cells["panel"]))
-    if not panels:
-        raise ValueError(f"kappas: no row to draw in {title!r}")
+    panels, headline = list(dict.fromkeys(cells["panel"])), _headline(agreement)
     n_columns = 3
     n_rows = -(-len(panels) // n_columns)
+    last = "the last panel, a rater and the majority of others, is the yardstick; " if RATERS in panels else ""
     note = (
         f"Cohen's kappa, coded by content, of {about}: one count per pair of personas, as a share of the panel's "
-        "defined cells. Dashed line and band: kappa over all choices for the same persona, with its 95 % interval. "
-        f"{_shared(cells)}"
+        f"defined cells; {last}undefined: too few shared items, or one side's choices all the same. Dashed line and "
+        f"band: kappa over all choices for the same persona, with its 95 % interval. {_shared(cells)}"
     )
     page = drawing.page(title, note, width_in=9.6, height_in=n_rows * 2.15 + 0.35, simulated=simulated)
     top_share = 0.0
@@ -207,10 +273,8 @@ def _histograms(cells: pd.DataFrame, headline: pd.DataFrame, *, title: str, abou
             axes.axvline(row["estimate"], color=VERMILION, linewidth=1.3, linestyle=(0, (4, 2)))
         n_own, n_out = int(rows["is_own"].sum()), int(rows["kappa"].isna().sum())
         axes.set_title(drawing.words(panel.replace("|", " and ")), pad=14)
-        counts = f"{n_own:,} same, {len(rows) - n_own:,} other" if n_own < len(rows) else f"{n_own:,} pairs"
-        axes.text(
-            0, 1.02, f"{counts}; {n_out:,} undefined", transform=axes.transAxes, size=7.3, color=SOFT, va="bottom"
-        )
+        counts = f"{n_own:,} same, {len(rows) - n_own:,} other; {n_out:,} undefined"
+        axes.text(0, 1.02, counts, transform=axes.transAxes, size=7.3, color=SOFT, va="bottom")
         axes.set(xlim=(-1, 1), xlabel="Cohen's kappa" if i >= len(panels) - n_columns else "", ylabel="")
         axes.set_ylabel("share of cells (%)" if i % n_columns == 0 else "")
         axes.grid(axis="y")

@@ -8,7 +8,6 @@ keyed by (statistic, group) as the statistics tables are. Kappa and its relative
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import combinations
 
 import numpy as np
 from scipy.stats import binom
@@ -16,7 +15,7 @@ from scipy.stats import binom
 from persona_lib.simulator.world import Model
 
 Truth = dict[tuple[str, str], float]
-SHOWN = ("own", "swapped", "none")
+SHOWN = ("own", "values", "swapped", "none")
 N_DRAWS = 50  # of the choices that say who is near the majority
 
 
@@ -27,12 +26,12 @@ def statuses(who: Model) -> Truth:
 
 
 def held(ab: Mapping[str, np.ndarray], ba: Mapping[str, np.ndarray]) -> Truth:
-    """holds, order_consistency, first_position and persona_effect of pairs that are judged in both orders.
+    """holds, order_consistency, first_position, persona_effect and values_consistency of pairs judged in both orders.
 
     Parameters
     ----------
     ab, ba : chance that the revision is preferred, shown second (ab) and first (ba); one array of pairs for each
-        persona shown: own, swapped, none
+        persona shown: own, values (its stated values alone), swapped, none
 
     Examples
     --------
@@ -50,6 +49,7 @@ def held(ab: Mapping[str, np.ndarray], ba: Mapping[str, np.ndarray]) -> Truth:
     found |= {("persona_effect", f"own-{other}"): holds["own"] - holds[other] for other in SHOWN[1:]}
     found |= {("order_consistency", shown): same(ab[shown], ba[shown]) for shown in SHOWN}
     found |= {("first_position", shown): value for shown, value in first.items()}
+    found["values_consistency", "own"] = (same(ab["own"], ab["values"]) + same(ba["own"], ba["values"])) / 2
     return found | {("first_position", "all"): np.mean(list(first.values()))}
 
 
@@ -59,22 +59,46 @@ def same(x: np.ndarray, y: np.ndarray) -> float:
 
 
 def flips(name: str, without: np.ndarray, with_it: np.ndarray) -> Truth:
-    """flip_rate, retest_flip_rate, excess_flip, kappa and kappa_retest of one attribute.
+    """flip_rate, retest_flip_rate and excess_flip of one attribute.
+
+    The retest is the mean of both arms', so the excess is the mean square of the difference of the chances.
 
     Parameters
     ----------
-    without, with_it : chance of answer b in the two arms, cell by cell; the arm repeat has the chances of `without`
+    without, with_it : chance of answer b in the two arms, cell by cell; each arm is asked twice
 
     Examples
     --------
-    A coin in one arm and certainty in the other: half the choices differ, and half would between two coins too.
+    A coin in one arm and certainty in the other.
 
     >>> flips("sex", np.array([0.5]), np.array([1.0]))["excess_flip", "sex"]
-    0.0
+    0.25
     """
-    flip, retest = 1 - same(without, with_it), 1 - same(without, without)
-    found = {("flip_rate", name): flip, ("retest_flip_rate", name): retest, ("excess_flip", name): flip - retest}
-    return found | {("kappa", name): kappa(without, with_it), ("kappa_retest", name): kappa(without, without)}
+    flip, retest = 1 - same(without, with_it), 1 - (same(without, without) + same(with_it, with_it)) / 2
+    return {("flip_rate", name): flip, ("retest_flip_rate", name): retest, ("excess_flip", name): flip - retest}
+
+
+def arm_kappas(name: str, without: np.ndarray, with_it: np.ndarray) -> Truth:
+    """kappa between the two arms of one attribute, and kappa_retest of the arm without, from chances as in `flips`."""
+    return {("kappa", name): kappa(without, with_it), ("kappa_retest", name): kappa(without, without)}
+
+
+def with_whole(whole: np.ndarray, by_lines: Mapping[str, np.ndarray]) -> Truth:
+    """agreement_with_whole and kappa_with_whole of some lines of a description, and lines_difference between them.
+
+    Parameters
+    ----------
+    whole : chance of answer b, cell by cell, of a judge who is shown the whole description; asked again, the same
+    by_lines : the same by the lines shown, demographic and idiosyncratic among them
+    """
+    found: Truth = {}
+    for lines, chances in {**by_lines, "retest": whole}.items():
+        found |= {
+            ("agreement_with_whole", lines): same(chances, whole),
+            ("kappa_with_whole", lines): kappa(chances, whole),
+        }
+    apart = found["agreement_with_whole", "idiosyncratic"] - found["agreement_with_whole", "demographic"]
+    return found | {("lines_difference", "idiosyncratic-demographic"): apart}
 
 
 def kappa(x: np.ndarray, y: np.ndarray) -> float:
@@ -197,94 +221,6 @@ def central(chances: np.ndarray, passed: Mapping[str, np.ndarray], rng: np.rando
         slope = tenths @ together["all"] / (tenths @ tenths)
         draws.append(apart | sides | {("likeness", "all"): likeness.mean(), ("central_slope", "all"): slope})
     return {key: float(np.mean([drawn[key] for drawn in draws])) for key in (draws[0] if draws else ())}
-
-
-def examined(own: Mapping[tuple[str, str], np.ndarray], other: Mapping[str, np.ndarray]) -> Truth:
-    """pass_rate, difference and calibration of the benchmark, by model and of `all` models together.
-
-    Parameters
-    ----------
-    own : chance to pass by (model, mode), in the order of the modes, for the persons that the answers are for
-    other : chance to pass by model of the output_only answers, examined for other persons
-    """
-    models, modes = (list(dict.fromkeys(key[i] for key in own)) for i in (0, 1))
-    rates = {key: chances.mean() for key, chances in own.items()}
-    rates |= {("all", mode): np.mean([rates[name, mode] for name in models]) for mode in modes}
-    found: Truth = {("pass_rate", f"{name}|{mode}"): rate for (name, mode), rate in rates.items()}
-    for name in [*models, "all"]:
-        for reference, mode in combinations(modes, 2):
-            found["difference", f"{name}|{mode}-{reference}"] = rates[name, mode] - rates[name, reference]
-    kinds = {"own": rates["all", "output_only"], "other": np.mean([chances.mean() for chances in other.values()])}
-    kinds["generic"] = rates["all", "baseline"]
-    found |= {("calibration", kind): rate for kind, rate in kinds.items()}
-    return found | {("calibration", f"own-{kind}"): kinds["own"] - kinds[kind] for kind in ("other", "generic")}
-
-
-def at_k(chances: np.ndarray, k: int) -> float:
-    """Chance that at least one of k attempts at an item passes, averaged over items.
-
-    Parameters
-    ----------
-    chances : items x n independent attempts, n >= k: the chance to pass of answers drawn anew for each. The mean over
-        all choices of k of them estimates the chance without bias.
-
-    Examples
-    --------
-    Of two answers one would pass for sure, the other never: any one passes in half the cases, two always.
-
-    >>> at_k(np.array([[1.0, 0.0]]), 1), at_k(np.array([[1.0, 0.0]]), 2)
-    (0.5, 1.0)
-    """
-    fails = np.zeros((k + 1, len(chances)))  # row j: mean product of j of the chances to fail seen so far
-    fails[0] = 1
-    for n_seen, miss in enumerate((1 - chances).T, start=1):
-        for j in range(min(k, n_seen), 0, -1):
-            fails[j] = (fails[j] * (n_seen - j) + fails[j - 1] * miss * j) / n_seen
-    return float(1 - fails[k].mean())
-
-
-def repeated(chances: Mapping[tuple[str, str], np.ndarray]) -> Truth:
-    """pass_at_k, gain, persona_gain and model_difference at powers of two and at all attempts.
-
-    Parameters
-    ----------
-    chances : items x attempts by (model, mode), the modes output_only and baseline
-    """
-    n = next(iter(chances.values())).shape[1]
-    ks = sorted({2**power for power in range(n.bit_length())} | {n})
-    rates = {(*key, k): at_k(values, k) for key, values in chances.items() for k in ks}
-    found: Truth = {}
-    for (name, mode, k), rate in rates.items():
-        found["pass_at_k", f"{name}|{mode}|{k}"] = rate
-        if k > 1:
-            found["gain", f"{name}|{mode}|{k}"] = rate - rates[name, mode, 1]
-        if mode == "output_only":
-            found["persona_gain", f"{name}|{k}"] = rate - rates[name, "baseline", k]
-        for other in {known for known, *_ in chances if known > name}:
-            found["model_difference", f"{name}-{other}|{mode}|{k}"] = rate - rates[other, mode, k]
-    return found
-
-
-def dropped(chances: Mapping[str, Mapping[str, float]], *, extractor_error: float) -> Truth:
-    """drop_rate of all, of attributes and by model; n_dropped and equivalent of summaries, as the extractor sees them.
-
-    Parameters
-    ----------
-    chances : by model and attribute, that a summary leaves the attribute out
-    extractor_error : chance that the extractor says the contrary of what is so
-    """
-    e = extractor_error
-    seen = {m: {a: c * (1 - e) + (1 - c) * e for a, c in own.items()} for m, own in chances.items()}
-    found = {("drop_rate", f"{m}|{a}"): chance for m, own in seen.items() for a, chance in own.items()}
-    for attribute in next(iter(seen.values())):
-        found["drop_rate", attribute] = float(np.mean([own[attribute] for own in seen.values()]))
-    for name, own in seen.items():
-        found["n_dropped", name] = sum(own.values())
-        found["equivalent", name] = float(np.prod([1 - chance for chance in own.values()]))
-    for statistic in ("n_dropped", "equivalent"):
-        found[statistic, "all"] = float(np.mean([found[statistic, name] for name in seen]))
-    found["drop_rate", "all"] = float(np.mean([chance for own in seen.values() for chance in own.values()]))
-    return found
 
 
 def influences(parts: Mapping[str, np.ndarray]) -> Truth:

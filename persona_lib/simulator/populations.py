@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from persona_lib.simulator.world import BIG_FIVE, Model, World
+from persona_lib.tables.descriptions import is_shown
 
 
 @dataclass(frozen=True)
@@ -31,9 +32,13 @@ class Population:
             self._read[name] = self.world.parts_in_bulk(self.columns, who)
         return self._read[name]
 
-    def positions(self, who: Model | None = None) -> np.ndarray:
-        """Where each person stands, really or as a model reads it."""
-        return self.world.shared + sum(self.parts(who).values())
+    def positions(self, who: Model | None = None, *, lines_shown: str = "all") -> np.ndarray:
+        """Where each person stands, really or as a model reads it; as far as some lines of the description tell.
+
+        lines_shown : all, demographic, idiosyncratic or values, as in `descriptions.part`
+        """
+        shown = [part for name, part in self.parts(who).items() if is_shown(name, lines_shown)]
+        return self.world.shared + sum(shown, np.zeros((self.n_persons, len(self.world.dimensions))))
 
 
 def population(world: World, rng: np.random.Generator, *, n_persons: int = 1000, n_items: int = 400) -> Population:

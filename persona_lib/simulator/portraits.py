@@ -1,11 +1,15 @@
-"""Portraits of a persona: what a summary keeps, and what a reader gets back from it."""
+"""Portraits of a persona for one question: what a summary keeps, and what a reader gets back from it."""
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 
+import numpy as np
+
+from persona_lib.simulator.respondents import own_part
 from persona_lib.simulator.sentences import phrases
 from persona_lib.simulator.world import Model, load, uniform
 from persona_lib.tables.descriptions import label_of, line
@@ -26,22 +30,40 @@ def _cuts() -> re.Pattern:
 
 
 def drop_chance(attribute: str, who: Model) -> float:
-    """Chance that a summary by this model leaves an attribute out."""
+    """Chance that a summary by this model leaves an attribute out, over all questions."""
     chances = load().parameters["dropped"]
     return min(load().parameters["drop_most"], chances.get(attribute, chances["default"]) * who.drop_factor)
 
 
-def summarise(lines: Mapping[str, str], who: Model, digest: bytes) -> str:
+def drop_chance_on(prompt: str, attribute: str, who: Model) -> float:
+    """The same for one question: what the question decides for everybody is decided."""
+    chance, shared = drop_chance(attribute, who), load().parameters["dropped_shared"]
+    return shared * (_of_question(prompt, attribute) < chance) + (1 - shared) * chance
+
+
+@lru_cache(maxsize=200_000)
+def _of_question(prompt: str, attribute: str) -> float:
+    return uniform(hashlib.sha256(prompt.encode("utf-8", "surrogatepass")).digest(), f"drop {attribute}")
+
+
+def _is_dropped(prompt: str, attribute: str, who: Model, digest: bytes) -> bool:
+    by_question = uniform(digest, f"by the question {attribute}") < load().parameters["dropped_shared"]
+    drawn = _of_question(prompt, attribute) if by_question else uniform(digest, f"drop {attribute}")
+    return drawn < drop_chance(attribute, who)
+
+
+def summarise(lines: Mapping[str, str], prompt: str, who: Model, digest: bytes) -> str:
     """One paragraph that keeps most attributes.
 
-    Every attribute is kept or dropped on its own, with the model's and the attribute's chance, whatever its value.
+    Every attribute is kept or dropped with the model's and the attribute's chance, whatever its value: by a draw of
+    the question, the same for all who summarise for it, or by one of its own.
     """
     said = [OPENING]
     for sentence in phrases()["portrait"]:
         kept = [
             f"{lead} {' '.join(lines[attribute].split()).rstrip('.')}"
             for attribute, lead in sentence.items()
-            if lines.get(attribute) and uniform(digest, f"drop {attribute}") >= drop_chance(attribute, who)
+            if lines.get(attribute) and not _is_dropped(prompt, attribute, who, digest)
         ]
         if kept:
             text = "; ".join(kept)
@@ -82,3 +104,20 @@ def conveyed(lines: Mapping[str, str], summary: str, who: Model, digest: bytes) 
         known = attribute in got if got else len(value) > 3 and value.casefold() in text
         found[attribute] = known != (uniform(digest, f"extract {attribute}") < who.extractor_error)
     return found
+
+
+def serves(description: str, summary: str, who: Model) -> bool:
+    """Whether a summary points where its description points, in a model's eyes: the cosine of the two own parts.
+
+    True where the description says nothing of the person; false where only the summary does not.
+    """
+    whole, kept = own_part(description, who.name), own_part(describe(summary), who.name)
+    lengths = float(np.linalg.norm(whole)), float(np.linalg.norm(kept))
+    if not all(lengths):
+        return not lengths[0]
+    return bool(whole @ kept / (lengths[0] * lengths[1]) >= load().parameters["equivalent_from"])
+
+
+def equivalent_chance(description: str, summary: str, who: Model) -> float:
+    """Chance that a model calls a summary equivalent: its judgement is turned round at its error rate."""
+    return who.extractor_error + (1 - 2 * who.extractor_error) * serves(description, summary, who)

@@ -15,6 +15,7 @@ from persona_lib.simulator.formats import smallest
 from persona_lib.simulator.forms import Forms, parse_description
 from persona_lib.simulator.sentences import phrase, phrases
 from persona_lib.simulator.world import Model, load, uniform
+from persona_lib.tables.descriptions import label_of
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,8 @@ def answer_chain_of_thought(call: Call) -> str:
 
 
 def summarise(call: Call) -> str:
-    return portraits.summarise(parse_description(call.slots["persona"]), call.who, call.digest)
+    slots = call.slots
+    return portraits.summarise(parse_description(slots["persona"]), slots["prompt"], call.who, call.digest)
 
 
 def answer_from_summary(call: Call) -> str:
@@ -141,8 +143,11 @@ def examine(call: Call) -> str:
 
 
 def find_dropped(call: Call) -> str:
-    lines = parse_description(call.slots["persona"])
-    return json.dumps(portraits.conveyed(lines, call.slots["summary"], call.who, call.digest))
+    persona, summary = call.slots["persona"], call.slots["summary"]
+    found = portraits.conveyed(parse_description(persona), summary, call.who, call.digest)
+    labels = [label_of()[attribute] for attribute, is_conveyed in found.items() if is_conveyed]
+    serves = call.uniform("equivalent") < portraits.equivalent_chance(persona, summary, call.who)
+    return json.dumps({"conveyed": labels, "is_equivalent": serves})
 
 
 HANDLERS: Mapping[str, Callable[[Call], str]] = {
@@ -154,6 +159,7 @@ HANDLERS: Mapping[str, Callable[[Call], str]] = {
     "critique_paper": critique_paper,
     "critique_neutral": critique_neutral,
     "revise": revise,
+    "revise_again": revise,
     "judge": judge,
     "judge_no_persona": judge,
     "answer_output_only": answer_output_only,

@@ -17,7 +17,7 @@ from persona_lib.simulator import expected
 from persona_lib.simulator.expected import Truth
 from persona_lib.simulator.populations import Population, by_content
 from persona_lib.simulator.world import Model
-from persona_lib.tables.values import PLACEBO
+from persona_lib.tables.values import PARTS, PLACEBO
 
 N_INTEGRATED = 20_000  # random cells over which a truth is averaged
 
@@ -42,7 +42,7 @@ def _judged(rows: pd.DataFrame, chance_b: np.ndarray, status: np.ndarray, rng: n
     )
 
 
-def ids(prefix: str, numbers: np.ndarray) -> np.ndarray:
+def numbered(prefix: str, numbers: np.ndarray) -> np.ndarray:
     """Ids such as p0012."""
     return np.array([f"{prefix}{n:04d}" for n in numbers], dtype=object)
 
@@ -85,7 +85,8 @@ def _pair_chances(
     order = swapped[:, None]
     first, second = np.where(order, revision, baseline), np.where(order, baseline, revision)
     more = np.where(swapped, -10.0, 10.0)
-    stands = {"own": read[persons], "swapped": read[others], "none": np.broadcast_to(world.shared, first.shape)}
+    stands = {"own": read[persons], "values": people.positions(who, lines_shown="values")[persons]}
+    stands |= {"swapped": read[others], "none": np.broadcast_to(world.shared, first.shape)}
     chances = {k: world.chance_first(v, first, second, who, more_words=more) for k, v in stands.items()}
     return {k: np.where(swapped, chance, 1 - chance) for k, chance in chances.items()}
 
@@ -98,17 +99,19 @@ def validation(
     cells = rng.choice(n_persons * n_items, n_pairs, replace=False)
     p, q = cells // n_items, cells % n_items
     other = (p + rng.integers(1, n_persons, n_pairs)) % n_persons
-    pairs = pd.DataFrame({"persona_id": ids("p", p), "prompt_id": ids("q", q)})
+    pairs = pd.DataFrame({"persona_id": numbered("p", p), "prompt_id": numbered("q", q)})
     pairs["pair_id"] = pairs["persona_id"] + "." + pairs["prompt_id"]
-    pairs = pairs.assign(rejected_answer_id="a." + pairs["pair_id"], chosen_answer_id="b." + pairs["pair_id"])
-    answers = pd.DataFrame({"answer_id": [*pairs["rejected_answer_id"], *pairs["chosen_answer_id"]], "status": "ok"})
+    ids = {"rejected_answer_id": "a." + pairs["pair_id"], "chosen_answer_id": "b." + pairs["pair_id"]}
+    pairs = pairs.assign(**ids, status="ok")
+    answers = pd.DataFrame({"answer_id": pd.concat([*ids.values()], ignore_index=True), "status": "ok", "fault": ""})
     answers["n_words"] = np.repeat([100, 90], n_pairs)
     found = []
     for swapped in (False, True):
         chances = _pair_chances(people, who, drawn[p], asked[q], drawn[other], np.full(n_pairs, swapped))
-        for kind, shown in (("own", p), ("swapped", other), ("none", None)):
+        for kind, shown in (("own", p), ("values", p), ("swapped", other), ("none", None)):
             rows = pd.DataFrame({"item_id": pairs["pair_id"], "rater_id": "judge", "swapped": swapped, "repeat": 0})
-            rows["persona_shown_id"] = "" if shown is None else ids("p", shown)
+            rows["persona_shown_id"] = "" if shown is None else numbered("p", shown)
+            rows["lines_shown"] = {"values": "values", "none": "none"}.get(kind, "all")
             rows = rows.assign(answer_a_id=pairs["rejected_answer_id"], answer_b_id=pairs["chosen_answer_id"])
             found.append(_judged(rows, chances[kind], statuses(rng, n_pairs, who), rng))
     return pd.concat(found, ignore_index=True), pairs, answers
@@ -142,6 +145,17 @@ def _others(people: Population, attribute: str, n: int, n_shown: int, rng: np.ra
     return np.array(left)[rng.random((n, len(left))).argsort(axis=1)[:, :n_shown]]
 
 
+def _between(
+    people: Population, who: Model, at: np.ndarray, reader: np.ndarray, items: np.ndarray, swapped: np.ndarray
+) -> np.ndarray:
+    """Chance that a judge at a position prefers an answer rewritten for a reader, ten words shorter, to the first."""
+    first, second = people.first[items], _revisions(people, reader, items)
+    order = swapped[:, None]
+    shown, other = np.where(order, second, first), np.where(order, first, second)
+    chance = people.world.chance_first(at, shown, other, who, more_words=np.where(swapped, -10.0, 10.0))
+    return np.where(swapped, chance, 1 - chance)
+
+
 def ablation(
     people: Population,
     who: Model,
@@ -154,19 +168,23 @@ def ablation(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Tables `ablation_judgements` and `pool_items` of the leave-one-out of some attributes."""
     asked = rng.choice(len(people.first), n_items)
-    items = pd.DataFrame({"item_id": ids("i", np.arange(n_items))})
+    items = pd.DataFrame({"item_id": numbered("i", np.arange(n_items))})
     items = items.assign(answer_a_id="a." + items["item_id"], answer_b_id="b." + items["item_id"])
     found = []
     for name in names:
         drawn = rng.choice(people.n_persons, n_persons)
         without, with_it = _arms(people, who, name, drawn, _others(people, name, n_persons, n_shown, rng))
-        cells = items.merge(pd.DataFrame({"persona_id": ids("p", np.arange(n_persons))}), how="cross")
+        cells = items.merge(pd.DataFrame({"persona_id": numbered("p", np.arange(n_persons))}), how="cross")
         p, q = np.tile(np.arange(n_persons), n_items), np.repeat(np.arange(n_items), n_persons)
         swapped = rng.random(len(cells)) < 0.5
-        for arm, positions in (("without", without), ("with", with_it), ("repeat", without)):
-            chance = by_content(people, who, positions[p], asked[q], swapped=swapped)
-            rows = cells.assign(attribute=name, arm=arm, swapped=swapped, shown_attributes="")
+        cells = cells.assign(attribute=name, swapped=swapped, shown_attributes="")
+        revised = "revision." + name + "." + cells["persona_id"] + "." + cells["item_id"]
+        for arm, at in (("without", without), ("without_again", without), ("with", with_it), ("with_again", with_it)):
+            chance = _between(people, who, at[p], with_it[p], asked[q], swapped)
+            rows = cells.assign(arm=arm, pairs="revised", answer_b_id=revised)
             found.append(_judged(rows, chance, statuses(rng, len(cells), who), rng))
+            chance = by_content(people, who, at[p], asked[q], swapped=swapped)
+            found.append(_judged(cells.assign(arm=arm, pairs="pool"), chance, statuses(rng, len(cells), who), rng))
     return pd.concat(found, ignore_index=True), items
 
 
@@ -189,12 +207,16 @@ def left_out(
 def ablation_truth(
     people: Population, who: Model, rng: np.random.Generator, *, names: Sequence[str], n_shown: int
 ) -> Truth:
-    """flip_rate, retest_flip_rate, excess_flip, kappa and kappa_retest of each attribute."""
+    """flip_rate, retest_flip_rate and excess_flip, and kappa and kappa_retest of revised pairs, of each attribute."""
     found: Truth = {}
     for name in names:
-        p = rng.integers(people.n_persons, size=N_INTEGRATED)
-        arms = left_out(people, who, name, p, _others(people, name, N_INTEGRATED, n_shown, rng), rng)
-        found |= expected.flips(name, *arms)
+        p, q = (rng.integers(n, size=N_INTEGRATED) for n in (people.n_persons, len(people.first)))
+        others = _others(people, name, N_INTEGRATED, n_shown, rng)
+        found |= expected.flips(name, *left_out(people, who, name, p, others, rng))
+        without, with_it = _arms(people, who, name, p, others)
+        swapped = rng.random(N_INTEGRATED) < 0.5
+        arms = (_between(people, who, at, with_it, q, swapped) for at in (without, with_it))
+        found |= expected.arm_kappas(name, *arms)
     return found
 
 
@@ -211,11 +233,14 @@ def pool(
     n_items: int,
     n_raters: int,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Tables `pool_judgements` and `pool_items`: models and raters judge the same items as the same persons."""
+    """Tables `pool_judgements` and `pool_items`: models and raters judge the same items as the same persons.
+
+    The first model also judges again, and by some lines of the descriptions alone.
+    """
     drawn, asked = rng.choice(people.n_persons, n_persons), rng.choice(len(people.first), n_items)
-    items = pd.DataFrame({"item_id": ids("i", np.arange(n_items))})
+    items = pd.DataFrame({"item_id": numbered("i", np.arange(n_items))})
     items = items.assign(answer_a_id="a." + items["item_id"], answer_b_id="b." + items["item_id"])
-    cells = items.merge(pd.DataFrame({"persona_shown_id": ids("p", np.arange(n_persons))}), how="cross")
+    cells = items.merge(pd.DataFrame({"persona_shown_id": numbered("p", np.arange(n_persons))}), how="cross")
     p, q = np.tile(np.arange(n_persons), n_items), np.repeat(np.arange(n_items), n_persons)
     swapped = rng.random(len(cells)) < 0.5
     found = []
@@ -223,9 +248,25 @@ def pool(
         tastes = who.taste * rng.standard_normal((n_persons, len(people.world.dimensions)))
         positions = people.positions(who)[drawn] + tastes
         chance = by_content(people, who, positions[p], asked[q], swapped=swapped)
-        rows = cells.assign(rater_id=name, swapped=swapped, repeat=0)
+        rows = cells.assign(rater_id=name, lines_shown="all", swapped=swapped, repeat=0)
         found.append(_judged(rows, chance, statuses(rng, len(cells), who), rng))
+    for lines, repeat in (("all", 1), *((lines, 0) for lines in PARTS)):
+        positions = people.positions(models[0], lines_shown=lines)[drawn]
+        chance = by_content(people, models[0], positions[p], asked[q], swapped=swapped)
+        rows = cells.assign(rater_id=models[0].name, lines_shown=lines, swapped=swapped, repeat=repeat)
+        found.append(_judged(rows, chance, statuses(rng, len(cells), models[0]), rng))
     return pd.concat(found, ignore_index=True), items
+
+
+def lines_truth(people: Population, who: Model, rng: np.random.Generator) -> Truth:
+    """agreement_with_whole, kappa_with_whole and lines_difference of the pool's first model."""
+    p, q = (rng.integers(n, size=N_INTEGRATED) for n in (people.n_persons, len(people.first)))
+    swapped = rng.random(N_INTEGRATED) < 0.5
+    by_lines = {
+        lines: by_content(people, who, people.positions(who, lines_shown=lines)[p], q, swapped=swapped)
+        for lines in ("all", *PARTS)
+    }
+    return expected.with_whole(by_lines.pop("all"), by_lines)
 
 
 def pool_truth(

@@ -18,6 +18,7 @@ from persona_lib.tables.streams import generator
 
 SHORTER, NOTHING, REJECTS = "Say it in fewer words.", "nothing in it.", "What does not:"
 _QUOTED = re.compile(r"“([^”]*)”")
+_LINE = re.compile(r"“[A-Z][\w ]*: ([^”]*)”")  # a line of the description as a critique quotes it
 
 
 @lru_cache(maxsize=5_000)
@@ -105,7 +106,7 @@ def steps(aim: np.ndarray, prompt: str, digest: bytes) -> str:
 
 
 def critique(description: str, text: str, who: Model, digest: bytes, *, prefers_short: bool) -> str:
-    """A critique from the person's point of view: steps, quotes, then EVALUATION: and SUGGESTIONS:.
+    """A critique from the person's point of view: steps, quotes, then EVALUATION:, SUGGESTIONS: and DONE.
 
     Names the dimensions on which the answer loses utility, the greatest loss first, then those on which most is left
     to gain, in other words. Quotes the sentences that are worth something to the person, the best first, and those that
@@ -134,7 +135,7 @@ def critique(description: str, text: str, who: Model, digest: bytes, *, prefers_
         "SUGGESTIONS:",
         *(_suggestion(wish, float(abs(position[wish.dimension])), digest) for wish in wished),
     ]
-    return "\n".join([*said, SHORTER] if prefers_short else said)
+    return "\n".join([*said, *[SHORTER] * prefers_short, "DONE"])
 
 
 def _suggestion(wish: Wish, how_far: float, digest: bytes) -> str:
@@ -156,9 +157,10 @@ def weightiest(description: str, name: str) -> str:
 
 
 def revise(prompt: str, text: str, criticism: str, who: Model, digest: bytes) -> str:
-    """The answer moved towards a critique: the sentences that it likes least give way.
+    """The answer moved towards a critique: the sentences that it likes least give way, and one is left out.
 
-    It grows no longer, but for the declared share of revisions that overrun their length.
+    It is shorter, but for the declared share of revisions that overrun their length; and a declared share names the
+    line of the description that the critique quotes.
     """
     bank, writing = load_bank(), load().parameters["writing"]
     overruns = uniform(digest, "overrun") < writing["overrun_share"]
@@ -182,7 +184,12 @@ def revise(prompt: str, text: str, criticism: str, who: Model, digest: bytes) ->
         if found is not None:
             j, sentences[i] = found
             scores[j] = -np.inf
-    if SHORTER in asked and len(sentences) > writing["shortest"] and not overruns:
+    is_longer = len(" ".join(sentences).split()) >= len(text.split())
+    least = writing["shortest"] if SHORTER in asked else 2
+    if (SHORTER in asked or is_longer) and len(sentences) > least and not overruns:
         body = range(1, len(sentences) - 1)
         del sentences[min(body, key=lambda i: float(aim @ bank.vector(sentences[i])[0]))]
+    quoted = _LINE.search(criticism.partition("EVALUATION:")[0])
+    if quoted and uniform(digest, "explicit") < writing["explicit_share"]:
+        sentences.append(phrase("revision", "names", digest, value=quoted[1].rstrip(".")))
     return " ".join(sentences)

@@ -1,4 +1,11 @@
-"""Leave one attribute out: short personas with and without it, judged on the pool (paper, Figure 5)."""
+"""Leave one attribute out: short personas with and without it choose between two answers.
+
+Two kinds of pairs are put to them. As in the paper (Figure 5) every baseline answer is criticised and rewritten for
+each short persona (`revised`). It is rewritten once, for the persona with the attribute: both arms then judge the same
+two answers, without which their choices could not be compared. But nearly every choice between an answer and its
+revision is for the revision, so these pairs tell little apart; beside them stand the `pool`'s pairs, whose two answers
+please different readers.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +15,17 @@ import numpy as np
 import pandas as pd
 
 from persona_lib.messages.ask import Ask
+from persona_lib.stages.feedback import answer_rows
 from persona_lib.stages.judging import choose, half_swapped
+from persona_lib.stages.refining import refine, with_ids
 from persona_lib.tables.descriptions import line, values_of
 from persona_lib.tables.schema import TOLD, SchemaError, attributes
 from persona_lib.tables.streams import generator, shard_of
 from persona_lib.tables.values import PLACEBO
 
 LETTERS = list("BCDFGHKLMNPRSTVW")
+# The column of the plan that is shown, and the number of the sample: each arm is asked twice.
+ARMS = {"without": ("without", 0), "without_again": ("without", 1), "with": ("with", 0), "with_again": ("with", 1)}
 
 
 def plan_ablation(
@@ -24,11 +35,10 @@ def plan_ablation(
     n_personas: int,
     n_questions: int,
     n_shown: int,
-    judge: str,
     seed: int,
     attributes: Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """Short personas without an attribute, with it, and without it asked again; so for a placebo.
+    """Short personas without an attribute and with it, and the questions put to them; so for a placebo.
 
     Every attribute, or each of `attributes`, gets `n_personas` random personas to whom it applies
     (others only where too few do), each reduced to `n_shown` random other attributes; the same `n_questions` items of
@@ -36,9 +46,8 @@ def plan_ablation(
 
     Returns
     -------
-    One row per attribute, persona, item and arm: those, shown_attributes (joined by '|'),
-    persona (the description shown), swapped (the same in the three arms), endpoint, sample
-    (1 in arm repeat) and the items' prompt_id, answer_a_id, answer_b_id.
+    One row per attribute, persona and item: those, shown_attributes (joined by '|'), the descriptions `without` and
+    `with`, swapped (the same in all arms), and the items' prompt_id, answer_a_id, answer_b_id.
 
     Raises
     ------
@@ -75,10 +84,7 @@ def plan_ablation(
             short.append((name, persona_id, "|".join(shown), *texts))
             swapped.append(half_swapped(n_questions, seed, "leave_one_out.order", name, persona_id))
     cells = pd.DataFrame(short, columns=["attribute", "persona_id", "shown_attributes", "without", "with"])
-    cells = cells.merge(asked, how="cross").assign(swapped=np.concatenate(swapped), endpoint=judge)
-    arms = [("without", "without", 0), ("with", "with", 0), ("repeat", "without", 1)]
-    plan = [cells.assign(arm=arm, persona=cells[text], sample=sample) for arm, text, sample in arms]
-    return pd.concat(plan, ignore_index=True).drop(columns=["without", "with"])
+    return cells.merge(asked, how="cross").assign(swapped=np.concatenate(swapped))
 
 
 def _applies(value: str) -> bool:
@@ -89,23 +95,54 @@ def _names() -> list[str]:
     return attributes()["attribute"].tolist()
 
 
-def judge_ablation(plan: pd.DataFrame, prompts: pd.DataFrame, pool_answers: pd.DataFrame, *, ask: Ask) -> pd.DataFrame:
-    """Ask for every planned choice: table `ablation_judgements`."""
-    rows = plan.assign(prompt=plan["prompt_id"].map(prompts.set_index("prompt_id")["text"]))
-    if rows["prompt"].isna().any():
-        raise SchemaError(f"ablation: no prompt {rows.loc[rows['prompt'].isna(), 'prompt_id'].iloc[0]}")
-    key = ["attribute", "persona_id", "item_id", "arm", "shown_attributes", "swapped"]
-    return plan[key].join(choose(rows, pool_answers, ask=ask)).reset_index(drop=True)
+def run_ablation(
+    plan: pd.DataFrame,
+    prompts: pd.DataFrame,
+    pool_answers: pd.DataFrame,
+    *,
+    template: str,
+    max_retries: int,
+    ask: Ask,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Rewrite the baseline answers and ask for every choice: tables `ablation_judgements` and `ablation_answers`.
+
+    Parameters
+    ----------
+    plan : the result of `plan_ablation`, or some of its rows
+    template, max_retries : of the critique and the rewriting, as in `refining.refine`
+
+    Raises
+    ------
+    SchemaError
+        The plan names a prompt or an answer that the tables lack.
+    """
+    texts, baselines = prompts.set_index("prompt_id")["text"], pool_answers.set_index("answer_id")
+    for column, known in (("prompt_id", texts), ("answer_a_id", baselines)):
+        if unknown := sorted(set(plan[column]) - set(known.index)):
+            raise SchemaError(f"ablation: no {column} {unknown[0]!r} in the tables")
+    rows = plan.reset_index(drop=True)
+    rows = rows.assign(
+        prompt=rows["prompt_id"].map(texts),
+        revision=rows["attribute"] + "." + rows["persona_id"] + "." + rows["prompt_id"],
+        endpoint=ask.roles["judge"],
+    )
+    first = baselines.loc[rows["answer_a_id"], ["text", "status", "request_hash"]].set_axis(rows.index)
+    before = rows.join(first).assign(template=template, description=rows["with"])
+    _, tries = refine(before, max_retries=max_retries, ask=ask)
+    written = with_ids(tries.join(rows[["revision", "persona_id", "prompt_id"]], on="row"), key="revision")
+    revised = rows.assign(pairs="revised", answer_b_id="revision." + rows["revision"])
+    final = tries[tries["stands"]].set_index("row").assign(answer_id=revised["answer_b_id"])
+    both = pd.concat([revised, rows.assign(pairs="pool")], ignore_index=True)
+    arms = [both.assign(arm=arm, persona=both[shown], sample=sample) for arm, (shown, sample) in ARMS.items()]
+    wanted = pd.concat(arms, ignore_index=True)
+    known_answers = pd.concat([pool_answers, final], ignore_index=True)
+    key = ["attribute", "persona_id", "item_id", "pairs", "arm", "shown_attributes", "swapped"]
+    return wanted[key].join(choose(wanted, known_answers, ask=ask)), answer_rows(written)
 
 
 def collect_ablation(tables: dict, settings: dict, *, shard: int, of: int, ask: Ask) -> None:
     """Ask the judge about the pool items of one shard, with and without each attribute."""
-    plan = plan_ablation(
-        tables["pool_items"],
-        tables["personas"],
-        **settings["ablation"],
-        judge=ask.roles["judge"],
-        seed=settings["seed"],
-    )
+    plan = plan_ablation(tables["pool_items"], tables["personas"], **settings["ablation"], seed=settings["seed"])
     mine = plan[[shard_of(key, of) == shard for key in plan["item_id"]]]
-    judge_ablation(mine, tables["prompts"], tables["pool_answers"], ask=ask)
+    how = {key: settings["feedback"][key] for key in ("template", "max_retries")}
+    run_ablation(mine, tables["prompts"], tables["pool_answers"], **how, ask=ask)

@@ -8,14 +8,17 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import yaml
 
 from persona_lib.messages.ask import Ask
 from persona_lib.stages import steps
 from persona_lib.tables.descriptions import label_of, values_of
-from persona_lib.tables.schema import SchemaError, attributes
+from persona_lib.tables.schema import SchemaError, tables
 from persona_lib.tables.streams import generator, shard_of
 from persona_lib.tables.values import MODES
 
@@ -27,7 +30,8 @@ TEMPLATES = {
 }
 MARKER = re.compile(r"^[ \t*#]*ANSWER:[ \t*]*", re.MULTILINE)
 EMPTY_WORDS = frozenset(
-    ("and", "are", "for", "from", "has", "have", "not", "other", "none", "that", "the", "this", "was", "who", "with")
+    ("a", "an", "as", "at", "by", "in", "is", "it", "no", "of", "on", "or", "so", "to", "us", "he", "we")
+    + ("and", "are", "for", "from", "has", "have", "not", "other", "none", "that", "the", "this", "was", "who", "with")
     + ("yes", "her", "hers", "him", "his", "she", "their", "them", "they")
     + ("alway", "like", "often", "sometime", "usually")
 )
@@ -58,7 +62,8 @@ def cross(items: pd.DataFrame, contestants: list[str], modes: Sequence[str], n_a
     if len(set(contestants)) < len(contestants):
         raise SchemaError(f"roles.contestants names a model twice: {', '.join(contestants)}")
     grid = pd.MultiIndex.from_product([contestants, modes, range(n_attempts)], names=["model", "mode", "attempt"])
-    return items.merge(grid.to_frame(index=False), how="cross").assign(critic_persona_id=lambda t: t["persona_id"])
+    crossed = items.merge(grid.to_frame(index=False), how="cross")
+    return crossed.assign(critic_persona_id=crossed["persona_id"], examination=0)
 
 
 def plan_benchmark(
@@ -71,7 +76,7 @@ def plan_benchmark(
 
     Returns
     -------
-    One row per attempt: item_id, persona_id, prompt_id, model, mode, critic_persona_id, attempt.
+    One row per attempt: item_id, persona_id, prompt_id, model, mode, critic_persona_id, attempt, examination.
 
     Raises
     ------
@@ -90,10 +95,11 @@ def plan_benchmark(
 def run(plan: pd.DataFrame, personas: pd.DataFrame, prompts: pd.DataFrame, *, ask: Ask) -> pd.DataFrame:
     """Let the contestants answer and the examiner judge: table `attempts`.
 
-    Mode summary first asks the contestant for a summary of the persona, once per persona. Mode
+    Mode summary first asks the contestant what of the persona matters to the question. Mode
     chain_of_thought counts only what follows the last line ANSWER:; without one the attempt is
-    unparsed. Attempt i is sample i of its request. A row whose step failed carries that step's
-    status; it has not passed and not failed.
+    unparsed. Attempt i is sample i of its requests, and is examined on its own: equal answers of two
+    attempts get a verdict each. A row whose step failed carries that step's status; it has not
+    passed and not failed.
 
     Raises
     ------
@@ -117,7 +123,7 @@ def run(plan: pd.DataFrame, personas: pd.DataFrame, prompts: pd.DataFrame, *, as
     examined = steps.following(
         answer,
         steps.requests(
-            rows.assign(sample=0),
+            rows.assign(sample=rows["attempt"] + rows["examination"]),
             endpoint=ask.roles["examiner"],
             template="examine",
             persona=rows["critic"],
@@ -128,7 +134,7 @@ def run(plan: pd.DataFrame, personas: pd.DataFrame, prompts: pd.DataFrame, *, as
     )
     is_ok = examined["status"] == "ok"
     verdict = [not d["needs_revision"] if ok else None for d, ok in zip(examined["data"], is_ok, strict=True)]
-    key = ["item_id", "persona_id", "prompt_id", "model", "mode", "critic_persona_id", "attempt"]
+    key = ["item_id", "persona_id", "prompt_id", "model", "mode", "critic_persona_id", "attempt", "examination"]
     return rows[key].assign(
         answer=answer["text"].where(is_ok, ""),
         summary=summary["text"],
@@ -139,8 +145,9 @@ def run(plan: pd.DataFrame, personas: pd.DataFrame, prompts: pd.DataFrame, *, as
 
 
 def _summaries(rows: pd.DataFrame, *, ask: Ask) -> pd.DataFrame:
-    needed = rows[rows["mode"] == "summary"].assign(sample=0)
-    wanted = steps.requests(needed, endpoint=needed["model"], template="summarise", persona=needed["persona"])
+    needed = rows[rows["mode"] == "summary"]
+    slots = {"persona": needed["persona"], "prompt": needed["prompt"]}
+    wanted = steps.requests(needed, endpoint=needed["model"], template="summarise", **slots)
     return steps.first(wanted, ask=ask).reindex(rows.index).fillna({"text": "", "status": "ok", "request_hash": ""})
 
 
@@ -172,64 +179,89 @@ def final_answer(text: str) -> str:
     return parts[-1].strip() if len(parts) > 1 else ""
 
 
-def find_dropped(attempts: pd.DataFrame, personas: pd.DataFrame, *, ask: Ask) -> pd.DataFrame:
+def find_dropped(attempts: pd.DataFrame, personas: pd.DataFrame, prompts: pd.DataFrame, *, ask: Ask) -> pd.DataFrame:
     """Ask of every summary which of the 33 attributes it still conveys: table `dropped`.
 
-    One summary per persona and model; the examiner answers yes or no for each attribute. The
-    rule beside it is blind to paraphrase: see `is_dropped_by_rule`. Summaries that failed are
-    not here; their attempts say so.
+    The examiner lists the lines of the description that are conveyed, and says whether the summary is
+    equivalent to the description with respect to the question. The rule beside it knows the words of the
+    values and their declared synonyms: see `is_dropped_by_rule`. Summaries that failed are not here;
+    their attempts say so.
     """
     written = attempts[(attempts["mode"] == "summary") & (attempts["summary"] != "")]
-    rows = written.drop_duplicates(["persona_id", "model"])[["persona_id", "model", "summary"]].reset_index(drop=True)
+    rows = written.drop_duplicates(["item_id", "model"])
+    rows = rows[["item_id", "persona_id", "prompt_id", "model", "summary"]].reset_index(drop=True)
     persona = rows["persona_id"].map(personas.set_index("persona_id")["description"])
-    if persona.isna().any():
-        raise SchemaError(f"find_dropped: no persona {rows.loc[persona.isna(), 'persona_id'].iloc[0]!r}")
-    wanted = steps.requests(
-        rows, endpoint=ask.roles["examiner"], template="find_dropped", persona=persona, summary=rows["summary"]
-    )
+    prompt = rows["prompt_id"].map(prompts.set_index("prompt_id")["text"])
+    for column, found in (("persona_id", persona), ("prompt_id", prompt)):
+        if found.isna().any():
+            raise SchemaError(f"find_dropped: no {column} {rows.loc[found.isna(), column].iloc[0]!r}")
+    slots = {"persona": persona, "prompt": prompt, "summary": rows["summary"]}
+    wanted = steps.requests(rows, endpoint=ask.roles["examiner"], template="find_dropped", **slots)
     replies = steps.first(wanted, ask=ask)
-    names = attributes()["attribute"].tolist()
+    labels = label_of()
     found = []
     for row, description, reply in zip(rows.itertuples(), persona, replies.itertuples(), strict=True):
-        said = values_of(description)
+        said, is_ok = values_of(description), reply.status == "ok"
         found += [
             {
-                "persona_id": row.persona_id,
-                "model": row.model,
+                **{key: getattr(row, key) for key in ("item_id", "persona_id", "prompt_id", "model")},
                 "attribute": name,
-                "is_dropped": not reply.data[name] if reply.status == "ok" else None,
-                "is_dropped_by_rule": is_dropped_by_rule(label_of()[name], said.get(name, ""), row.summary),
+                "is_dropped": label not in reply.data["conveyed"] if is_ok else None,
+                "is_dropped_by_rule": is_dropped_by_rule(name, said.get(name, ""), row.summary),
+                "is_equivalent": reply.data["is_equivalent"] if is_ok else None,
                 "status": reply.status,
                 "request_hash": reply.request_hash,
             }
-            for name in names
+            for name, label in labels.items()
         ]
-    columns = ["persona_id", "model", "attribute", "is_dropped", "is_dropped_by_rule", "status", "request_hash"]
-    return pd.DataFrame(found, columns=columns).astype({"is_dropped": "boolean"})
+    columns = list(tables()["dropped"].columns)
+    return pd.DataFrame(found, columns=columns).astype({"is_dropped": "boolean", "is_equivalent": "boolean"})
 
 
-def is_dropped_by_rule(label: str, value: str, summary: str) -> bool:
-    """Whether no word of an attribute's value stands in the summary, case and plural s aside.
+def is_dropped_by_rule(attribute: str, value: str, summary: str) -> bool:
+    """Whether no word of an attribute's value, and none of its synonyms, stands in the summary.
 
-    Words are numbers and words of three letters or more, without a few empty ones. Where the
-    value has no such word ("No"), every word of its label must stand there. Paraphrase counts as
-    dropped; a word that stands there for another reason counts as conveyed.
+    Case and plural s aside. Words are numbers and words of two letters or more, without a few empty ones;
+    synonyms are those of `synonyms.yaml`. Where the value has no such word ("No"), every word of the
+    attribute's label must stand there. A word that stands there for another reason counts as conveyed.
 
     Examples
     --------
-    >>> is_dropped_by_rule("Occupation category", "Teachers", "A patient teacher of 43.")
+    >>> is_dropped_by_rule("occupation", "Teachers", "A patient teacher of 43.")
     False
-    >>> is_dropped_by_rule("Religion", "Catholic", "Goes to mass every Sunday.")
+    >>> is_dropped_by_rule("religion", "Catholic", "Goes to mass every Sunday.")
+    False
+    >>> is_dropped_by_rule("religion", "Catholic", "Sings every Sunday.")
     True
     """
-    said = _words(summary)
-    return not _words(value) & said if _words(value) else not _words(label) <= said
+    said, own = _words(summary), _words(value) - EMPTY_WORDS
+    if own:
+        return not (own | _synonyms(attribute, frozenset(own))) & said
+    return not _words(label_of()[attribute]) - EMPTY_WORDS <= said
+
+
+@cache
+def _synonyms(attribute: str, words: frozenset[str]) -> frozenset[str]:
+    """Words that say the same of an attribute whose value holds one of these words."""
+    return frozenset().union(*(_listed_synonyms().get((attribute, word), frozenset()) for word in words))
+
+
+@cache
+def _listed_synonyms() -> dict[tuple[str, str], frozenset[str]]:
+    """The synonyms of `synonyms.yaml` by attribute and word of its value."""
+    declared = yaml.safe_load(Path(__file__).with_name("synonyms.yaml").read_text("utf-8"))
+    return {
+        (attribute, known): frozenset(_words(synonyms))
+        for attribute, by_word in declared.items()
+        for word, synonyms in by_word.items()
+        for known in _words(word)
+    }
 
 
 def _words(text: str) -> set[str]:
     joined = re.sub(r"(?<=\d),(?=\d{3})", "", text.casefold())
-    words = re.findall(r"\d+|[^\W\d_]{3,}", joined)
-    return {word.removesuffix("s") if len(word) > 3 else word for word in words} - EMPTY_WORDS
+    words = re.findall(r"\d+|[^\W\d_]{2,}", joined)
+    return {word.removesuffix("s") if len(word) > 3 else word for word in words}
 
 
 def of_shard(plan: pd.DataFrame, key: pd.Series, *, shard: int, of: int) -> pd.DataFrame:
@@ -247,6 +279,5 @@ def collect_benchmark(tables: dict, settings: dict, *, shard: int, of: int, ask:
         contestants=ask.roles["contestants"],
         seed=settings["seed"],
     )
-    key = plan["persona_id"].where(plan["mode"] != "baseline", plan["prompt_id"])  # a persona's rows share its summary
-    attempts = run(of_shard(plan, key, shard=shard, of=of), personas, prompts, ask=ask)
-    find_dropped(attempts, personas, ask=ask)
+    attempts = run(of_shard(plan, plan["prompt_id"], shard=shard, of=of), personas, prompts, ask=ask)
+    find_dropped(attempts, personas, prompts, ask=ask)

@@ -6,6 +6,7 @@ import pandas as pd
 
 from persona_lib.messages.ask import Ask
 from persona_lib.stages import steps
+from persona_lib.stages.refining import refine, with_ids
 from persona_lib.tables.schema import SchemaError
 from persona_lib.tables.streams import generator, shard_of
 
@@ -63,48 +64,31 @@ def assign(
 
 
 def create(
-    plan: pd.DataFrame, personas: pd.DataFrame, prompts: pd.DataFrame, *, ask: Ask
+    plan: pd.DataFrame, personas: pd.DataFrame, prompts: pd.DataFrame, *, max_retries: int, ask: Ask
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Answer without the persona, criticise as the persona, revise: tables `pairs` and `answers`.
 
     The answer of the representative user is asked once per prompt and shared by its personas.
     A pair whose step failed carries that step's status and request, no later step is asked,
-    and the ids of answers it lacks are ''. `answers` has a row for every answer that was asked.
+    and the ids of answers it lacks are ''. `answers` has a row for every answer that was asked,
+    revisions that were written again among them (kind withdrawn): see `refine`.
     """
     baseline = _baseline(plan, prompts, ask=ask)
     rows = plan.merge(baseline[["prompt_id", "prompt", "text", "status", "request_hash"]], on="prompt_id", how="left")
     rows = rows.merge(personas[["persona_id", "description"]], on="persona_id", how="left", validate="many_to_one")
     if rows["description"].isna().any():
         raise SchemaError(f"feedback: no persona {rows.loc[rows['description'].isna(), 'persona_id'].iloc[0]}")
-    critique = criticise(rows, rows, ask=ask)
-    revision = steps.following(
-        critique,
-        steps.requests(
-            rows,
-            endpoint=ask.roles["reviser"],
-            template="revise",
-            prompt=rows["prompt"],
-            answer=rows["text"],
-            critique=critique["text"],
-        ),
-        ask=ask,
-    )
+    critique, tries = refine(rows, max_retries=max_retries, ask=ask)
+    final = tries[tries["stands"]].set_index("row")
     pairs = plan.set_index(rows.index).assign(
-        chosen_answer_id=("revision." + rows["pair_id"]).where(revision["status"] == "ok", ""),
+        chosen_answer_id=("revision." + rows["pair_id"]).where(final["status"] == "ok", ""),
         rejected_answer_id=("baseline." + rows["prompt_id"]).where(rows["status"] == "ok", ""),
         critique=critique["text"],
-        status=revision["status"],
-        request_hash=revision["request_hash"],
+        **final[["n_tries", "fault", "status", "request_hash"]],
     )
-    was_asked = critique["status"] == "ok"
-    revised = rows.loc[was_asked, ["pair_id", "prompt_id", "persona_id"]].join(revision)
-    answers = pd.concat(
-        [
-            answer_rows(baseline.assign(answer_id="baseline." + baseline["prompt_id"], persona_id="", kind="baseline")),
-            answer_rows(revised.assign(answer_id="revision." + revised["pair_id"], kind="revision")),
-        ],
-        ignore_index=True,
-    )
+    baseline = baseline.assign(answer_id="baseline." + baseline["prompt_id"], persona_id="", kind="baseline", fault="")
+    written = with_ids(tries.join(rows[["pair_id", "prompt_id", "persona_id"]], on="row"), key="pair_id")
+    answers = pd.concat([answer_rows(baseline), answer_rows(written)], ignore_index=True)
     return pairs.reset_index(drop=True), answers
 
 
@@ -116,35 +100,17 @@ def _baseline(plan: pd.DataFrame, prompts: pd.DataFrame, *, ask: Ask) -> pd.Data
     return asked[["prompt_id", "text"]].rename(columns={"text": "prompt"}).join(steps.first(wanted, ask=ask))
 
 
-def criticise(rows: pd.DataFrame, before: pd.DataFrame, *, ask: Ask) -> pd.DataFrame:
-    """The critique of each row's answer (template, description, prompt, text), where `before` is ok.
-
-    A critique without its two last parts, EVALUATION and SUGGESTIONS, is unparsed.
-    """
-    wanted = steps.requests(
-        rows,
-        endpoint=ask.roles["critic"],
-        template="critique_" + rows["template"],
-        persona=rows["description"],
-        prompt=rows["prompt"],
-        answer=rows["text"],
-    )
-    critique = steps.following(before, wanted, ask=ask)
-    parts = r"(?ms)^\W*EVALUATION\b.*^\W*SUGGESTIONS\b"
-    return steps.unparsed_unless(critique, critique["text"].astype("str").str.contains(parts, regex=True))
-
-
 def answer_rows(rows: pd.DataFrame) -> pd.DataFrame:
     """The columns of table `answers`: those of `rows`, and `n_words`, the number of words of `text`.
 
     Examples
     --------
-    >>> row = {"answer_id": "a", "prompt_id": "q", "persona_id": "", "kind": "baseline"}
+    >>> row = {"answer_id": "a", "prompt_id": "q", "persona_id": "", "kind": "baseline", "fault": ""}
     >>> reply = {"text": "It depends.", "status": "ok", "request_hash": "h"}
     >>> answer_rows(pd.DataFrame([row | reply])).n_words.tolist()
     [2]
     """
-    columns = ["answer_id", "prompt_id", "persona_id", "kind", "text", "n_words", "status", "request_hash"]
+    columns = ["answer_id", "prompt_id", "persona_id", "kind", "text", "n_words", "fault", "status", "request_hash"]
     return rows.assign(n_words=rows["text"].map(lambda text: len(text.split())).astype("int64"))[columns]
 
 
@@ -177,9 +143,11 @@ def collect_feedback(tables: dict, settings: dict, *, shard: int, of: int, ask: 
 
     By batches all prompts are one block: each step of a block waits for a batch, which may take a day.
     """
-    plan = assign(tables["personas"], tables["prompts"], **settings["feedback"], seed=settings["seed"])
+    sizes = dict(settings["feedback"])
+    max_retries = sizes.pop("max_retries")
+    plan = assign(tables["personas"], tables["prompts"], **sizes, seed=settings["seed"])
     mine = [key for key in sorted(plan["prompt_id"].unique()) if shard_of(key, of) == shard]
     size = max(len(mine), 1) if ask.by_batch else BLOCK
     for start in range(0, len(mine), size):
         block = plan[plan["prompt_id"].isin(mine[start : start + size])]
-        create(block, tables["personas"], tables["prompts"], ask=ask)
+        create(block, tables["personas"], tables["prompts"], max_retries=max_retries, ask=ask)

@@ -7,6 +7,7 @@ import pandas as pd
 
 from persona_lib.messages.ask import Ask
 from persona_lib.stages import steps
+from persona_lib.tables.descriptions import part
 from persona_lib.tables.schema import SchemaError
 from persona_lib.tables.streams import generator
 
@@ -72,16 +73,26 @@ def judge(
 ) -> pd.DataFrame:
     """Ask for every planned choice: table `judgements` (with pool answers: `pool_judgements`).
 
-    `plan` is what `plan_validation` or `plan_pool` returned, or some of its rows.
+    `plan` is what `plan_validation` or `plan_pool` returned, or some of its rows; of a persona the lines
+    `lines_shown` of its description are shown (`descriptions.part`).
     """
-    described = personas.set_index("persona_id")["description"].to_dict() | {"": ""}
     texts = prompts.set_index("prompt_id")["text"]
-    for column, known in (("persona_shown_id", set(described)), ("prompt_id", set(texts.index))):
+    for column, known in (("persona_shown_id", {*personas["persona_id"], ""}), ("prompt_id", set(texts.index))):
         if unknown := sorted(set(plan[column]) - known):
             raise SchemaError(f"judging: no {column} {unknown[0]!r} in the tables")
-    rows = plan.assign(persona=plan["persona_shown_id"].map(described), prompt=plan["prompt_id"].map(texts))
-    key = ["item_id", "rater_id", "persona_shown_id", "swapped", "repeat"]
+    rows = plan.assign(persona=_shown(plan, personas), prompt=plan["prompt_id"].map(texts))
+    key = ["item_id", "rater_id", "persona_shown_id", "lines_shown", "swapped", "repeat"]
     return plan[key].join(choose(rows, answers, ask=ask)).reset_index(drop=True)
+
+
+def _shown(plan: pd.DataFrame, personas: pd.DataFrame) -> list[str]:
+    """What each row shows of its persona: the lines of the description that it says, '' for no persona."""
+    known = personas.set_index("persona_id")
+    texts = {"": ""} | known["description"].to_dict()
+    values = known["core_values"].to_dict() if "core_values" in known else {}
+    wanted = plan[["persona_shown_id", "lines_shown"]].drop_duplicates().itertuples(index=False)
+    shown = {(key, lines): part(texts[key], lines, core_values=values.get(key, "")) for key, lines in wanted if key}
+    return [shown.get(key, "") for key in zip(plan["persona_shown_id"], plan["lines_shown"], strict=True)]
 
 
 def half_swapped(n: int, seed: int, *names: str) -> np.ndarray:

@@ -11,6 +11,7 @@ from persona_lib.stages.feedback import answer_rows
 from persona_lib.stages.judging import half_swapped, judge
 from persona_lib.tables.schema import SchemaError
 from persona_lib.tables.streams import generator, shard_of
+from persona_lib.tables.values import PARTS
 
 
 def plan_items(prompts: pd.DataFrame, *, n_items: int, seed: int) -> pd.DataFrame:
@@ -51,7 +52,7 @@ def answer_items(items: pd.DataFrame, prompts: pd.DataFrame, *, ask: Ask) -> pd.
     )
     divergent = steps.following(baseline, wanted, ask=ask)
     found = [
-        answer_rows(rows.join(replies).assign(answer_id=rows[key], persona_id="", kind=kind))
+        answer_rows(rows.join(replies).assign(answer_id=rows[key], persona_id="", kind=kind, fault=""))
         for key, kind, replies in (("answer_a_id", "baseline", baseline), ("answer_b_id", "divergent", divergent))
     ]
     return pd.concat(found, ignore_index=True)
@@ -77,14 +78,15 @@ def plan_pool(
     """Who judges which item as which persona, in which order.
 
     The panel's first model judges every item as every persona. Its other models judge every
-    item as `n_panel_personas` random personas. For each of these personas, `n_raters` raters
+    item as `n_panel_personas` random personas; as these its first model also judges again, and by
+    some lines of their descriptions alone (`PARTS`). For each of these personas, `n_raters` raters
     (rater_id "<endpoint>.1", ...; rater i is sample i - 1) judge the same `n_panel_items` items.
     Of each persona's items a random half is shown in the other order, the same for all raters.
 
     Returns
     -------
-    One row per choice: item_id, rater_id, persona_shown_id, swapped, repeat, endpoint, sample,
-    prompt_id, answer_a_id, answer_b_id.
+    One row per choice: item_id, rater_id, persona_shown_id, lines_shown, swapped, repeat, endpoint,
+    sample, prompt_id, answer_a_id, answer_b_id.
 
     Raises
     ------
@@ -106,14 +108,16 @@ def plan_pool(
             for key in everyone
         ],
         ignore_index=True,
-    ).assign(repeat=0)
+    ).assign(lines_shown="all", repeat=0, sample=0)
     of_panel = cells[cells["persona_shown_id"].isin(someone)]
     of_raters = of_panel[of_panel["item_id"].isin(items["item_id"].iloc[shared])]
     first, *others = panel
     return pd.concat(
         [
-            cells.assign(rater_id=first, endpoint=first, sample=0),
-            *[of_panel.assign(rater_id=model, endpoint=model, sample=0) for model in others],
+            cells.assign(rater_id=first, endpoint=first),
+            of_panel.assign(rater_id=first, endpoint=first, repeat=1, sample=1),
+            *[of_panel.assign(rater_id=first, endpoint=first, lines_shown=lines) for lines in PARTS],
+            *[of_panel.assign(rater_id=model, endpoint=model) for model in others],
             *[of_raters.assign(rater_id=f"{raters}.{i + 1}", endpoint=raters, sample=i) for i in range(n_raters)],
         ],
         ignore_index=True,

@@ -14,10 +14,10 @@ from persona_lib.tables.streams import generator, shard_of
 def plan_validation(
     pairs: pd.DataFrame, personas: pd.DataFrame, *, n_pairs: int, judge: str, seed: int
 ) -> pd.DataFrame:
-    """Judge `n_pairs` random pairs as their own persona, as another one and as nobody, in both orders.
+    """Judge `n_pairs` random pairs as their own persona, by its stated values alone, as another and as nobody.
 
-    Answer a is the rejected, answer b the chosen one. Only pairs whose revision succeeded can
-    be judged. The other persona is drawn uniformly, a new one for every pair.
+    Each in both orders. Answer a is the rejected, answer b the chosen one. Only pairs whose revision
+    succeeded can be judged. The other persona is drawn uniformly, a new one for every pair.
 
     Raises
     ------
@@ -46,8 +46,13 @@ def plan_validation(
             "repeat": 0,
         }
     )
-    shown = {"own": drawn["persona_id"].to_numpy(), "other": other, "none": ""}
-    arms = [base.assign(persona_shown_id=who, swapped=order) for who in shown.values() for order in (False, True)]
+    own_ids = drawn["persona_id"].to_numpy()
+    shown = [(own_ids, "all"), (own_ids, "values"), (other, "all"), ("", "none")]
+    arms = [
+        base.assign(persona_shown_id=who, lines_shown=lines, swapped=order)
+        for who, lines in shown
+        for order in (False, True)
+    ]
     return pd.concat(arms, ignore_index=True).sort_values("item_id", kind="stable").reset_index(drop=True)
 
 

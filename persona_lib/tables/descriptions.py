@@ -10,6 +10,8 @@ import pandas as pd
 
 from persona_lib.tables.schema import NOT_IN_UNIVERSE, TOLD, UNKNOWN, SchemaError, attributes
 
+STATED_VALUES = ("ideology", "political_views", "religion")  # and the core values, which are none of the 33
+
 
 def describe(candidates: pd.DataFrame, *, without: tuple[str, ...] = ()) -> pd.Series:
     """Each persona as a model reads it: one line `Label: value` per attribute, in the order of the schema.
@@ -99,6 +101,40 @@ def line(attribute: str, value: str) -> str:
     'Age: 43'
     """
     return f"{label_of()[attribute]}: {value}"
+
+
+def part(description: str, lines_shown: str, *, core_values: str = "") -> str:
+    """Some lines of a description, in its order.
+
+    Parameters
+    ----------
+    lines_shown : all; demographic, the attributes that the census observes; idiosyncratic, the others; values, what
+        the persona states as its values: ideology, political views, religion and its core values
+
+    Examples
+    --------
+    >>> part("Age: 43\\nReligion: Baptist\\nLifestyle: quiet", "idiosyncratic")
+    'Religion: Baptist\\nLifestyle: quiet'
+    >>> part("Age: 43\\nReligion: Baptist", "values", core_values="thrift")
+    'Religion: Baptist\\nCore values: thrift'
+    """
+    if lines_shown == "all":
+        return description
+    said = values_of(description)
+    kept = [line(attribute, value) for attribute, value in said.items() if is_shown(attribute, lines_shown)]
+    return "\n".join(kept + [f"Core values: {core_values}"] * bool(lines_shown == "values" and core_values))
+
+
+@cache
+def is_shown(attribute: str, lines_shown: str) -> bool:
+    """Whether an attribute's line is among `lines_shown`: see `part`."""
+    is_observed = dict(zip(attributes()["attribute"], attributes()["origin"] == "observed", strict=True))[attribute]
+    return {
+        "all": True,
+        "demographic": is_observed,
+        "idiosyncratic": not is_observed,
+        "values": attribute in STATED_VALUES,
+    }[lines_shown]
 
 
 @cache

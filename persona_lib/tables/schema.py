@@ -43,6 +43,7 @@ class Column:
     high: float | None = None
     label: str = ""
     origin: str = ""
+    derived: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def tables() -> dict[str, Table]:
 
 @cache
 def attributes() -> pd.DataFrame:
-    """The paper's 33 attributes in order: column `attribute`, the `label` that a model reads, `origin`.
+    """The paper's 33 attributes in order: `attribute`, the `label` that a model reads, `origin`, `can_be_derived`.
 
     Examples
     --------
@@ -96,7 +97,7 @@ def attributes() -> pd.DataFrame:
     (33, 'Age')
     """
     rows = [
-        {"attribute": name, "label": column.label, "origin": column.origin}
+        {"attribute": name, "label": column.label, "origin": column.origin, "can_be_derived": column.derived}
         for name, column in tables()["personas"].columns.items()
         if column.label
     ]

@@ -11,6 +11,7 @@ ADULT_YEARS = 18
 ASKED_INCOME_YEARS = 15  # the census asks nobody younger for an income
 BIG_FIVE = ("openness", "conscientiousness", "extraversion", "agreeableness", "neuroticism")
 PLACEBO = "placebo"  # an attribute that says nothing of substance, beside the 33
+PARTS = ("demographic", "idiosyncratic", "values")  # of a description, judged by alone: see `descriptions.part`
 MODES = list(tables()["attempts"].columns["mode"].values or ())  # in the order of the paper's Figure 10
 
 # The bands of the published ACS tables DP05 and DP03: the first year, or dollar, of each.

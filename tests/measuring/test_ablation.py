@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.special import expit
+from scipy.stats import t as student
 from sklearn.metrics import cohen_kappa_score
 from statsmodels.stats.multitest import multipletests
 
@@ -23,17 +24,22 @@ def items():
 
 
 def world(effects, seed=1, n_refused=0):
-    """Ablation judgements where an attribute moves the utility of answer b by its effect, up or down by persona."""
+    """Ablation judgements where an attribute moves the utility of answer b by its effect, up or down by persona.
+
+    The revised pairs are chosen with the same chances as the pool's.
+    """
     rng = np.random.default_rng(seed)
     rows = []
     for attribute, effect in effects.items():
         base, sign = rng.normal(0, 1.5, (len(PERSONAS), len(ITEMS))), rng.choice([-1, 1], (len(PERSONAS), len(ITEMS)))
-        for (p, i), arm in itertools.product(np.ndindex(base.shape), ["without", "with", "repeat"]):
-            utility = base[p, i] + (effect * sign[p, i] if arm == "with" else 0)
+        for pairs, (p, i), arm in itertools.product(["pool", "revised"], np.ndindex(base.shape), ablation.ARMS):
+            utility = base[p, i] + (effect * sign[p, i] if arm.startswith("with_") or arm == "with" else 0)
             chose_b = rng.random() < expit(2 * utility)
-            answer = ("divergent." if chose_b else "baseline.") + ITEMS[i].removeprefix("item.")
-            rows.append((attribute, PERSONAS[p], ITEMS[i], arm, "sex|race", False, answer, "B" if chose_b else "A"))
-    columns = ["attribute", "persona_id", "item_id", "arm", "shown_attributes", "swapped"]
+            prompt = ITEMS[i].removeprefix("item.")
+            b = f"divergent.{prompt}" if pairs == "pool" else f"revision.{attribute}.{PERSONAS[p]}.{prompt}"
+            answer, position = (b, "B") if chose_b else (f"baseline.{prompt}", "A")
+            rows.append((attribute, PERSONAS[p], ITEMS[i], pairs, arm, "sex|race", False, answer, position))
+    columns = ["attribute", "persona_id", "item_id", "pairs", "arm", "shown_attributes", "swapped"]
     table = pd.DataFrame(rows, columns=[*columns, "chosen_answer_id", "chosen_position"])
     table = table.assign(status="ok", request_hash="h")
     table.loc[: n_refused - 1, ["chosen_answer_id", "chosen_position", "status"]] = ["", "", "refused"]
@@ -41,25 +47,40 @@ def world(effects, seed=1, n_refused=0):
 
 
 def test_flips_by_hand(items):
-    arms = {"without": ["a", "a", "b", "b"], "with": ["a", "b", "a", "b"], "repeat": ["a", "a", "a", ""]}
+    """Of four cross pairs and two repeats; the last question lost one answer."""
+    arms = {"without": "aaab", "without_again": "aabb", "with": "abab", "with_again": "abb "}
     rows = [
         {
             "attribute": "sex",
             "persona_id": "p",
             "item_id": ITEMS[i],
+            "pairs": "pool",
             "arm": arm,
-            "chosen_answer_id": {"a": "baseline.", "b": "divergent.", "": ""}[choice] + (f"q{i:04d}" if choice else ""),
-            "status": "ok" if choice else "refused",
+            "chosen_answer_id": {"a": "baseline.", "b": "divergent.", " ": ""}[choice]
+            + (f"q{i:04d}" * (choice != " ")),
+            "status": "ok" if choice != " " else "refused",
         }
         for arm, choices in arms.items()
         for i, choice in enumerate(choices)
     ]
     found = ablation.flips(pd.DataFrame(rows), items)
-    assert found["flipped"].tolist() == [0, 1, 1, 0]
+    assert found["flipped"].tolist()[:3] == [0, 1, 0.5]
     assert found["retest_flipped"].tolist()[:3] == [0, 0, 1]
-    assert np.isnan(found["retest_flipped"].iloc[3]), "a refused repeat is no flip"
-    assert found["excess"].tolist()[:3] == [0, 1, 0]
-    assert np.isnan(found["excess"].iloc[3])
+    assert found["excess"].tolist()[:3] == [0, 1, -0.5]
+    assert found[["flipped", "retest_flipped", "excess"]].iloc[3].isna().all(), "a refused choice is no flip"
+
+
+def test_the_excess_is_the_squared_difference_of_the_chances_on_average():
+    """Oracle: the expectation over all sixteen outcomes of four independent choices."""
+    items = pd.DataFrame({"item_id": ["i"], "answer_a_id": ["a"], "answer_b_id": ["b"]})
+    for p, q in ((0.5, 1.0), (0.3, 0.3), (0.2, 0.9), (1.0, 0.0)):
+        mean = 0.0
+        for outcome in itertools.product((0, 1), repeat=4):
+            chances = [x if o else 1 - x for o, x in zip(outcome, (p, p, q, q), strict=True)]
+            asked = pd.DataFrame({"arm": ablation.ARMS, "chosen_answer_id": [("a", "b")[o] for o in outcome]})
+            asked = asked.assign(attribute="sex", persona_id="p", item_id="i", pairs="pool", status="ok")
+            mean += np.prod(chances) * ablation.flips(asked, items)["excess"].iloc[0]
+        assert mean == pytest.approx((q - p) ** 2)
 
 
 def test_kappas_and_rates_equal_scikit_learn_and_means(items):
@@ -67,14 +88,82 @@ def test_kappas_and_rates_equal_scikit_learn_and_means(items):
     found = schema.check(ablation.influence_statistics(compared, n_bootstrap=40, seed=1), "influences")
     one = found.set_index(["statistic", "group"])["estimate"]
     sex = compared[compared["attribute"] == "sex"]
-    assert one["kappa", "sex"] == pytest.approx(cohen_kappa_score(sex["without"], sex["with"]))
-    assert one["kappa_retest", "sex"] == pytest.approx(cohen_kappa_score(sex["without"], sex["repeat"]))
-    assert one["flip_rate", "sex"] == pytest.approx((sex["without"] != sex["with"]).mean())
+    revised, pool = (sex[sex["pairs"] == pairs] for pairs in ("revised", "pool"))
+    assert one["kappa", "sex"] == pytest.approx(cohen_kappa_score(revised["without"], revised["with"]))
+    assert one["kappa_retest", "sex"] == pytest.approx(cohen_kappa_score(revised["without"], revised["without_again"]))
+    assert one["flip_rate", "sex"] == pytest.approx(
+        np.mean([(pool[x] != pool[y]).mean() for x in ablation.ARMS[:2] for y in ablation.ARMS[2:]])
+    )
     assert one["excess_flip", "sex"] == pytest.approx(one["flip_rate", "sex"] - one["retest_flip_rate", "sex"])
+
+
+def test_each_persona_has_a_kappa_over_its_questions_and_their_mean_leaves_out_the_undefined(items):
+    """Oracle: scikit-learn, persona by persona; a persona that always takes the revision has none."""
+    judgements = world({"sex": 1.0})
+    of_first = (judgements["persona_id"] == PERSONAS[0]) & (judgements["pairs"] == "revised")
+    revision = "revision.sex." + PERSONAS[0] + "." + judgements["item_id"].str.removeprefix("item.")
+    judgements["chosen_answer_id"] = judgements["chosen_answer_id"].mask(
+        of_first & (judgements["arm"] == "with"), revision
+    )
+    compared = ablation.flips(judgements, items)
+    found = ablation.influence_statistics(compared, n_bootstrap=10, seed=1).set_index(["statistic", "group"])
+    assert np.isnan(found.loc[("persona_kappa", f"sex|{PERSONAS[0]}"), "estimate"])
+    expected = []
+    for persona_id in PERSONAS[1:]:
+        own = compared[(compared["persona_id"] == persona_id) & (compared["pairs"] == "revised")]
+        if own["without"].nunique() > 1 and own["with"].nunique() > 1:
+            expected.append(cohen_kappa_score(own["without"], own["with"]))
+            assert found.loc[("persona_kappa", f"sex|{persona_id}"), "estimate"] == pytest.approx(expected[-1])
+    mean = found.loc[("mean_kappa", "sex")]
+    assert mean["estimate"] == pytest.approx(np.mean(expected)) and len(expected) > 4
+    assert (mean["n"], mean["n_excluded"]) == (len(expected), len(PERSONAS) - len(expected))
+    error = np.std(expected, ddof=1) / np.sqrt(len(expected))
+    half = student.ppf(0.975, len(expected) - 1) * error
+    assert (mean["low"], mean["high"]) == (
+        pytest.approx(np.mean(expected) - half),
+        pytest.approx(np.mean(expected) + half),
+    )
+
+
+def beside_whole(**choices):
+    """Pool judgements of one persona on four items: strings of a and b by the lines shown."""
+    rows = [
+        (f"i{i}", "m", "p", "all" if shown in ("whole", "retest") else shown, False, int(shown == "retest"), choice)
+        for shown, made in choices.items()
+        for i, choice in enumerate(made)
+    ]
+    columns = ["item_id", "rater_id", "persona_shown_id", "lines_shown", "swapped", "repeat", "chosen_answer_id"]
+    table = pd.DataFrame(rows, columns=columns).assign(status="ok")
+    others = table[(table["lines_shown"] == "all") & (table["repeat"] == 0)].assign(persona_shown_id="no panel persona")
+    items = pd.DataFrame({"item_id": [f"i{i}" for i in range(4)], "answer_a_id": "a", "answer_b_id": "b"})
+    return pd.concat([table, others], ignore_index=True), items
+
+
+def test_parts_of_a_description_beside_the_whole_by_hand():
+    table, items = beside_whole(whole="abab", retest="abaa", demographic="bbbb", idiosyncratic="abab", values="aaaa")
+    beside = ablation.with_whole(table, items)
+    assert beside["persona_id"].unique().tolist() == ["p"], "only who was judged by parts"
+    found = ablation.lines_statistics(beside, n_bootstrap=10, seed=1).set_index(["statistic", "group"])["estimate"]
+    rates = {name: found["agreement_with_whole", name] for name in ("retest", "demographic", "idiosyncratic", "values")}
+    assert rates == {"retest": 0.75, "demographic": 0.5, "idiosyncratic": 1.0, "values": 0.5}
+    assert found["lines_difference", "idiosyncratic-demographic"] == 0.5
+    assert found["kappa_with_whole", "idiosyncratic"] == 1 and found["kappa_with_whole", "retest"] == pytest.approx(0.5)
+
+
+def test_a_part_that_was_not_answered_is_left_out():
+    table, items = beside_whole(whole="abab", retest="abab", demographic="abab", idiosyncratic="abab", values="abab")
+    table.loc[(table["lines_shown"] == "values") & (table["item_id"] == "i0"), ["chosen_answer_id", "status"]] = [
+        "",
+        "refused",
+    ]
+    found = ablation.lines_statistics(ablation.with_whole(table, items), n_bootstrap=10, seed=1)
+    row = found.set_index(["statistic", "group"]).loc[("agreement_with_whole", "values")]
+    assert (row["estimate"], row["n"], row["n_excluded"]) == (1, 3, 1)
 
 
 def test_the_flip_rate_is_unchanged_when_answers_change_names(items):
     judgements = world({"sex": 1.0})
+    judgements = judgements[judgements["pairs"] == "pool"]
     other = items.rename(columns={"answer_a_id": "answer_b_id", "answer_b_id": "answer_a_id"})
     one, two = ablation.flips(judgements, items), ablation.flips(judgements, other)
     assert one["excess"].tolist() == two["excess"].tolist()
@@ -95,7 +184,7 @@ def test_benjamini_hochberg_leaves_the_placebo_out(items):
 
 def test_no_influence_is_seldom_found(items):
     """60 worlds without any influence: the share of tests below 0.05 stays near 0.05."""
-    compared = [ablation.flips(world({"sex": 0.0}, seed=seed), items) for seed in range(60)]
+    compared = [ablation.flips(world({"sex": 0.0}, seed=seed), items).query("pairs == 'pool'") for seed in range(60)]
     p_values = [
         ablation.resample.clustered_mean(one, value="excess", clusters=ablation.CLUSTERS).p_value for one in compared
     ]

@@ -45,10 +45,10 @@ def judged(choices, swapped=None, statuses=None):
             rows.append((*key, answer if ok else "", position if ok else "", status, "h"))
     columns = ["item_id", "rater_id", "persona_shown_id", "swapped", "repeat"]
     columns += ["chosen_answer_id", "chosen_position", "status", "request_hash"]
-    return schema.check(pd.DataFrame(rows, columns=columns), "pool_judgements")
+    return schema.check(pd.DataFrame(rows, columns=columns).assign(lines_shown="all"), "pool_judgements")
 
 
-def random_choices(seed=1, raters=("large", "small", "people.1", "people.2", "people.3", "people.4")):
+def random_choices(seed=1, raters=("large", "small", "rater.1", "rater.2", "rater.3", "rater.4")):
     rng = np.random.default_rng(seed)
     taste = rng.random((len(PERSONAS), len(ITEMS)))
     return {rater: (rng.random(taste.shape) < taste).astype(int) for rater in raters}
@@ -57,18 +57,55 @@ def random_choices(seed=1, raters=("large", "small", "people.1", "people.2", "pe
 def test_matrix_cells_equal_scikit_learn(items):
     found = random_choices()
     kappas = schema.check(agreement.kappas(judged(found), items, min_shared=8), "kappas")
-    people = (found["people.1"] + found["people.2"] + found["people.3"] >= 2).astype(int)
-    cells = kappas[(kappas["comparison"] == "model-rater") & (kappas["model"] == "small")]
-    assert len(cells) == 25
-    for row in cells.itertuples():
-        a, b = PERSONAS.index(row.rater_a), PERSONAS.index(row.rater_b)
-        assert row.kappa == pytest.approx(cohen_kappa_score(found["small"][a], people[b]), nan_ok=True)
-        assert row.agreement == pytest.approx((found["small"][a] == people[b]).mean())
-        assert row.n == len(ITEMS)
-    raters = kappas[kappas["comparison"] == "rater-rater"]
-    assert len(raters) == 6 * 5
-    row = raters.iloc[0]
-    assert row["rater_a"].split("|")[0] == row["rater_b"].split("|")[0], "raters of one persona"
+    most = (found["rater.1"] + found["rater.2"] + found["rater.3"] >= 2).astype(int)
+    sides = {
+        ("model-rater", "small"): (found["small"], most),
+        ("rater-majority", ""): (found["rater.4"], most),
+        ("model-model", "large|small"): (found["large"], found["small"]),
+    }
+    for (comparison, model), (first, second) in sides.items():
+        cells = kappas[(kappas["comparison"] == comparison) & (kappas["model"] == model)]
+        assert len(cells) == 25
+        for row in cells.itertuples():
+            a, b = PERSONAS.index(row.rater_a), PERSONAS.index(row.rater_b)
+            assert row.kappa == pytest.approx(cohen_kappa_score(first[a], second[b]))
+            assert row.agreement == pytest.approx((first[a] == second[b]).mean())
+            assert row.n == len(ITEMS)
+
+
+def test_choices_by_a_part_of_the_description_or_asked_again_are_left_out(items):
+    """Oracle: the statistics without them."""
+    table = judged(random_choices())
+    more = table[table["rater_id"] == "large"].assign(chosen_position="A", chosen_answer_id="baseline." + ITEMS[0])
+    more = more[more["item_id"] == f"item.{ITEMS[0]}"]
+    both = pd.concat([table, more.assign(lines_shown="values"), more.assign(repeat=1)], ignore_index=True)
+    pd.testing.assert_frame_equal(
+        agreement.kappas(both, items, min_shared=8), agreement.kappas(table, items, min_shared=8)
+    )
+
+
+def test_three_raters_leave_none_to_hold_out(items):
+    found = random_choices(raters=("large", "rater.1", "rater.2", "rater.3"))
+    assert set(agreement.kappas(judged(found), items, min_shared=8)["comparison"]) == {"model-rater"}
+
+
+def test_cells_of_constant_choices_are_undefined_and_counted(items):
+    """Oracle: a persona for whom the model always takes answer b has a row of 5 cells, one of them its own."""
+    found = random_choices()
+    found["large"][2] = 1
+    kappas = agreement.kappas(judged(found), items, min_shared=8)
+    cells = kappas[kappas["comparison"] == "model-rater"].set_index(["model", "rater_a", "rater_b"])["kappa"]
+    undefined = cells[cells.isna()].index
+    assert set(undefined) == {("large", PERSONAS[2], name) for name in PERSONAS}
+    assert (kappas["agreement"].notna()).all()
+    statistics = agreement.agreement_statistics(judged(found), items, min_shared=8, n_bootstrap=10, seed=1)
+    one = statistics.set_index(["statistic", "group"])
+    for statistic, n, out in (("mean_kappa", 4, 1), ("mean_kappa_other", 16, 4)):
+        row = one.loc[(statistic, "large")]
+        assert (row["n"], row["n_excluded"]) == (n, out)
+        is_own = cells.loc["large"].index.get_level_values(0) == cells.loc["large"].index.get_level_values(1)
+        wanted = cells.loc["large"][is_own if statistic == "mean_kappa" else ~is_own].mean()
+        assert row["estimate"] == pytest.approx(wanted)
 
 
 def test_too_few_shared_items_are_nan_but_counted(items):
@@ -88,19 +125,19 @@ def test_pooled_statistics_equal_scikit_learn(items):
         agreement.agreement_statistics(table, items, min_shared=8, n_bootstrap=50, seed=1), "agreement"
     )
     one = statistics.set_index(["statistic", "group"])
-    three = [found[f"people.{i}"] for i in (1, 2, 3)]
-    people = (sum(three) >= 2).astype(int)
+    three = [found[f"rater.{i}"] for i in (1, 2, 3)]
+    most = (sum(three) >= 2).astype(int)
     assert one.loc[("kappa_content", "large"), "estimate"] == pytest.approx(
-        cohen_kappa_score(found["large"].ravel(), people.ravel())
+        cohen_kappa_score(found["large"].ravel(), most.ravel())
     )
-    position = cohen_kappa_score((found["large"] ^ swapped).ravel(), (people ^ swapped).ravel())
+    position = cohen_kappa_score((found["large"] ^ swapped).ravel(), (most ^ swapped).ravel())
     assert one.loc[("kappa_position", "large"), "estimate"] == pytest.approx(position)
-    pairs = itertools.combinations([found[f"people.{i}"] for i in (1, 2, 3, 4)], 2)
+    pairs = itertools.combinations([found[f"rater.{i}"] for i in (1, 2, 3, 4)], 2)
     light = np.mean([cohen_kappa_score(x.ravel(), y.ravel()) for x, y in pairs])
     assert one.loc[("kappa_content", "rater_rater"), "estimate"] == pytest.approx(light)
     others = [(a, b) for a in range(len(PERSONAS)) for b in range(len(PERSONAS)) if a != b]
     off = cohen_kappa_score(
-        np.concatenate([found["large"][a] for a, _ in others]), np.concatenate([people[b] for _, b in others])
+        np.concatenate([found["large"][a] for a, _ in others]), np.concatenate([most[b] for _, b in others])
     )
     assert one.loc[("kappa_other", "large"), "estimate"] == pytest.approx(off)
     assert {f"large|{three}" for three in ("1,2,3", "1,2,4", "1,3,4", "2,3,4")} <= set(one.loc["kappa_majority"].index)
@@ -115,12 +152,12 @@ def test_alpha_of_all_raters_equals_the_krippendorff_package(items):
     found = random_choices(6)
     statistics = agreement.agreement_statistics(judged(found), items, min_shared=8, n_bootstrap=10, seed=1)
     ours = statistics.set_index(["statistic", "group"]).loc[("alpha", "rater_rater"), "estimate"]
-    data = [found[f"people.{i}"].ravel() for i in (1, 2, 3, 4)]
+    data = [found[f"rater.{i}"].ravel() for i in (1, 2, 3, 4)]
     assert ours == pytest.approx(krippendorff.alpha(reliability_data=data, level_of_measurement="nominal"))
 
 
 def test_refused_and_failed_calls_are_left_out_and_counted(items):
-    statuses = {("large", 0, 0): "refused", ("people.1", 1, 1): "failed", ("people.2", 1, 1): "unparsed"}
+    statuses = {("large", 0, 0): "refused", ("rater.1", 1, 1): "failed", ("rater.2", 1, 1): "unparsed"}
     table = judged(random_choices(2), statuses=statuses)
     statistics = agreement.agreement_statistics(table, items, min_shared=8, n_bootstrap=10, seed=1)
     row = statistics.set_index(["statistic", "group"]).loc[("kappa_content", "large")]

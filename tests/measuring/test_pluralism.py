@@ -27,7 +27,7 @@ def judged(choices, items):
             rows.append((*key, answer, "B" if grid[p, i] else "A", "ok", "h"))
     columns = ["item_id", "rater_id", "persona_shown_id", "swapped", "repeat"]
     columns += ["chosen_answer_id", "chosen_position", "status", "request_hash"]
-    return schema.check(pd.DataFrame(rows, columns=columns), "pool_judgements")
+    return schema.check(pd.DataFrame(rows, columns=columns).assign(lines_shown="all"), "pool_judgements")
 
 
 def persona_table(n):
@@ -55,6 +55,7 @@ def attempt_table(passed, model="large"):
                 "mode": "baseline",
                 "critic_persona_id": persona,
                 "attempt": 0,
+                "examination": 0,
                 "answer": "t",
                 "summary": "",
                 "passed": verdict,
@@ -97,10 +98,10 @@ def test_majority_is_unchanged_when_answers_change_names():
 
 def test_lead_model_is_the_one_that_judged_for_most_personas():
     items = items_of(2)
-    table = judged({"small": np.zeros((9, 2)), "large": np.zeros((4, 2)), "people.1": np.zeros((10, 2))}, items)
+    table = judged({"small": np.zeros((9, 2)), "large": np.zeros((4, 2)), "rater.1": np.zeros((10, 2))}, items)
     assert pluralism.lead_model(table) == "small"
     with pytest.raises(schema.SchemaError, match="no rows of a model"):
-        pluralism.lead_model(table[table["rater_id"] == "people.1"])
+        pluralism.lead_model(table[table["rater_id"] == "rater.1"])
 
 
 def test_small_groups_are_counted_but_not_estimated():
@@ -149,7 +150,7 @@ def test_the_central_claim_is_found_where_it_was_put_in():
 
 def test_a_panel_needs_a_held_out_rater():
     items = items_of(2)
-    table = judged({"large": np.zeros((4, 2)), "people.1": np.zeros((4, 2))}, items)
+    table = judged({"large": np.zeros((4, 2)), "rater.1": np.zeros((4, 2))}, items)
     with pytest.raises(schema.SchemaError, match="need four"):
         pluralism.rater_cells(table, items)
 

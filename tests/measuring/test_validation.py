@@ -34,7 +34,7 @@ def answers(pairs):
     revision = pd.DataFrame({"answer_id": pairs["chosen_answer_id"], "n_words": 10, "status": "ok"})
     words = dict(zip(PROMPTS, [12, 12, 12, 10, 8], strict=True))
     baseline = pd.DataFrame({"answer_id": [f"baseline.{q}" for q in PROMPTS], "n_words": words.values()})
-    return pd.concat([revision, baseline.assign(status="ok")], ignore_index=True)
+    return pd.concat([revision, baseline.assign(status="ok")], ignore_index=True).assign(fault="")
 
 
 def judged_by(judge, pairs):
@@ -50,7 +50,8 @@ def judged_by(judge, pairs):
             {
                 "item_id": pair.pair_id,
                 "rater_id": "medium",
-                "persona_shown_id": {"own": pair.persona_id, "swapped": another, "none": ""}[shown],
+                "persona_shown_id": {"swapped": another, "none": ""}.get(shown, pair.persona_id),
+                "lines_shown": {"values": "values", "none": "none"}.get(shown, "all"),
                 "swapped": swapped,
                 "repeat": 0,
                 "chosen_answer_id": chosen,
@@ -101,7 +102,7 @@ def test_refusals_are_excluded_and_counted_never_scored(pairs, answers):
     one = statistics(judge, pairs, answers)
     assert one.loc[("holds", "own"), ["estimate", "n", "n_excluded"]].tolist() == [1, 90, 10]
     assert one.loc[("persona_effect", "own-none"), "n_excluded"] == 10
-    assert one.loc[("refused", "all"), "estimate"] == pytest.approx(10 / 300)
+    assert one.loc[("refused", "all"), "estimate"] == pytest.approx(10 / 400)
     rates = [one.loc[(name, "all"), "estimate"] for name in ("scored", "refused", "unparsed", "failed")]
     assert sum(rates) == pytest.approx(1)
 
@@ -110,6 +111,30 @@ def test_the_paired_effect_is_the_difference_of_rates_when_nothing_is_missing(pa
     rng = np.random.default_rng(1)
     one = statistics(lambda pair, shown, swapped: bool(rng.random() < 0.7), pairs, answers)["estimate"]
     assert one["persona_effect", "own-none"] == pytest.approx(one["holds", "own"] - one["holds", "none"])
+
+
+def test_stated_values_alone_are_a_condition_of_their_own(pairs, answers):
+    """The whole persona always takes the revision; by its stated values the judge takes what stands first."""
+    one = statistics(lambda pair, shown, swapped: swapped if shown == "values" else shown == "own", pairs, answers)
+    assert one.loc[("holds", "own"), "estimate"] == 1 and one.loc[("holds", "values"), "estimate"] == 0.5
+    assert one.loc[("values_consistency", "own"), ["estimate", "n"]].tolist() == [0.5, 100]
+    assert one.loc[("persona_effect", "own-values"), "estimate"] == 0.5
+
+
+def test_rules_kept_by_the_final_revision_and_by_the_first_try(pairs, answers):
+    """Oracle: of fifty pairs two broke a rule at first; one of them breaks both to the end; one has no revision."""
+    pairs = pairs.assign(status=["refused"] + ["ok"] * 49, chosen_answer_id=["", *pairs["chosen_answer_id"][1:]])
+    mended, lasting = pairs["pair_id"][1], pairs["pair_id"][2]
+    both = "not shorter and names an attribute"
+    answers["fault"] = answers["fault"].mask(answers["answer_id"] == f"revision.{lasting}", both)
+    early = pd.DataFrame({"answer_id": [f"withdrawn.{mended}.0", f"withdrawn.{lasting}.0", f"withdrawn.{lasting}.1"]})
+    early = early.assign(fault=["not shorter", both, "not shorter"], n_words=9, status="ok")
+    kept = validation.rules_kept(pairs, pd.concat([answers, early], ignore_index=True))
+    assert len(kept) == 49
+    assert kept.drop(columns=["pair_id", "persona_id", "prompt_id"]).sum().to_dict() == {
+        "shorter": 48, "no attribute named": 48, "all": 48,
+        "shorter|first try": 47, "no attribute named|first try": 48, "all|first try": 47,
+    }  # fmt: skip
 
 
 def test_a_foreign_pair_and_a_foreign_answer_stop(pairs):

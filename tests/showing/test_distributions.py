@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from drawn_rows import ATTRIBUTES, axes_named, hex_of
+from drawn_rows import ATTRIBUTES, axes_named, hex_of, texts
 
 from persona_lib.showing import distributions, drawing
 
@@ -66,34 +66,41 @@ class TestCensusBesidePersonas:
 
 
 class TestCensusDemographics:
-    def test_bars_are_the_census_and_markers_the_others(self, margins):
-        axes = axes_named(distributions.census_demographics(margins), "sex")
+    def test_bars_are_the_census_and_markers_the_others(self, margins, fidelity):
+        axes = axes_named(distributions.census_demographics(margins, fidelity), "sex")
         np.testing.assert_allclose([bar.get_width() for bar in axes.patches], [51, 49])
         marks = {line.get_marker(): list(line.get_xdata()) for line in axes.lines}
         np.testing.assert_allclose(marks["|"], [55, 45])
         np.testing.assert_allclose(marks["D"], [50.8])
         np.testing.assert_allclose(marks["o"], [51.5])
 
-    def test_a_share_beyond_its_range_is_drawn_apart(self, margins):
+    def test_a_share_beyond_its_range_is_drawn_apart(self, margins, fidelity):
         """Of 200 draws 95 % give 51 % women +- 6.9 points: 55 is inside, 60 is not. Two draws decide nothing."""
         seen = {}
         for n, women in ((200, 0.55), (200, 0.60), (2, 0.60)):
             of_draws = margins["source"] == "draws"
             shares = margins["share"].mask(of_draws, pd.Series([np.nan] * 2 + [women, 1 - women]))
             changed = margins.assign(share=shares, n=margins["n"].mask(of_draws, n / 2))
-            axes = axes_named(distributions.census_demographics(changed), "sex")
+            axes = axes_named(distributions.census_demographics(changed, fidelity), "sex")
             lines = [line for line in axes.lines if line.get_marker() == "|"]
             seen[n, women] = {line.get_markeredgecolor() for line in lines}
         within, apart = (distributions.BESIDE[name][1] for name in ("draws", "outside"))
         assert seen == {(200, 0.55): {within}, (200, 0.60): {apart}, (2, 0.60): {within}}
 
-    def test_bands_keep_their_order(self, margins):
-        axes = axes_named(distributions.census_demographics(margins), "age_years")
+    def test_the_caption_tells_the_correlation_of_the_table(self, margins, fidelity):
+        said = " ".join(" ".join(texts(distributions.census_demographics(margins, fidelity))).split())
+        assert "correlate with the census at 0.950 [0.940, 0.960 over redraws]" in said
+        gone = fidelity.assign(estimate=np.nan)
+        said = " ".join(" ".join(texts(distributions.census_demographics(margins, gone))).split())
+        assert "correlate with the census at undefined" in said
+
+    def test_bands_keep_their_order(self, margins, fidelity):
+        axes = axes_named(distributions.census_demographics(margins, fidelity), "age_years")
         assert [tick.get_text() for tick in axes.get_yticklabels()] == ["Under 5", "5 to 9", "10 to 14", "85 and over"]
 
-    def test_without_census_rows_it_says_so(self, margins):
+    def test_without_census_rows_it_says_so(self, margins, fidelity):
         with pytest.raises(ValueError, match="no row has source census"):
-            distributions.census_demographics(margins[margins["source"] != "census"])
+            distributions.census_demographics(margins[margins["source"] != "census"], fidelity)
 
 
 def test_a_dollar_sign_is_a_dollar_sign(personas):

@@ -6,15 +6,44 @@ from drawn_rows import axes_named, texts
 
 from persona_lib.showing import matrices
 
+ORDER = ["p1", "p3", "p2"]  # see ALIKE in conftest: p3 is alike to both others
+
+
+def cells_of(axes):
+    return np.ma.filled(axes.collections[0].get_array().astype(float), np.nan).reshape(3, 3)
+
 
 class TestMatrices:
-    def test_cells_are_the_kappas_and_nan_is_masked(self, kappas, agreement):
-        axes = axes_named(matrices.rater_matrices(kappas, agreement), "large")
-        cells = axes.collections[0].get_array()
-        assert np.ma.getmaskarray(cells).sum() == 1 and np.ma.getmaskarray(cells).reshape(3, 3)[0, 1]
-        assert float(cells.reshape(3, 3)[2, 2]) == 0.8
-        assert len(axes.collections[1].get_segments()) == 1, "one stroke for the undefined cell"
+    def test_upper_cells_are_the_kappas_and_nan_is_marked(self, kappas, agreement):
+        """Oracle: own 0.8, others -0.1, in the order of likeness; p1 with p2 is undefined in panel large."""
+        figure = matrices.rater_matrices(kappas, agreement)
+        axes = axes_named(figure, "large")
+        assert [tick.get_text() for tick in axes.get_yticklabels()] in (ORDER, ORDER[::-1])
+        drawn = [[0.8, -0.1, np.nan], [np.nan, 0.8, -0.1], [np.nan, np.nan, 0.8]]
+        np.testing.assert_array_equal(cells_of(axes_named(figure, "small"))[0], [0.8, -0.1, -0.1])
+        np.testing.assert_array_equal(cells_of(axes), drawn)
+        assert len(axes.collections[1].get_paths()) == len(axes.collections[2].get_segments()) == 1, "one undefined"
         assert len(axes.patches) == 3, "the diagonal is outlined"
+        assert any("undefined, 1 of 18 cells" in " ".join(text.split()) for text in texts(figure))
+
+    def test_the_last_panel_is_between_raters_in_the_same_order(self, kappas, agreement):
+        for draw, name in ((matrices.rater_matrices, "large"), (matrices.model_matrices, "large|small")):
+            figure = draw(kappas, agreement)
+            panels = [axes for axes in figure.axes if axes.get_title(loc="left") != "kappa"]
+            assert panels[0].get_label() == name and panels[-1].get_label() == matrices.RATERS
+            orders = [[tick.get_text() for tick in axes.get_xticklabels()] for axes in panels]
+            assert all(order == orders[0] for order in orders)
+            np.testing.assert_array_equal(np.diag(cells_of(panels[-1])), [0.2] * 3)
+
+    def test_order_does_not_depend_on_the_order_of_rows(self, kappas):
+        assert matrices.by_likeness(kappas) == matrices.by_likeness(kappas.iloc[::-1])
+        assert matrices.by_likeness(kappas) in (ORDER, ORDER[::-1])
+
+    def test_without_raters_personas_are_ordered_by_what_is_there(self, kappas):
+        between = kappas[kappas["comparison"] == "model-model"]
+        assert sorted(matrices.by_likeness(between)) == ["p1", "p2", "p3"]
+        one = kappas[(kappas["rater_a"] == "p1") & (kappas["rater_b"] == "p1")]
+        assert matrices.by_likeness(one) == ["p1"]
 
     def test_means_come_from_the_table_and_undefined_is_said(self, kappas, agreement):
         found = texts(matrices.rater_matrices(kappas, agreement))
@@ -24,13 +53,15 @@ class TestMatrices:
     def test_histogram_shares_sum_to_a_hundred(self, kappas, agreement):
         axes = axes_named(matrices.rater_histograms(kappas, agreement), "large")
         assert sum(patch.get_height() for patch in axes.patches if patch.get_height() > 1) == pytest.approx(100)
-        assert "3 same, 6 other; 1 undefined" in texts(axes.figure)
+        assert "3 same, 6 other; 2 undefined" in texts(axes.figure)
+        assert axes.figure.axes[-1].get_label() == matrices.RATERS
+        assert axes.figure.axes[-1].lines[-1].get_xdata()[0] == 0.5, "kappa_content of the held-out rater"
 
-    def test_no_rows_is_an_error(self, kappas):
+    def test_no_rows_is_an_error(self, kappas, agreement):
         with pytest.raises(ValueError, match="no row to draw"):
-            matrices.model_matrices(kappas[kappas["comparison"] != "model-model"])
+            matrices.model_matrices(kappas[kappas["comparison"] != "model-model"], agreement)
 
     def test_a_panel_of_one_has_no_other_model(self, kappas, agreement):
-        of_one = kappas[(kappas["comparison"] == "rater-rater") | (kappas["model"] == "large")]
-        for drawn in (matrices.model_matrices(of_one), matrices.model_histograms(of_one, agreement)):
+        of_one = kappas[(kappas["comparison"] == "rater-majority") | (kappas["model"] == "large")]
+        for drawn in (matrices.model_matrices(of_one, agreement), matrices.model_histograms(of_one, agreement)):
             assert any("one model (roles.panel)" in text.get_text().replace("\n", " ") for text in drawn.texts)

@@ -7,12 +7,13 @@ import itertools
 import numpy as np
 import pytest
 
-from persona_lib.simulator import expected
+from persona_lib.measuring.summaries import kendall_w
+from persona_lib.simulator import expected, expected_attempts
 
 
 def test_calibration_tells_own_from_other_and_generic():
     own = {("m", "baseline"): [0.1, 0.1], ("m", "output_only"): [0.7, 0.9], ("m", "summary"): [0.5, 0.5]}
-    found = expected.examined({key: np.array(x) for key, x in own.items()}, {"m": np.array([0.2, 0.4])})
+    found = expected_attempts.examined({key: np.array(x) for key, x in own.items()}, {"m": np.array([0.2, 0.4])})
     by_hand = {"own": 0.8, "other": 0.3, "generic": 0.1, "own-other": 0.5, "own-generic": 0.7}
     assert {group: found["calibration", group] for group in by_hand} == pytest.approx(by_hand)
     assert found["difference", "m|summary-baseline"] == found["difference", "all|summary-baseline"] == 0.4
@@ -21,14 +22,25 @@ def test_calibration_tells_own_from_other_and_generic():
 
 def test_pairs_by_hand():
     """Chance of the revision when it stands second, and first; another person dislikes it."""
-    ab = {"own": np.array([0.6, 0.8]), "swapped": np.array([0.2, 0.2]), "none": np.array([0.5, 0.5])}
-    ba = {"own": np.array([0.8, 1.0]), "swapped": np.array([0.4, 0.4]), "none": np.array([0.5, 0.5])}
+    ab = {
+        "own": np.array([0.6, 0.8]),
+        "values": np.array([0.5, 1.0]),
+        "swapped": np.array([0.2, 0.2]),
+        "none": np.array([0.5, 0.5]),
+    }
+    ba = {
+        "own": np.array([0.8, 1.0]),
+        "values": np.array([0.5, 0.0]),
+        "swapped": np.array([0.4, 0.4]),
+        "none": np.array([0.5, 0.5]),
+    }
     found = expected.held(ab, ba)
     by_hand = {("holds", "own"): 0.8, ("holds", "own_ab"): 0.7, ("holds", "own_ba"): 0.9, ("holds", "swapped"): 0.3}
     by_hand |= {
         ("persona_effect", "own-swapped"): 0.5,
         ("first_position", "own"): 0.6,
-        ("first_position", "all"): 1.7 / 3,
+        ("first_position", "all"): (0.6 + 0.25 + 0.6 + 0.5) / 4,
+        ("values_consistency", "own"): ((0.5 + 0.8) / 2 + (0.5 + 0.0) / 2) / 2,
     }
     by_hand |= {("order_consistency", "own"): (0.6 * 0.8 + 0.4 * 0.2 + 0.8) / 2}
     assert {key: found[key] for key in by_hand} == pytest.approx(by_hand)
@@ -38,7 +50,7 @@ def test_at_k_is_the_mean_over_all_choices_of_k():
     chances = np.random.default_rng(1).random((3, 5))
     for k in range(1, 6):
         picks = list(itertools.combinations(range(5), k))
-        assert expected.at_k(chances, k) == pytest.approx(
+        assert expected_attempts.at_k(chances, k) == pytest.approx(
             np.mean([1 - np.prod(1 - chances[:, p], axis=1) for p in picks])
         )
 
@@ -86,7 +98,34 @@ def test_those_near_the_majority_pass_more():
 
 
 def test_dropped_as_the_extractor_sees_it():
-    found = expected.dropped({"m": {"sex": 0.5, "race": 0.0}, "n": {"sex": 0.1, "race": 0.0}}, extractor_error=0.1)
+    found = expected_attempts.dropped(
+        {"m": {"sex": 0.5, "race": 0.0}, "n": {"sex": 0.1, "race": 0.0}}, extractor_error=0.1
+    )
     by_hand = {("drop_rate", "m|sex"): 0.5, ("drop_rate", "n|sex"): 0.18, ("drop_rate", "sex"): 0.34}
-    by_hand |= {("n_dropped", "m"): 0.6, ("equivalent", "m"): 0.45, ("drop_rate", "all"): (0.5 + 0.1 + 0.18 + 0.1) / 4}
+    by_hand |= {("n_dropped", "m"): 0.6, ("drop_rate", "all"): (0.5 + 0.1 + 0.18 + 0.1) / 4}
     assert {key: found[key] for key in by_hand} == pytest.approx(by_hand)
+
+
+def test_repeated_by_hand():
+    """Two items with two answers each: sure and never, and half and half."""
+    chances = {("m", "baseline"): np.array([[1.0, 0.0], [0.5, 0.5]])}
+    found = expected_attempts.repeated(chances, again=["baseline"])
+    assert found["pass_at_k", "m|baseline|2"] == pytest.approx((1 + 0.75) / 2)
+    assert found["reexamined", "m|baseline|2"] == pytest.approx((0.5 + 0.75) / 2)
+    assert found["variety", "m|baseline|2"] == pytest.approx(0.25) and found["variety", "m|baseline|1"] == 0
+
+
+def test_concordance_equals_the_measured_coefficient():
+    """Oracle: certain chances, and the coefficient that the notebooks use, question by question."""
+    chances = (np.random.default_rng(3).random((30, 3, 33)) < 0.4).astype(float)
+    found = expected_attempts.concordance(chances, np.random.default_rng(1))
+    assert found["kendall_w_question", "all"] == pytest.approx(np.mean([kendall_w(each) for each in chances]))
+    assert expected_attempts.concordance(chances[:, :1], np.random.default_rng(1)) == {}
+
+
+def test_parts_beside_the_whole_by_hand():
+    whole, part = np.array([1.0, 0.0]), np.array([0.8, 0.4])
+    found = expected.with_whole(whole, {"demographic": part, "idiosyncratic": whole})
+    assert found["agreement_with_whole", "demographic"] == pytest.approx((0.8 + 0.6) / 2)
+    assert found["lines_difference", "idiosyncratic-demographic"] == pytest.approx(0.3)
+    assert found["kappa_with_whole", "retest"] == 1

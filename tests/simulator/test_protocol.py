@@ -67,10 +67,10 @@ def test_a_completion_is_what_the_client_and_the_role_say(client):
 
 
 def test_a_refusal_has_no_content(client):
-    """sim-people refuses one request in a hundred; some of 600 samples are refusals."""
-    who, forms = load().models["sim-people"], Forms()
+    """sim-rater refuses one request in a hundred; some of 600 samples are refusals."""
+    who, forms = load().models["sim-rater"], Forms()
     sample = next(i for i in range(600) if roles.reply(forms, who, JUDGE, sample=i).refused)
-    message = client.chat.completions.create(model="sim-people", messages=JUDGE, seed=sample).choices[0].message
+    message = client.chat.completions.create(model="sim-rater", messages=JUDGE, seed=sample).choices[0].message
     assert message.content is None and message.refusal
 
 

@@ -22,6 +22,7 @@ from persona_lib.simulator import portraits, roles, writing
 from persona_lib.simulator.forms import parse_description
 from persona_lib.simulator.sentences import load_bank, split
 from persona_lib.simulator.world import Model, load
+from persona_lib.tables.descriptions import label_of
 
 REPO = Path(__file__).resolve().parents[2]
 QUIET = {"refusal_rate": 0.0, "malformed_rate": 0.0}
@@ -131,11 +132,15 @@ def test_the_extractor_errs_as_declared(error):
     who = replace(load().models["sim-judge"], **QUIET, extractor_error=error)
     writer = replace(load().models["sim-large"], drop_factor=0.0)
     told = {name: value for name, value in lines.items() if name not in left_out}
-    summary = portraits.summarise(told, writer, b"any")
+    summary = portraits.summarise(told, "Why?", writer, b"any")
     replies = [json.loads(r) for r in asked(who, "find_dropped", 150, persona=PERSONAS[5], summary=summary)]
-    said = {name: np.mean([reply[name] for reply in replies]) for name in lines}
+    said = {name: np.mean([label_of()[name] in reply["conveyed"] for reply in replies]) for name in lines}
     missing, there = ([said[n] for n in said if (n in left_out) is out] for out in (True, False))
     assert near(np.mean(missing), error, 150 * 4) and near(np.mean(there), 1 - error, 150 * len(there))
+    assert near(np.mean([reply["is_equivalent"] for reply in replies]), error, 150), "without the lifestyle it is not"
+    whole = portraits.summarise(lines, "Why?", writer, b"any")
+    again = [json.loads(r) for r in asked(who, "find_dropped", 150, persona=PERSONAS[5], summary=whole)]
+    assert near(np.mean([reply["is_equivalent"] for reply in again]), 1 - error, 150)
 
 
 # Critiques
@@ -238,7 +243,7 @@ def test_each_mode_aims_with_its_own_attention(mode):
     attention = {name: 2.0 if name == mode else 0.0 for name in own}
     who = replace(load().models["sim-large"], **QUIET, attention=attention, wander=0.0, drop_factor=0.0)
     person = PERSONAS[8]
-    summary = portraits.summarise(parse_description(person), who, b"any")
+    summary = portraits.summarise(parse_description(person), "Why?", who, b"any")
     part, plain = load().own_part(parse_description(person)), mean_vector(who, "answer")
     for name, template in own.items():
         slots = {"summary": summary} if name == "summary" else {"persona": person}

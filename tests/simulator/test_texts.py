@@ -58,11 +58,11 @@ def test_every_template_has_a_role_and_gets_an_answer_of_its_form():
             import jsonschema
 
             jsonschema.validate(json.loads(text), template.response_schema)
-    assert re.search(r"(?ms)^EVALUATION:$.*^SUGGESTIONS:$", spotless("sim-large", "critique_neutral"))
+    assert re.search(r"(?ms)^EVALUATION:$.*^SUGGESTIONS:$.*^DONE\Z", spotless("sim-large", "critique_neutral"))
     assert re.search(r"(?m)^ANSWER:$", spotless("sim-large", "answer_chain_of_thought"))
 
 
-@pytest.mark.parametrize("model", ["sim-small", "sim-people"])
+@pytest.mark.parametrize("model", ["sim-small", "sim-rater"])
 def test_choice_frequencies_are_the_closed_form(model, pairs):
     """Oracle: the declared chance of each request, 4 standard errors, over 3,000 requests."""
     chances, taken = [], []
@@ -125,7 +125,7 @@ def test_modes_of_the_benchmark_stand_in_their_order():
     examiner, passed = load().models["sim-judge"], {}
     for k in range(100):
         person, prompt = description(k % 50), PROMPTS[k * 7 % len(PROMPTS)]
-        portrait = spotless("sim-large", "summarise", persona=person)
+        portrait = spotless("sim-large", "summarise", persona=person, prompt=prompt)
         only = spotless("sim-large", "answer_output_only", persona=person, prompt=prompt)
         texts = {
             "baseline": spotless("sim-large", "answer", prompt=prompt),
@@ -142,12 +142,12 @@ def test_modes_of_the_benchmark_stand_in_their_order():
 
 
 def test_portraits_are_read_back_and_drop_as_declared():
-    """Oracle: the values kept are those of the description; drop rates within 4.5 standard errors for 33 attributes."""
+    """Oracle: the values kept are those of the description; drop rates over questions within 4.5 standard errors."""
     who, n = load().models["sim-small"], 1500
     lines = parse_description(description(8))
     kept = dict.fromkeys(lines, 0)
     for i in range(n):
-        got = portraits.recover(portraits.summarise(lines, who, i.to_bytes(4, "big")))
+        got = portraits.recover(portraits.summarise(lines, f"Question {i}?", who, i.to_bytes(4, "big")))
         assert all(lines[name] == value for name, value in got.items())
         for name in got:
             kept[name] += 1
@@ -155,6 +155,26 @@ def test_portraits_are_read_back_and_drop_as_declared():
         rate = portraits.drop_chance(name, who)
         assert abs(1 - count / n - rate) < 4.5 * np.sqrt(rate * (1 - rate) / n), name
     assert portraits.recover("Somebody of 43 who prays.") == {}
+
+
+def test_a_question_decides_for_everybody_in_the_declared_share():
+    """Oracle: the chance, given the question, of drop and drop again by two models and personas, in 40 questions."""
+    one, other = (load().models[name] for name in ("sim-large", "sim-medium"))
+    share, chance = load().parameters["dropped_shared"], portraits.drop_chance("age_years", one)
+    both = []
+    for i in range(40):
+        on = portraits.drop_chance_on(f"Question {i}?", "age_years", one)
+        assert on in (pytest.approx(share + (1 - share) * chance), pytest.approx((1 - share) * chance))
+        for k in range(25):
+            dropped = [
+                "age_years"
+                not in portraits.recover(
+                    portraits.summarise(parse_description(description(k + j)), f"Question {i}?", who, bytes([k, j]))
+                )
+                for j, who in enumerate((one, other))
+            ]
+            both.append(all(dropped) - on**2)
+    assert abs(np.mean(both)) < 4.5 * np.std(both) / np.sqrt(len(both))
 
 
 def test_the_filter_rejects_the_declared_share_and_names_two_lines():
@@ -220,7 +240,7 @@ def test_same_request_same_answer_in_any_process_and_order(tmp_path):
     script = tmp_path / "ask.py"
     script.write_text(
         "import json, sys, simulated as t\n"
-        "todo = [(m, n, s) for m in ('sim-large', 'sim-people') for n in sorted(t.WORDS) for s in (0, 1)]\n"
+        "todo = [(m, n, s) for m in ('sim-large', 'sim-rater') for n in sorted(t.WORDS) for s in (0, 1)]\n"
         "todo = todo[::-1] if sys.argv[1] == 'back' else todo\n"
         "slots = {'persona': t.description(1)}\n"
         "got = {f'{m} {n} {s}': t.said(m, n, s, **slots).__dict__ for m, n, s in todo}\n"

@@ -12,10 +12,17 @@ import pandas as pd
 import pytest
 from simulated import PROMPTS, SETTINGS, description, said, spotless
 
-from persona_lib.simulator import respondents
+from persona_lib.simulator import portraits, respondents
 from persona_lib.simulator.sentences import load_bank
 from persona_lib.simulator.truth import truth
 from persona_lib.simulator.world import load
+from persona_lib.tables.descriptions import line, part, values_of
+from persona_lib.tables.revisions import fault
+
+
+def part_of(text: str, names: list[str]) -> str:
+    """Some lines of a description; a placebo has none."""
+    return "\n".join(line(name, value) for name, value in values_of(text).items() if name in names)
 
 
 @pytest.fixture(scope="module")
@@ -25,12 +32,18 @@ def frame() -> dict[str, pd.DataFrame]:
         {"persona_id": [f"d{i:03d}" for i in range(300)], "description": map(description, range(300))}
     )
     names = ["lifestyle", "hearing_difficulty", "placebo"]
-    short = people[["persona_id"]].merge(pd.DataFrame({"attribute": names}), how="cross")
+    short = people.merge(pd.DataFrame({"attribute": names}), how="cross")
+    both = [part_of(text, ["age_years", "ideology"]) for text in short["description"]]
+    short = short.assign(**{"without": both})
+    short["with"] = [
+        part_of(text, ["age_years", "ideology", name])
+        for text, name in zip(short["description"], short["attribute"], strict=True)
+    ]
     return {
         "persons": people,
         "prompts": pd.DataFrame({"prompt_id": [f"q{i}" for i in range(len(PROMPTS))], "text": PROMPTS}),
         "groups": people[["persona_id"]].assign(attribute="half", value=np.where(np.arange(300) < 150, "one", "other")),
-        "ablation": short.assign(shown_attributes="age_years|ideology"),
+        "ablation": short.drop(columns="description").assign(shown_attributes="age_years|ideology"),
     }
 
 
@@ -49,17 +62,23 @@ def found(frame, tables) -> pd.DataFrame:
 
 def test_holds_and_utility_are_those_of_pairs_that_the_models_write_and_judge(found, frame):
     """Oracle: 240 pairs made and judged by the simulated models themselves, one request each."""
-    rng, held, gains = np.random.default_rng(3), {"own": [], "swapped": [], "none": []}, []
+    rng, held, gains, kept = np.random.default_rng(3), {"own": [], "values": [], "swapped": [], "none": []}, [], []
     everyone = frame["persons"]["description"].tolist()
     for i, person in enumerate(everyone[:240]):
         prompt, sample = str(rng.choice(PROMPTS)), int(rng.integers(1000))
         base = said("sim-large", "answer", sample, prompt=prompt).text
         critique = spotless("sim-large", "critique_neutral", persona=person, prompt=prompt, answer=base)
-        new = spotless("sim-large", "revise", prompt=prompt, answer=base, critique=critique)
+        slots = {"prompt": prompt, "answer": base, "critique": critique}
+        new = spotless("sim-large", "revise", **slots)
+        if broken := fault(new, base, prompt=prompt, description=person):
+            new = spotless("sim-large", "revise_again", **slots, revision=new, fault=broken)
+        kept.append(not fault(new, base, prompt=prompt, description=person))
         position = load().position(respondents.parse_description(person))
         new_one, old_one = (load().utility(position, *load_bank().vector(text)) for text in (new, base))
         gains.append(new_one - old_one)
-        for kind, shown in (("own", {"persona": person}), ("swapped", {"persona": everyone[i + 1]}), ("none", {})):
+        told = {"own": person, "values": part(person, "values"), "swapped": everyone[i + 1], "none": None}
+        for kind, whose in told.items():
+            shown = {} if whose is None else {"persona": whose}
             swapped = bool(rng.integers(2))
             shown |= {"answer_a": new if swapped else base, "answer_b": base if swapped else new}
             name = "judge_no_persona" if kind == "none" else "judge"
@@ -67,6 +86,7 @@ def test_holds_and_utility_are_those_of_pairs_that_the_models_write_and_judge(fo
             held[kind].append((chosen == "A") == swapped)
     for kind, values in held.items():
         assert abs(np.mean(values) - found.truth["holds", kind]) < 4 * 0.5 / np.sqrt(240), kind
+    assert abs(np.mean(kept) - found.truth["rule_kept", "all"]) < 4 * 0.2 / np.sqrt(240) and np.mean(kept) > 0.9
     put_in = found.truth["utility", "chosen"] - found.truth["utility", "rejected"]
     assert abs(np.mean(gains) - put_in) < 4 * np.std(gains) / np.sqrt(240) and put_in > 0.2
     assert found.truth["first_position", "own"] > 0.5
@@ -91,7 +111,11 @@ def test_pass_rates_are_those_of_answers_that_the_examiner_reads(found, frame):
     for kind, rate in rates.items():
         assert abs(np.mean(passed[kind]) - rate) < 4 * max(0.2, np.std(passed[kind])) / np.sqrt(200), kind
     assert found.truth["pass_rate", "large|output_only"] == found.truth["calibration", "own"]
-    assert found.truth["pass_at_k", "large|output_only|4"] > found.truth["pass_at_k", "large|output_only|1"]
+    for mode in ("output_only", "chain_of_thought", "baseline"):
+        assert found.truth["pass_at_k", f"large|{mode}|4"] > found.truth["pass_at_k", f"large|{mode}|1"]
+    fresh, noise = (found.truth[name, "large|baseline|4"] for name in ("pass_at_k", "reexamined"))
+    assert found.truth["pass_at_k", "large|baseline|1"] < noise < fresh
+    assert found.truth["variety", "large|baseline|4"] == pytest.approx(fresh - noise)
 
 
 def test_kappa_is_that_of_choices_that_models_and_raters_make(found, frame):
@@ -103,7 +127,7 @@ def test_kappa_is_that_of_choices_that_models_and_raters_make(found, frame):
         b = said("sim-large", "answer_divergent", sample, prompt=prompt, answer=a).text
         swapped = bool(rng.integers(2))
         shown = (b, a) if swapped else (a, b)
-        asked = [("sim-large", 0), *(("sim-people", number) for number in range(3))]
+        asked = [("sim-large", 0), *(("sim-rater", number) for number in range(3))]
         first = [respondents.prefer_first(person, *shown, load().models[name], sample=number) for name, number in asked]
         chances.append(first if swapped else [1 - chance for chance in first])
     model, *raters = np.array(chances).T
@@ -135,10 +159,12 @@ def test_the_placebo_and_the_rates_are_exact(found):
     who = load().models["sim-medium"]
     assert found.truth["excess_flip", "placebo"] == pytest.approx(0, abs=1e-12)
     assert found.truth["kappa", "placebo"] == pytest.approx(found.truth["kappa_retest", "placebo"])
-    assert found.truth["excess_flip", "lifestyle"] > found.truth["excess_flip", "hearing_difficulty"] + 0.03
+    assert found.truth["excess_flip", "lifestyle"] > found.truth["excess_flip", "hearing_difficulty"] + 0.01
+    assert found.truth["agreement_with_whole", "retest"] > found.truth["agreement_with_whole", "idiosyncratic"]
     assert found.truth["refused", "all"] == who.refusal_rate and found.truth["unparsed", "all"] == 0.998 * 0.006
     assert found.truth["scored", "large|summary"] == pytest.approx(0.996**2 * 0.998**2)
-    assert found.truth["drop_rate", "age_years"] == pytest.approx(0.5 * 0.98 + 0.5 * 0.02)
+    by_question = [portraits.drop_chance_on(text, "age_years", load().models["sim-large"]) for text in PROMPTS]
+    assert found.truth["drop_rate", "age_years"] == pytest.approx(0.02 + 0.96 * np.mean(by_question))
     exact = found.standard_error[found.standard_error == 0].index.get_level_values("statistic")
     assert {"refused", "scored", "drop_rate", "noise"} <= set(exact) and "holds" not in exact
     assert "lost" not in found.index.get_level_values("group") and not found["truth"].isna().any()

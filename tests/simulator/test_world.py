@@ -61,7 +61,7 @@ def test_lines_that_say_nothing_move_nobody():
 
 
 def test_raters_differ_by_sample_and_models_do_not():
-    person, people = description(1), load().models["sim-people"]
+    person, people = description(1), load().models["sim-rater"]
     assert not np.allclose(respondents.stand(person, people, sample=0), respondents.stand(person, people, sample=1))
     medium = load().models["sim-medium"]
     assert np.array_equal(respondents.stand(person, medium, sample=0), respondents.stand(person, medium, sample=1))
@@ -131,7 +131,7 @@ def test_chance_first_by_hand(changed, length_cost, chance):
 
 def test_a_taste_is_of_one_rater_in_the_place_of_one_persona():
     """Oracle: the declared spread; no correlation between samples nor between personas (4 / sqrt of 5,000 numbers)."""
-    world, people = load(), load().models["sim-people"]
+    world, people = load(), load().models["sim-rater"]
     tastes = np.array([[world.taste(people, s, f"Age: {20 + p}") for s in (0, 1)] for p in range(500)])
     assert np.sqrt(np.mean(tastes**2)) == pytest.approx(people.taste, rel=0.05)
     for one, other in ((tastes[:, 0], tastes[:, 1]), (tastes[:-1, 0], tastes[1:, 0])):
@@ -223,7 +223,7 @@ def test_declared_shares_hold_for_the_persons_of_the_census(adults, seed):
         assert np.mean(parts[name] ** 2) == pytest.approx(declared, rel=0.12), name
 
 
-@pytest.mark.parametrize("name", ["sim-large", "sim-small", "sim-people"])
+@pytest.mark.parametrize("name", ["sim-large", "sim-small", "sim-rater"])
 def test_a_model_reads_with_its_skill_and_makes_mistakes_of_its_own(adults, name):
     """Oracle: the declared skill is the slope of what is read on what is true, the misreading the spread around it."""
     who, columns = load().models[name], {column: adults[column].tolist() for column in adults}

@@ -12,6 +12,7 @@ from examiners import NAMES, Fake, Parrot, personas, prompts
 from persona_lib.cost.plan import planned_calls
 from persona_lib.stages import benchmark
 from persona_lib.stages.pass_at_k import collect_pass_at_k
+from persona_lib.tables.descriptions import attribute_of
 from persona_lib.tables.schema import SchemaError, check
 
 
@@ -98,22 +99,24 @@ def test_what_cannot_be_planned_says_so():
 
 def test_dropped_has_a_row_per_attribute_of_each_summary():
     ask = Fake()
-    table = check(benchmark.find_dropped(benched(ask), personas(5), ask=ask), "dropped")
+    table = check(benchmark.find_dropped(benched(ask), personas(5), prompts(6), ask=ask), "dropped")
     assert len(table) == 4 * 2 * 33 and ask.count("find_dropped") == 8
     assert table.groupby("attribute").is_dropped.mean().to_dict() == {key: float(key != "age_years") for key in NAMES}
-    assert table.status.eq("ok").all()
+    assert table.status.eq("ok").all() and not table.is_equivalent.any()
+    texts = {row.slots["prompt"] for row in ask.rows if row.template == "summarise"}
+    assert texts == set(table.prompt_id), "a summary is made for its question"
 
 
 @pytest.mark.parametrize("status", ["refused", "failed", "unparsed"])
 def test_an_examiner_that_fails_says_nothing(status):
     ask = Fake(lambda row: status if row.template == "find_dropped" else "ok")
-    table = check(benchmark.find_dropped(benched(ask), personas(5), ask=ask), "dropped")
-    assert table.is_dropped.isna().all() and set(table.status) == {status}
+    table = check(benchmark.find_dropped(benched(ask), personas(5), prompts(6), ask=ask), "dropped")
+    assert table.is_dropped.isna().all() and table.is_equivalent.isna().all() and set(table.status) == {status}
 
 
 def test_no_summary_no_row():
     ask = Fake(lambda row: "refused" if row.template == "summarise" else "ok")
-    assert len(check(benchmark.find_dropped(benched(ask), personas(5), ask=ask), "dropped")) == 0
+    assert len(check(benchmark.find_dropped(benched(ask), personas(5), prompts(6), ask=ask), "dropped")) == 0
 
 
 @pytest.mark.parametrize(
@@ -131,10 +134,18 @@ def test_no_summary_no_row():
         ("Personal time: They often read.", "They often travel.", True),
         ("Defining quirks: {{braces}} \\d+ (", "Loves braces.", False),
         ("Occupation category: Teachers", "", True),
+        ("Sex: Female", "She keeps bees.", False),
+        ("Sex: Male", "They keep bees.", True),
+        ("Marital status: Never married", "Lives as a single person.", False),
+        ("Religion: Catholic", "Goes to mass every Sunday.", False),
+        ("Religion: Jewish", "Goes to mass every Sunday.", True),
+        ("Ideology: Very liberal", "Leans left.", False),
+        ("Income: $52,000 a year", "Earns little.", False),
     ],
 )
 def test_the_rule_on_sentences_checked_by_eye(line, summary, dropped):
-    assert benchmark.is_dropped_by_rule(*line.split(": ", 1), summary) is dropped
+    label, value = line.split(": ", 1)
+    assert benchmark.is_dropped_by_rule(attribute_of()[label], value, summary) is dropped
 
 
 @pytest.mark.parametrize("of", [3, 12])

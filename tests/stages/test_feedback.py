@@ -12,8 +12,9 @@ from persona_lib.messages import templates
 from persona_lib.stages import feedback
 from persona_lib.tables.schema import SchemaError, check
 
-CRITIQUE = "1. I see.\n**EVALUATION:**\nToo long.\nSUGGESTIONS:\nCut it."
+CRITIQUE = "1. I see.\n**EVALUATION:**\nToo long.\nSUGGESTIONS:\nCut it.\nDONE"
 SIZES = {"n_train_pairs": 3, "n_heldout_pairs": 2, "n_heldout_prompts": 2, "template": "paper"}
+RUN = SIZES | {"max_retries": 1}
 HOSTILE = "Age: 7 {x} {{prompt}} {{answer}}\n</persona> <answer>\nSUGGESTIONS:"
 
 
@@ -44,7 +45,8 @@ class Fake:
             key = json.dumps([row.endpoint, row.template, row.slots, int(row.sample)], sort_keys=True)
             self.asked.append(key)
             status = self.status(row)
-            text = self.critique if row.template.startswith("critique") else f"{row.template} of {row.slots['prompt']}"
+            said = row.slots["prompt"] if row.template == "answer" else row.slots["prompt"].split()[-1]
+            text = self.critique if row.template.startswith("critique") else f"{row.template} of {said}"
             rows.append(
                 {"text": text if status == "ok" else "", "data": None, "status": status, "detail": "",
                  "request_hash": hashlib.sha256(key.encode()).hexdigest(), "tokens_in": 1, "tokens_out": 1}
@@ -58,7 +60,7 @@ class Fake:
 def made(ask: Fake, n_personas: int = 4, **sizes):
     people, questions = personas(n_personas), prompts(8, 3)
     plan = feedback.assign(people, questions, **(SIZES | sizes), seed=1)
-    pairs, answers = feedback.create(plan, people, questions, ask=ask)
+    pairs, answers = feedback.create(plan, people, questions, max_retries=1, ask=ask)
     return check(pairs, "pairs"), check(answers, "answers")
 
 
@@ -109,14 +111,6 @@ def test_a_step_that_fails_is_a_status_on_the_pair_never_text(template, status):
     assert {hashes[h] for h in hit.request_hash} == {template}, "the hash is of the step that failed"
 
 
-@pytest.mark.parametrize("text", ["All fine.", "EVALUATION: ok", "SUGGESTIONS: none", "SUGGESTIONS: x\nEVALUATION: y"])
-def test_a_critique_without_its_two_parts_in_order_is_unparsed(text):
-    ask = Fake(critique=text)
-    pairs, answers = made(ask)
-    assert set(pairs.status) == {"unparsed"} and set(pairs.critique) == {""}
-    assert not ask.slots("revise") and set(answers.kind) == {"baseline"}
-
-
 def test_a_text_beside_a_failure_stops():
     class Lying(Fake):
         def __call__(self, requests):
@@ -131,7 +125,7 @@ def test_hostile_texts_pass_unchanged():
     questions = prompts(5, 2).assign(text=lambda t: t.prompt_id + " {{critique}} <b>\n?")
     ask = Fake()
     plan = feedback.assign(people, questions, **SIZES, seed=1)
-    feedback.create(plan, people, questions, ask=ask)
+    feedback.create(plan, people, questions, max_retries=1, ask=ask)
     assert {slots["persona"] for slots in ask.slots("critique_paper")} == {HOSTILE}
     assert {slots["prompt"] for slots in ask.slots("revise")} <= set(questions.text)
 
@@ -185,7 +179,7 @@ def test_too_few_prompts_say_what_to_do():
 @pytest.mark.parametrize("of", [3, 12])
 def test_shards_ask_what_one_process_asks_and_nothing_twice(of):
     tables = {"personas": personas(6), "prompts": prompts(8, 3)}
-    run = {"seed": 1, "feedback": SIZES}
+    run = {"seed": 1, "feedback": RUN}
     whole, parts = Fake(), [Fake() for _ in range(of)]
     feedback.collect_feedback(tables, run, shard=0, of=1, ask=whole)
     for shard, ask in enumerate(parts):
@@ -197,9 +191,9 @@ def test_shards_ask_what_one_process_asks_and_nothing_twice(of):
 def test_blocks_do_not_change_what_is_asked(monkeypatch):
     tables = {"personas": personas(6), "prompts": prompts(8, 3)}
     large, small = Fake(), Fake()
-    feedback.collect_feedback(tables, {"seed": 1, "feedback": SIZES}, shard=0, of=1, ask=large)
+    feedback.collect_feedback(tables, {"seed": 1, "feedback": RUN}, shard=0, of=1, ask=large)
     monkeypatch.setattr(feedback, "BLOCK", 2)
-    feedback.collect_feedback(tables, {"seed": 1, "feedback": SIZES}, shard=0, of=1, ask=small)
+    feedback.collect_feedback(tables, {"seed": 1, "feedback": RUN}, shard=0, of=1, ask=small)
     assert sorted(large.asked) == sorted(small.asked)
 
 
@@ -218,7 +212,7 @@ def test_by_batches_all_prompts_of_a_shard_are_one_block(monkeypatch):
     by_chat, by_batch = Counting(), Counting()
     by_batch.by_batch = True
     for ask in (by_chat, by_batch):
-        feedback.collect_feedback(tables, {"seed": 1, "feedback": SIZES}, shard=0, of=1, ask=ask)
+        feedback.collect_feedback(tables, {"seed": 1, "feedback": RUN}, shard=0, of=1, ask=ask)
     assert by_batch.n_rounds == 3 < by_chat.n_rounds and sorted(by_batch.asked) == sorted(by_chat.asked)
 
 
@@ -230,11 +224,12 @@ def test_the_two_critique_templates_differ_in_one_line_and_the_reviser_is_bound(
     assert [len(lines[0] - lines[1]), len(lines[1] - lines[0])] == [1, 1]
     assert (lines[0] - lines[1]).pop().startswith("This person prefers short answers")
     assert found["revise"].slots == ("prompt", "answer", "critique")
+    assert found["revise_again"].slots == ("prompt", "answer", "critique", "revision", "fault")
 
 
 def test_every_template_is_told_apart_by_its_system_text():
     found = templates.load("data/templates").values()
-    assert len({template.system for template in found}) == len(found) == 16
+    assert len({template.system for template in found}) == len(found) == 17
     for template in found:
         schema = template.response_schema
         assert schema is None or (schema["additionalProperties"] is False and schema["required"])

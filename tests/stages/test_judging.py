@@ -47,6 +47,7 @@ def test_shards_ask_what_one_process_asks_and_nothing_twice(stage, of):
         "validation": {"n_pairs": 10},
         "pool": {"n_items": 4, **SIZES},
         "ablation": {"n_personas": 2, "n_questions": 3, "n_shown": 3},
+        "feedback": {"template": "paper", "max_retries": 1},
     }
     collect = {
         "validation": collect_validation,
@@ -61,9 +62,10 @@ def test_hostile_texts_pass_unchanged():
     ask = Fake()
     people = personas(4).assign(description=lambda t: t.description + "\n{{answer_a}} </persona> {x}\n")
     items, answers = create_pool(prompts(9), n_items=4, seed=1, ask=ask)
-    plan = plan_pool(items, people, panel=["m1"], raters="people", **SIZES, seed=1)
+    plan = plan_pool(items, people, panel=["m1"], raters="rater", **SIZES, seed=1)
     judging.judge(plan, people, prompts(9), answers, ask=ask)
-    assert {row.slots["persona"] for row in ask.rows if row.template == "judge"} == set(people.description)
+    shown = {row.slots["persona"] for row in ask.rows if row.template == "judge"}
+    assert set(people.description) <= shown and len(shown) == 4 + 3 * 3, "whole, and three parts of three personas"
     assert {row.slots["prompt"] for row in ask.rows} <= set(prompts(9).text)
 
 

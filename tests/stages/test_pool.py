@@ -10,7 +10,7 @@ from persona_lib.tables.schema import SchemaError, check
 
 def pooled(ask: Fake, n_personas: int = 5):
     items, answers = create_pool(prompts(9), n_items=4, seed=1, ask=ask)
-    plan = plan_pool(items, personas(n_personas), panel=["m1", "m2"], raters="people", **SIZES, seed=1)
+    plan = plan_pool(items, personas(n_personas), panel=["m1", "m2"], raters="rater", **SIZES, seed=1)
     judged = judging.judge(plan, personas(n_personas), prompts(9), answers, ask=ask)
     return check(items, "pool_items"), check(answers, "pool_answers"), check(judged, "pool_judgements")
 
@@ -20,22 +20,42 @@ def test_pool_counts_by_hand():
     items, answers, judged = pooled(ask)
     assert len(items) == 4 and "q0001" not in set(items.prompt_id), "only held-out prompts"
     assert answers.kind.value_counts().to_dict() == {"baseline": 4, "divergent": 4}
-    assert judged.rater_id.value_counts().to_dict() == {"m1": 5 * 4, "m2": 3 * 4, "people.1": 3 * 2, "people.2": 3 * 2}
-    assert len(ask.asked) == len(set(ask.asked)) == 8 + 20 + 12 + 12
+    assert judged.rater_id.value_counts().to_dict() == {
+        "m1": 5 * 4 + 4 * 3 * 4, "m2": 3 * 4, "rater.1": 3 * 2, "rater.2": 3 * 2,
+    }  # fmt: skip
+    more = judged[(judged.lines_shown != "all") | (judged.repeat == 1)]
+    assert set(more.rater_id) == {"m1"} and more.persona_shown_id.nunique() == 3
+    assert len(ask.asked) == len(set(ask.asked)) == 8 + 20 + 4 * 12 + 12 + 12
     samples = {(row.endpoint, row.sample) for row in ask.rows if row.template == "judge"}
-    assert samples == {("m1", 0), ("m2", 0), ("people", 0), ("people", 1)}
+    assert samples == {("m1", 0), ("m1", 1), ("m2", 0), ("rater", 0), ("rater", 1)}
 
 
 def test_order_is_the_same_for_all_raters_and_balanced_within_a_persona():
     _, _, judged = pooled(Fake())
     assert (judged.groupby(["item_id", "persona_shown_id"]).swapped.nunique() == 1).all()
-    assert (judged[judged.rater_id == "m1"].groupby("persona_shown_id").swapped.sum() == 2).all()
+    first = judged[(judged.rater_id == "m1") & (judged.lines_shown == "all") & (judged.repeat == 0)]
+    assert (first.groupby("persona_shown_id").swapped.sum() == 2).all()
     assert judged.chosen_answer_id.str.startswith("divergent").all()
+
+
+def test_a_part_of_a_description_shows_those_lines_and_nothing_else():
+    ask = Fake()
+    people = personas(5).assign(core_values="thrift; hope")
+    items, answers = create_pool(prompts(9), n_items=4, seed=1, ask=ask)
+    plan = plan_pool(items, people, panel=["m1"], raters="rater", **SIZES, seed=1)
+    judging.judge(plan, people, prompts(9), answers, ask=ask)
+    n_lines = {len(row.slots["persona"].split("\n")) for row in ask.rows if row.template == "judge"}
+    assert n_lines == {33, 25, 8, 4}, "all, the census', the others, and four lines of values"
+    values = {row.slots["persona"] for row in ask.rows if row.slots.get("persona", "").count("\n") == 3}
+    assert all(text.split("\n")[-1] == "Core values: thrift; hope" for text in values) and len(values) == 3
+    assert {line.split(":")[0] for text in values for line in text.split("\n")} == {
+        "Ideology", "Political views", "Religion", "Core values",
+    }  # fmt: skip
 
 
 def test_raters_share_their_items():
     _, _, judged = pooled(Fake())
-    raters = judged[judged.rater_id.str.startswith("people")]
+    raters = judged[judged.rater_id.str.startswith("rater")]
     assert raters.item_id.nunique() == 2 and raters.persona_shown_id.nunique() == 3
 
 
@@ -66,7 +86,7 @@ def test_an_item_whose_answer_failed_stays_with_its_status():
 )
 def test_a_pool_that_cannot_be_says_so(change, message):
     items = plan_items(prompts(9), n_items=4, seed=1)
-    sizes = {"panel": ["m1"], "raters": "people", **SIZES} | change
+    sizes = {"panel": ["m1"], "raters": "rater", **SIZES} | change
     with pytest.raises(SchemaError, match=message):
         plan_pool(items, personas(5), **sizes, seed=1)
     with pytest.raises(SchemaError, match="8 held-out prompts, but pool.n_items = 9"):

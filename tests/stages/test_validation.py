@@ -1,4 +1,4 @@
-"""Validation: every pair six times, and whom its answers are shown to. Oracles: hand counts of plans."""
+"""Validation: every pair eight times, and whom its answers are shown to. Oracles: hand counts of plans."""
 
 import pandas as pd
 import pytest
@@ -8,15 +8,18 @@ from persona_lib.stages.validation import plan_validation
 from persona_lib.tables.schema import SchemaError
 
 
-def test_validation_asks_every_pair_six_times():
+def test_validation_asks_every_pair_eight_times():
     ask = Fake()
     table = validated(ask)
-    assert len(table) == 10 * 3 * 2 and table.item_id.nunique() == 10
+    assert len(table) == 10 * 4 * 2 and table.item_id.nunique() == 10
     shown = table.groupby("item_id").persona_shown_id.agg(lambda ids: tuple(sorted(set(ids))))
     for item_id, ids in shown.items():
         own = item_id.split(".")[0]
         assert len(ids) == 3 and ids[0] == "" and own in ids
-    assert (table.groupby(["item_id", "persona_shown_id"]).swapped.nunique() == 2).all()
+    shown = ["item_id", "persona_shown_id", "lines_shown"]
+    assert (table.groupby(shown).swapped.nunique() == 2).all() and len(table.groupby(shown)) == 40
+    by_values = table[table.lines_shown == "values"]
+    assert (by_values.persona_shown_id == by_values.item_id.str.split(".").str[0]).all(), "its own values"
     assert sum(row.template == "judge_no_persona" for row in ask.rows) == 20
 
 
@@ -34,6 +37,7 @@ def test_pairs_that_failed_are_not_judged_and_too_few_say_so():
 def test_the_other_persona_is_any_but_the_own_one():
     pairs, _ = pairs_and_answers(5, 40)
     plan = plan_validation(pairs, personas(5), n_pairs=200, judge="j", seed=1)
+    assert set(plan.lines_shown[plan.persona_shown_id == ""]) == {"none"}
     other = plan[(plan.persona_shown_id != "") & (plan.persona_shown_id != plan.item_id.str[:5])]
     assert len(other) == 400
     table = pd.crosstab(other.item_id.str[:5], other.persona_shown_id)

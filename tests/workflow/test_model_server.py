@@ -15,7 +15,7 @@ import yaml
 from endless import Endless
 from nonsense_model import write_nonsense
 
-from workflow.model_server import ServerError, environment_of, serving, threads_for
+from workflow.model_server import ServerError, environment_of, serving
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = ROOT / environment_of(os.environ.get("VENV"))
@@ -116,11 +116,6 @@ def test_it_ends_with_the_run_however_that_ends(environment, then, number):
     while not is_free(port) and time.monotonic() < until:
         time.sleep(0.05)
     assert is_free(port)
-
-
-@pytest.mark.parametrize(("cores", "n"), [(1, 1), (2, 1)])
-def test_a_core_is_left_to_the_run(cores, n):
-    assert threads_for(cores) == n
 
 
 @pytest.mark.system
