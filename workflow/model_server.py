@@ -50,15 +50,8 @@ def serving(address: str, *, environment: Path, log: Path, threads: int = 1, mod
             command, stdin=subprocess.PIPE, stdout=said, stderr=subprocess.STDOUT, start_new_session=True
         ) as process,
     ):
-        try:
-            _wait(process, f"{address}/models", log)
-            yield process
-        finally:
-            process.stdin.close()  # type: ignore[union-attr]
-            try:
-                process.wait(timeout=10)
-            except subprocess.TimeoutExpired:
-                process.kill()
+        _wait(process, f"{address}/models", log)
+        yield process  # leaving closes its standard input and waits for its end
 
 
 def environment_of(venv: str | None) -> Path:
@@ -70,6 +63,7 @@ def _wait(process: subprocess.Popen, url: str, log: Path) -> None:
     until = time.monotonic() + PATIENCE_S
     while not _answers(url):
         if process.poll() is not None or time.monotonic() > until:
+            process.kill()
             lines = log.read_text("utf-8", errors="replace").strip().splitlines() or ["nothing in its log"]
             raise ServerError(f"the model server does not start: {lines[-1]}; its log is {log}")
         time.sleep(0.1)
