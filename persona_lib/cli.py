@@ -16,21 +16,52 @@ from persona_lib.asking.client import AskError
 from persona_lib.asking.prices import SpendError
 from persona_lib.census.archives import PumsError
 from persona_lib.commands import census, collect, ledgers, plan, simulate, truth
-from persona_lib.commands.inputs import UsageError
+from persona_lib.commands.inputs import Help, UsageError
 from persona_lib.commands.strict_yaml import ConfigurationError
 from persona_lib.ledger.errors import LedgerError
 from persona_lib.messages.endpoint import RequestError
 from persona_lib.messages.templates import TemplateError
 from persona_lib.tables.schema import SchemaError
 
-COMMANDS = {  # name: what adds its arguments, what it does
-    "collect": (collect.add_arguments, "ask models for one shard of a stage; keeps and seals a ledger"),
-    "plan": (plan.add_arguments, "calls, tokens and cost of what a run has still to ask"),
-    "truth": (truth.add_arguments, "write what the simulated world would answer on average"),
-    "seal": (ledgers.add_seal_arguments, "gather the sealed shards of a stage into one file"),
-    "simulate": (simulate.add_arguments, "serve the simulated models on this machine until stdin closes"),
-    "census": (census.add_arguments, "fetch PUMS from the Census Bureau into data/raw"),
-    "check-ledger": (ledgers.add_check_arguments, "count what ledgers hold; stop at the first fault"),
+COMMANDS = {  # name: what adds its arguments, what it does, an example
+    "collect": (
+        collect.add_arguments,
+        "ask models for one shard of a stage; keeps and seals a ledger",
+        "persona collect prompts --settings settings.json --templates data/templates "
+        "--read bank=data/prompts/bank.csv topics=data/reference/prism_topics.csv "
+        "--ledger data/runs/mine/ledger --sealed data/runs/mine/sealed/prompts-0-of-1.parquet",
+    ),
+    "plan": (
+        plan.add_arguments,
+        "calls, tokens and cost of what a run has still to ask",
+        "persona plan config/demo.yaml config/paper.yaml",
+    ),
+    "truth": (
+        truth.add_arguments,
+        "write what the simulated world would answer on average",
+        "persona truth --settings settings.json --read census=census.parquet prompts=prompts.parquet "
+        "--out truth.parquet",
+    ),
+    "seal": (
+        ledgers.add_seal_arguments,
+        "gather the sealed shards of a stage into one file",
+        "persona seal sealed/pool-0-of-2.parquet sealed/pool-1-of-2.parquet --out sealed/pool.parquet",
+    ),
+    "simulate": (
+        simulate.add_arguments,
+        "serve the simulated models on this machine until stdin closes",
+        "tail -f /dev/null | persona simulate --port 8000",
+    ),
+    "census": (
+        census.add_arguments,
+        "fetch PUMS from the Census Bureau into data/raw",
+        "persona census download --year 2023 --states vt dc",
+    ),
+    "check-ledger": (
+        ledgers.add_check_arguments,
+        "count what ledgers hold; stop at the first fault",
+        "persona check-ledger data/runs/demo/ledger/pool-0-of-2.jsonl",
+    ),
 }
 OURS = (
     UsageError,
@@ -72,10 +103,13 @@ def _end(line: str, *, status: int) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="persona", description=__doc__)
+    examples = "\n".join(f"  {example}" for _, _, example in COMMANDS.values())
+    epilog = f"an example of each:\n{examples}\n\npersona COMMAND --help shows its arguments and their defaults"
+    parser = argparse.ArgumentParser(prog="persona", description=__doc__, epilog=epilog, formatter_class=Help)
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for name, (add_arguments, about) in COMMANDS.items():
-        add_arguments(commands.add_parser(name, help=about))
+    for name, (add_arguments, about, example) in COMMANDS.items():
+        epilog = f"example:\n  {example}"
+        add_arguments(commands.add_parser(name, help=about, description=about, epilog=epilog, formatter_class=Help))
     return parser
 
 

@@ -42,6 +42,7 @@ class Endless(ThreadingHTTPServer):
         self.plan, self.calls, self.bodies, self.times = {}, Counter(), [], {}
         self.under_way = self.most_under_way = self.capacity = 0
         self.headers_seen, self.guard = [], threading.Lock()
+        self.paths, self.gets = {}, []  # what GET gives at a path, 404 elsewhere; the paths it was asked for
 
     def handle_error(self, request, address):
         """A client that went away is no news here."""
@@ -54,6 +55,11 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_):
         """Silence."""
+
+    def do_GET(self):
+        path = self.path.partition("?")[0]
+        self.server.gets.append(path)
+        self.send(self.server.paths.get(path, 404), b'{"object": "list", "data": []}')
 
     def do_POST(self):
         server = self.server

@@ -1,6 +1,7 @@
 """The console script: errors that a user can put right end with one line, those of the program do not."""
 
 import logging
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -31,7 +32,7 @@ def ends(monkeypatch):
             parser.add_argument("--log")
             parser.set_defaults(run=raises)
 
-        monkeypatch.setitem(cli.COMMANDS, "broken", (add_arguments, "ends with an error"))
+        monkeypatch.setitem(cli.COMMANDS, "broken", (add_arguments, "ends with an error", "persona broken"))
         return cli.main(["broken", *more])
 
     return ended
@@ -67,7 +68,7 @@ def test_a_fault_of_the_program_is_raised_and_stands_in_the_log_with_its_trace(e
 
 
 def test_every_command_says_what_it_does_and_takes_help(capsys):
-    for name, (_, about) in cli.COMMANDS.items():
+    for name, (_, about, _) in cli.COMMANDS.items():
         assert about and not about.endswith(".")
         with pytest.raises(SystemExit) as end:
             cli.main([name, "--help"])
@@ -85,3 +86,36 @@ def test_as_a_module_its_status_is_that_of_the_process():
     command = [sys.executable, "-m", "persona_lib.cli", "plan", "none.yaml"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 1 and done.stderr == "persona: none.yaml: no such file\n"
+
+
+class TestHelp:
+    def shown(self, capsys, *command):
+        with pytest.raises(SystemExit) as end:
+            cli.main([*command, "--help"])
+        assert end.value.code == 0
+        return " ".join(capsys.readouterr().out.split())
+
+    def test_of_the_script_has_an_example_of_each_command(self, capsys):
+        said = self.shown(capsys)
+        assert all(example in said for _, _, example in cli.COMMANDS.values())
+
+    @pytest.mark.parametrize("name", cli.COMMANDS)
+    def test_an_example_is_one_that_the_command_takes(self, name, capsys):
+        """Oracle: the parser of the command itself."""
+        example = cli.COMMANDS[name][2]
+        words = shlex.split(example.rpartition("| ")[2])
+        assert words[:2] == ["persona", name] and example in self.shown(capsys, name)
+        assert cli._parser().parse_args(words[1:]).run is not None
+
+    @pytest.mark.parametrize(
+        ("command", "defaults"),
+        [
+            (["collect"], ["which shard, from 0 (default: 0)", "data/reference/prices.csv)"]),
+            (["census", "download"], ["where the files go (default: data/raw)", "5-year file (default: 1)"]),
+            (["simulate"], ["printed as the only line (default: 0)"]),
+        ],
+    )
+    def test_defaults_are_shown_and_an_option_without_one_has_none(self, capsys, command, defaults):
+        said = self.shown(capsys, *command)
+        assert all(default in said for default in defaults)
+        assert "default: None" not in said and "default: False" not in said and "default: []" not in said

@@ -8,11 +8,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from persona_lib.ledger import live as ledger
+from persona_lib.messages.check_form import FORM
 
 ROOT = Path(__file__).parents[1]
 
 
-KEY = "sk-secret-0123456789abcdef"
+KEY, MARKER = "sk-secret-0123456789abcdef", "marker-of-a-header-0123456789"
 
 
 N = 200
@@ -42,7 +43,10 @@ sys.exit(cli.main())
 
 
 class Echo(BaseHTTPRequestHandler):
-    """Gives the user's text back after the server's `delay_s`, and counts every sample of every text."""
+    """Gives the user's text back after the server's `delay_s`, and counts every sample of every text.
+
+    The call by which an endpoint is checked is answered at once, and counted apart, in `checks`.
+    """
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
@@ -54,6 +58,14 @@ class Echo(BaseHTTPRequestHandler):
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         text = body["messages"][-1]["content"]
+        self.server.heard = f"{self.path} {self.headers}"
+        if self.server.fault:
+            self.send(self.server.fault, {"error": {"message": self.server.heard}})
+            return
+        if text == FORM.user:
+            self.server.checks.append(body)
+            self.say('{"is_white": true}')
+            return
         with self.server.guard:
             self.server.under_way += 1
             self.server.seen.append((time.monotonic(), text, self.server.under_way))
@@ -65,11 +77,17 @@ class Echo(BaseHTTPRequestHandler):
         with self.server.guard:
             self.server.calls[text, body["seed"]] += 1
             self.server.under_way -= 1
+        self.say(text)
+
+    def say(self, text):
         message = {"role": "assistant", "content": text}
         usage = {"prompt_tokens": len(text), "completion_tokens": len(text)}
         found = {"model": "m@1", "choices": [{"message": message, "finish_reason": self.server.finish}], "usage": usage}
+        self.send(200, found | ({"model": self.server.heard} if self.server.echo_all else {}))
+
+    def send(self, status, found):
         block = json.dumps(found).encode()
-        self.send_response(200)
+        self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(block)))
         self.end_headers()
@@ -90,12 +108,12 @@ def started(arguments, **rest):
 
 
 def answered(folder):
-    """What a ledger holds on disk: (text, sample) of every whole line."""
+    """What a ledger holds on disk of the stage itself: (text, sample) of every whole line."""
     found = set()
     for path in folder.glob("*.jsonl"):
         for _, record in ledger.lines(path):
             found.add((record["request"]["messages"][-1]["content"], record["request"]["sample"]))
-    return found
+    return {(text, sample) for text, sample in found if text != FORM.user}
 
 
 SIMULATED = {

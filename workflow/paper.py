@@ -7,6 +7,8 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
@@ -17,6 +19,7 @@ from persona_lib.commands.inputs import UsageError
 from persona_lib.cost import plan, quote
 from persona_lib.messages import templates
 from persona_lib.tables.files import HALF
+from workflow.model_server import ServerError, environment_of, serving
 from workflow.paths import named_files
 from workflow.settings import CHANGES
 from workflow.surroundings import pinned
@@ -64,7 +67,8 @@ def main() -> int:
         command = [*SNAKEMAKE, "--workflow-profile", "profiles/default", "--cores", str(args.cores)]
         command += ["--configfile", str(config_file), _written(changes)]
         command += ["--until", *args.until.split()] if args.until else []
-        status = subprocess.run([*command, *args.rest], env=environment, check=False).returncode
+        with _model_server(config, cores=args.cores):
+            status = subprocess.run([*command, *args.rest], env=environment, check=False).returncode
     run = config["run"]
     if status == 0:
         _say_where(run)
@@ -90,6 +94,27 @@ def _changes(args: argparse.Namespace) -> dict:
             sys.exit(f"PROMPTS: {args.prompts}: these are {len(banks)} files; a run has one prompt bank")
         changes["prompts"] = {"bank": banks[0]}
     return changes
+
+
+@contextmanager
+def _model_server(config: dict, *, cores: int) -> Iterator[None]:
+    """The server of the model that RUN=smollm asks; for every other run nothing.
+
+    Raises
+    ------
+    SystemExit
+        It does not start.
+    """
+    if config["run"] != "smollm":
+        yield
+        return
+    address = config["endpoints"]["smollm"]["base_url"]
+    environment, log = environment_of(os.environ.get("VENV")), Path("data/runs/smollm/logs/server.log")
+    try:
+        with serving(address, environment=environment, log=log, threads=cores):
+            yield
+    except ServerError as error:
+        sys.exit(str(error))
 
 
 def _written(changes: dict) -> str:
@@ -127,11 +152,12 @@ def _tell_price(config: dict, config_file: Path, *, confirmed: bool) -> None:
     """
     prices = read_prices("data/reference/prices.csv")
     try:
+        forms = templates.load("data/templates")
         left, whole = (
             quote.quote(
                 config,
                 folder,
-                templates=templates.load("data/templates"),
+                templates=forms,
                 lengths=plan.read_lengths("data/reference/typical_lengths.csv"),
                 prices=prices,
             )
@@ -140,6 +166,8 @@ def _tell_price(config: dict, config_file: Path, *, confirmed: bool) -> None:
     except (ValueError, OSError) as error:
         sys.exit(f"the plan of this run cannot be made: {error}")
     print(quote.sentences(left, config, prices))
+    for line in quote.too_short(left, config, forms):
+        print(line)
     if quote.unpaid(whole) and not confirmed and config["spend"]["cap_usd"] is None:
         sys.exit(
             "\nmode is live: this run is paid for, and so is what a change of its settings or texts asks anew. "

@@ -29,8 +29,8 @@ def run(command, log, what):
     return status
 
 
-def main(folder, lock):
-    """Create `folder` and install the packages that `lock` names, then the compendium itself."""
+def main(folder, lock, alone):
+    """Create `folder` and install the packages that `lock` names, then, unless these stand alone, the compendium."""
     version = sys.version.split()[0]
     if sys.version_info < (3, 11):  # noqa: UP036  an old Python is told so
         stop("Python 3.11 or newer is needed, this is " + version + "; name another: make PYTHON=python3.12 ...")
@@ -54,13 +54,14 @@ def main(folder, lock):
     print("set-up: installing the packages of " + lock + " (about a minute)", flush=True)
     hint = "the packages of " + lock + " could not be installed: is there a network and a package index?"
     pip, uv = [python, "-m", "pip", "install"], [python, "-m", "uv", "pip", "install", "--python", python]
-    locked = ["--require-hashes", "-r", lock]
-    if run(pip + ["uv"], log, None) or run(uv + locked, log, None):
+    locked = ["--no-deps", "--require-hashes", "-r", lock]  # the lock names what is needed, and all of it
+    if alone or run(pip + ["uv"], log, None) or run(uv + locked, log, None):
         run(pip + locked, log, hint)
-    own = ["--no-deps", "--no-build-isolation", "-e", "."]
-    run(pip + own, log, "the compendium itself could not be installed")
+    if not alone:
+        own = ["--no-deps", "--no-build-isolation", "-e", "."]
+        run(pip + own, log, "the compendium itself could not be installed")
     print("set-up: done", flush=True)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2])
+    main(sys.argv[1], sys.argv[2], "--alone" in sys.argv[3:])

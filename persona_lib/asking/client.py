@@ -13,19 +13,22 @@ import logging
 import os
 import re
 import socket
+import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from urllib.parse import urlsplit
 
 from persona_lib.asking.rate_limits import asked_wait
 from persona_lib.messages import json_replies
 from persona_lib.messages import request as words
+from persona_lib.messages.credentials import CredentialError, Credentials
 from persona_lib.messages.endpoint import SIMULATOR, Endpoint
 from persona_lib.messages.request import Reply, Request
 
 FILTERED = ("content_filter", "content_policy_violation")
 _IN_PROCESS = "http://localhost/v1"
+_CONNECT_S = 10.0  # for the check before the first call
 _LOCAL = ("127.0.0.1", "localhost", "::1")
 _log = logging.getLogger(__name__)
 
@@ -79,27 +82,23 @@ class Client:
     Raises
     ------
     AskError
-        The simulator is not running; the key is not set or cannot be one. Names the variable, never the key.
+        The simulator is not running; a variable of the key, a header or the query is not set or cannot be
+        sent. Names the variable, never what it holds.
     """
 
     def __init__(self, endpoint: Endpoint, *, simulator: str | None = None, transport: object | None = None) -> None:
         self.endpoint = endpoint
-        self._url, self._key, self._transport, self._connection = endpoint.base_url, "", None, None
+        self._url, self._transport, self._connection = endpoint.base_url, None, None
         self._heard = _Heard()
         if endpoint.base_url == SIMULATOR:
             if simulator is None and transport is None:
                 raise AskError(f"endpoint {endpoint.alias}: the simulator is not running")
             self._url, self._transport = simulator or _IN_PROCESS, transport
-        elif endpoint.key_variable:
-            self._key = os.environ.get(endpoint.key_variable, "").strip()
-            if not self._key.isascii() or not self._key.isprintable():
-                raise AskError(f"endpoint {endpoint.alias}: {endpoint.key_variable} holds signs that no key has")
-            if not self._key:
-                raise AskError(f"endpoint {endpoint.alias}: its key is not set; export {endpoint.key_variable}=...")
-
-        # The key as JSON within JSON may write it: each sign after backslashes, or as \\u and four digits.
-        signs = [rf"\\*(?:{re.escape(sign)}|u{ord(sign):04x})" for sign in self._key]
-        self._escaped = re.compile(r"(?<!\\)" + "".join(signs), re.IGNORECASE)
+            endpoint = replace(endpoint, key_variable=None, headers={}, query={})  # nobody to be let in by
+        try:
+            self._credentials = Credentials(endpoint, os.environ)
+        except CredentialError as error:
+            raise AskError(str(error)) from None
 
     @property
     def connection(self):
@@ -122,7 +121,8 @@ class Client:
         Again
             It may pass: a lost connection, a timeout, 408, 409, 429, 5xx, a body that is no chat completion.
         AskError
-            It will not: a key that is not accepted, no credit, no such model, a request that is not taken.
+            It will not: a key that is not accepted, no credit, no such model, a request that is not taken,
+            a certificate that is not trusted.
         """
         import httpx2
         import openai
@@ -138,6 +138,8 @@ class Client:
             lost = Again(f"no answer within {endpoint.timeout_s:g} s", load=True)
         except openai.APIConnectionError as error:
             root = _root(error)
+            if untrusted := self._untrusted(root):
+                raise AskError(f"endpoint {endpoint.alias}: {untrusted}") from None
             lost = Again(f"connection lost: {type(root).__name__}", down=_is_nobody_there(root))
         except openai.APIStatusError as error:
             refused = error
@@ -157,27 +159,83 @@ class Client:
             detail = "the answer to another request came back"
         raise Again(detail)
 
+    async def has_models(self) -> bool:
+        """Whether the endpoint answers at `/models`, as most do; asked before the first call.
+
+        Raises
+        ------
+        AskError
+            Nobody is there, or whoever is there cannot be trusted or does not let us in; names the address.
+        """
+        import aiohttp
+        import httpx2
+        import openai
+
+        where, lost = f"GET {self.endpoint.base_url}/models", ""
+        try:
+            await self.connection.get("/models", cast_to=httpx2.Response, options={"timeout": _CONNECT_S})
+        except openai.APIStatusError as error:
+            if error.status_code == 401:
+                self.refusal_or_raise(error)
+            return error.status_code not in (404, 405)
+        except openai.APIConnectionError as error:
+            chain = [*_causes(error)]
+            if untrusted := self._untrusted(chain[-1]):
+                lost = untrusted
+            elif _is_nobody_there(chain[-1]):
+                lost = f"{where}: nobody is there ({type(chain[-1]).__name__}); is the server up, and base_url right?"
+            elif any(isinstance(each, aiohttp.ConnectionTimeoutError) for each in chain):
+                lost = f"{where}: no connection within {_CONNECT_S:g} s; is base_url right, http or https too?"
+        if lost:
+            raise AskError(f"endpoint {self.endpoint.alias}: {lost}")
+        return True
+
     def clean(self, text: str) -> str:
-        """The text without the key, should the endpoint repeat it; short stand-ins such as EMPTY are no secrets."""
-        if len(self._key) < 12:
-            return text
-        text = text.replace(self._key, "[key]")
-        return self._escaped.sub("[key]", text) if "\\" in text else text
+        """The text without what lets us in, should the endpoint repeat it."""
+        return self._credentials.clean(text)
 
     def _connect(self):
         import httpx2
         import openai
 
-        # As many connections as calls at once; no proxy on the way to this machine; `send` keeps the time.
-        n = self.endpoint.concurrency
+        # As many connections as calls at once; no proxy on the way to this machine, but certificates from the
+        # environment (SSL_CERT_FILE) there too; `send` keeps the time.
+        n, credentials = self.endpoint.concurrency, self._credentials
         connected = openai.DefaultAioHttpClient(
             transport=self._transport,
+            verify=self._certificates(),
             limits=httpx2.Limits(max_connections=n, max_keepalive_connections=n),
             trust_env=urlsplit(self._url).hostname not in _LOCAL,
+            event_hooks={"request": [] if credentials.lets_in else [_without_key]},
         )
         return openai.AsyncOpenAI(
-            api_key=self._key or "none", base_url=self._url, max_retries=0, timeout=None, http_client=connected
+            api_key=credentials.key or "none",
+            base_url=self._url,
+            max_retries=0,
+            timeout=None,
+            http_client=connected,
+            default_headers=credentials.headers,
+            default_query=credentials.query,
         )
+
+    def _certificates(self) -> ssl.SSLContext:
+        import httpx2
+
+        try:
+            return httpx2.create_ssl_context()
+        except OSError as error:
+            files = " or ".join(name for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if os.environ.get(name))
+            what = f"the certificates that {files or 'the system'} names cannot be read ({error.strerror or error})"
+            raise AskError(f"endpoint {self.endpoint.alias}: {what}") from None
+
+    def _untrusted(self, error: BaseException) -> str:
+        """Why the address cannot be trusted and what to do, '' if that is not why a connection failed."""
+        if isinstance(error, ssl.SSLCertVerificationError):
+            found = f"the certificate of {self._url} was not accepted ({error.verify_message or error.reason})"
+            return f"{found}; if an authority of your own signed it, export SSL_CERT_FILE=/path/to/its/certificate.pem"
+        if isinstance(error, ssl.SSLError) and error.reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"):
+            return f"{self._url} speaks no TLS; does base_url begin with http:// there?"
+        return ""
 
     def refusal_or_raise(self, error, request: Request | None = None) -> Reply:
         """A reply for a filtered request, `Again` for what passes, AskError for what does not."""
@@ -225,13 +283,23 @@ class _Heard:
         return first == request.hash
 
 
+async def _without_key(request) -> None:
+    """Take off the stand-in that the official client sends where there is no key: gateways refuse it."""
+    del request.headers["Authorization"]
+
+
 def _is_nobody_there(error: BaseException) -> bool:
     """Whether no connection could be made at all."""
     unreachable = (errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH)
     return isinstance(error, socket.gaierror) or (isinstance(error, OSError) and error.errno in unreachable)
 
 
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """An error, what it came from, and so on."""
+    yield error
+    if error.__cause__ is not None:
+        yield from _causes(error.__cause__)
+
+
 def _root(error: BaseException) -> BaseException:
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return error
+    return [*_causes(error)][-1]

@@ -13,11 +13,14 @@ from tqdm import tqdm
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The two ways of `persona census`, each with its arguments."""
     ways = parser.add_subparsers(title="ways", required=True, metavar="WAY")
-    download = ways.add_parser("download", help="official zips; a broken download goes on where it stopped")
+    kind = parser.formatter_class
+    about = "official zips; a broken download goes on where it stopped"
+    download = ways.add_parser("download", help=about, description=about, formatter_class=kind)
     download.add_argument("--kinds", nargs="+", choices=["p", "h"], default=["p", "h"], help="persons, households")
     download.add_argument("--base", default="", metavar="URL", help="root of the PUMS files")
     download.set_defaults(run=_download)
-    api = ways.add_parser("api", help="person rows with household variables joined, by the Census API")
+    about = "person rows with household variables joined, by the Census API"
+    api = ways.add_parser("api", help=about, description=about, formatter_class=kind)
     api.add_argument("--key-variable", default="CENSUS_API_KEY", metavar="NAME", help="environment variable of the key")
     api.add_argument("--no-replicates", action="store_true", help="without the 80 replicate weights")
     api.add_argument("--dictionary", default="data/reference/pums_labels.csv.gz", metavar="FILE", help="labels")

@@ -14,6 +14,7 @@ from functools import partial
 from importlib import import_module
 from typing import Any, Protocol
 
+from persona_lib.asking import check
 from persona_lib.asking.asker import Asker
 from persona_lib.asking.budget import Budget
 from persona_lib.asking.prices import read_prices
@@ -108,8 +109,12 @@ def collect(chosen: argparse.Namespace) -> None:
         if mode == "live":
             dry_run = DryRun(endpoints, settings["roles"], templates, ledger, lengths=read_lengths(chosen.lengths))
             stage(ask=dry_run)
+            to_check = dry_run.checks()
             budget = stack.enter_context(_budgeted(chosen, settings, endpoints, dry_run, ledger))
             n_expected = dry_run.n_asked
+            for line in check.check(to_check, ledger, shard=chosen.shard, of=chosen.of, budget=budget):
+                _log.warning(line)
+                print(f"persona: {line}", file=sys.stderr)
         reached = {}
         if simulated and mode != "replay":
             reached = stack.enter_context(simulator(chosen.templates, ledger))

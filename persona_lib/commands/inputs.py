@@ -23,6 +23,31 @@ class UsageError(ValueError):
     """An argument or a setting that cannot be used; names it."""
 
 
+class Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """The help of a command: its examples as they are written, and the default of every option that has one."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        return super()._get_help_string(action) if action.default or type(action.default) is int else action.help
+
+
+class Tables(dict[str, pd.DataFrame]):
+    """Tables by name; a stage that asks for one that was not given says which.
+
+    Raises
+    ------
+    UsageError
+        From a look-up: there is no such table; names what writes it.
+    """
+
+    def __missing__(self, name: str) -> pd.DataFrame:
+        known = schema.tables()
+        whence = "the Snakefile's rule of this command names its file"
+        if name in known:
+            written_by = known[name].written_by
+            whence = f"it is written by notebook {written_by}, rule {written_by.partition('_')[2] or written_by}"
+        raise UsageError(f"--read {name}=FILE is missing: this command needs table {name}; {whence}")
+
+
 def add_inputs(parser: argparse.ArgumentParser) -> None:
     """The arguments of a command that works on the tables of a run."""
     parser.add_argument("--settings", required=True, metavar="JSON|FILE", help="settings as JSON, or a file of it")
@@ -58,7 +83,7 @@ def read_settings(text: str) -> dict:
     return settings
 
 
-def read_tables(named: Sequence[str]) -> dict[str, pd.DataFrame]:
+def read_tables(named: Sequence[str]) -> Tables:
     """The tables of `NAME=FILE` arguments: .parquet by their declaration, .csv as text, bank and topics by theirs.
 
     Raises
@@ -66,7 +91,7 @@ def read_tables(named: Sequence[str]) -> dict[str, pd.DataFrame]:
     UsageError, SchemaError
         An argument without a name, a name given twice, another kind of file; a table that is not as declared.
     """
-    tables: dict[str, pd.DataFrame] = {}
+    tables = Tables()
     for argument in named:
         name, sign, path = argument.partition("=")
         if not (name and sign and path):

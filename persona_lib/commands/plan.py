@@ -24,12 +24,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _plan(chosen: argparse.Namespace) -> None:
     settings = read_configuration(chosen.config)
-    prices = read_prices(chosen.prices)
+    prices, templates = read_prices(chosen.prices), forms.load(chosen.templates)
     planned = quotes.quote(
         settings,
         chosen.folder or Path("data/runs") / settings["run"],
-        templates=forms.load(chosen.templates),
+        templates=templates,
         lengths=read_lengths(chosen.lengths),
         prices=prices,
     )
     print(quotes.sentences(planned, settings, prices))
+    for line in quotes.too_short(planned, settings, templates):
+        print(line)

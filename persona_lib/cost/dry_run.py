@@ -16,6 +16,7 @@ from persona_lib.asking.prices import price_of
 from persona_lib.cost.plan import CHARACTERS_PER_TOKEN, ENDS, reply_limit
 from persona_lib.ledger.index import Index
 from persona_lib.ledger.live import Ledger
+from persona_lib.messages import check_form
 from persona_lib.messages import request as words
 from persona_lib.messages.ask import Roles
 from persona_lib.messages.endpoint import Endpoint
@@ -83,6 +84,16 @@ class DryRun:
         size = int(self._lengths["expected"][template] * CHARACTERS_PER_TOKEN["expected"])
         text = f"{_BEGINS}{request.hash}"
         return Reply("ok", text=text + _WORD * max(0, (size - len(text)) // len(_WORD)) + _ENDS)
+
+    def checks(self) -> list[Endpoint]:
+        """The endpoints that still have something to be asked; the call that checks each of them is counted."""
+        found = [self._endpoints[alias] for alias in dict.fromkeys(alias for alias, _ in self.missing)]
+        for endpoint in filter(check_form.is_checked, found):
+            asked = check_form.request(endpoint)
+            length = sum(len(message["content"]) for message in asked.messages)
+            length += len(words.canonical(asked.response_schema))
+            self.missing[endpoint.alias, check_form.FORM.name] = 1, length
+        return found
 
     def estimate(self, prices: pd.DataFrame) -> dict[str, tuple[float, float, float | None]]:
         """Tokens in, tokens out and USD (None: unknown) of what would be sent, at each end: low, expected, high."""

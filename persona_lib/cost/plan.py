@@ -15,7 +15,8 @@ from pathlib import Path
 import pandas as pd
 
 from persona_lib.asking.prices import price_of
-from persona_lib.messages.endpoint import Endpoint
+from persona_lib.messages.check_form import FORM, is_checked
+from persona_lib.messages.endpoint import Endpoint, read_endpoints
 from persona_lib.messages.request import canonical
 from persona_lib.messages.templates import Template
 from persona_lib.stages.pass_at_k import ATTEMPTED, REEXAMINED
@@ -28,6 +29,7 @@ CHARACTERS_PER_TOKEN = {"low": 5.0, "expected": 4.2, "high": 3.3}  # English, by
 GOES_ON = {"low": 0.85, "expected": 0.98, "high": 1.0}  # share of the rows that a step leaves to the next one
 ASKED_AGAIN = {"low": 0.0, "expected": 0.05, "high": 1.0}  # of the further tries that are allowed, those made
 PASSES_RULES = {"low": 0.6, "expected": 0.9, "high": 1.0}  # share of the drawn persons that the rules keep
+CHECK = "check"  # the stage, beside those that are collected, of the calls that check endpoints
 ENOUGH = 30  # answers of a ledger that speak for themselves
 _KEY = ["stage", "template", "endpoint"]
 _SIZES = (("population", "n_draws"), ("personas", "n"), ("prompts", "n"))
@@ -104,14 +106,25 @@ def planned_calls(settings: Mapping, *, n_bank: int | None = None) -> pd.DataFra
     ]  # fmt: skip
     table = pd.DataFrame(rows, columns=[*_KEY, "depth", "most", "multiplies"])
     table = table.explode("endpoint").dropna(subset="endpoint")  # a panel of one has no others
+    table = pd.concat([table, _checks(table, settings)], ignore_index=True)
     for end in ENDS:
         share = table["depth"].map(lambda depth, end=end: GOES_ON[end] ** (depth + (end == "low")))
         share = share.mask(table["stage"] == "personas", share * PASSES_RULES[end])
         share = share.mask(table["template"] == critique, share * (1 + again * ASKED_AGAIN[end]))
         share = share.mask(table["template"] == "revise_again", share * again * ASKED_AGAIN[end])
+        share = share.mask(table["stage"] == CHECK, 1.0)
         table[f"calls_{end}"] = (table["most"] * share).round().astype("int64")
     grouped = table.groupby(_KEY, sort=False).agg({f"calls_{end}": "sum" for end in ENDS} | {"multiplies": " + ".join})
     return grouped.reset_index()
+
+
+def _checks(steps: pd.DataFrame, settings: Mapping) -> pd.DataFrame:
+    """The calls of stage `check`: each shard of a stage first makes one to each live endpoint that it asks."""
+    live = [alias for alias, endpoint in read_endpoints(settings["endpoints"]).items() if is_checked(endpoint)]
+    asked = steps[steps["endpoint"].isin(live) & (steps["most"] > 0)]
+    found = asked.groupby("endpoint", sort=False)["stage"].nunique() * settings["shards"]
+    found = found.reset_index(name="most")
+    return found.assign(stage=CHECK, template=FORM.name, depth=0, multiplies="stages x shards")
 
 
 def read_lengths(path: str | Path) -> pd.DataFrame:
@@ -140,6 +153,7 @@ def estimate(
     tokens_out (of the calls still to be made, together), cost_usd (NaN where the price is unknown).
     """
     known = {} if measured is None else measured.set_index(_KEY).to_dict("index")
+    templates = {**templates, FORM.name: FORM}
     rows = []
     for step in calls.to_dict("records"):
         held = known.get(tuple(step[key] for key in _KEY), {"n": 0})

@@ -14,6 +14,7 @@ from persona_lib.ledger import live as ledgers
 from persona_lib.ledger import sealed
 from persona_lib.messages import request as words
 from persona_lib.messages.ask import Roles
+from persona_lib.messages.check_form import FORM
 from persona_lib.messages.endpoint import SIMULATOR, Endpoint, model_of, read_endpoints, used
 from persona_lib.messages.templates import Template
 from persona_lib.stages.prompts import read_bank, screen
@@ -55,7 +56,26 @@ def quote(
     done = [path.stem for path in ended if _was_so(sealed.facts(path), settings["roles"], endpoints, templates)]
     names = [f"{quantity}_{end}" for quantity in QUANTITIES for end in ENDS]
     found.loc[found["stage"].isin(done), names] = 0
+    steps = found[found["stage"] != plans.CHECK]
+    for row, before in found[found["stage"] == plans.CHECK].to_dict("index").items():
+        own = steps[steps["endpoint"] == before["endpoint"]]
+        share = own.loc[own["calls_high"] > 0, "stage"].nunique() / own["stage"].nunique()
+        for name in names:  # a stage that asks nothing checks nothing
+            found.loc[row, name] = type(before[name])(before[name] * share)
     return found
+
+
+def too_short(plan: pd.DataFrame, settings: Mapping, templates: Mapping[str, Template]) -> list[str]:
+    """Where a configuration gives fewer tokens than a template needs at least: a sentence per endpoint."""
+    endpoints, forms = read_endpoints(settings["endpoints"]), {**templates, FORM.name: FORM}
+    said = []
+    for alias, rows in plan[plan["calls_high"].gt(0)].groupby("endpoint", sort=False):
+        most = plans.reply_limit(endpoints[alias])
+        needed = {name: forms[name].least_max_tokens for name in rows["template"].unique()}
+        if short := [f"{name} {n}" for name, n in needed.items() if n > most]:
+            what = f"endpoints.{alias}.parameters: replies of at most {most:g} tokens are too short for some templates"
+            said.append(f"{what}, which need at least: {', '.join(short)}; raise max_tokens")
+    return said
 
 
 def _was_so(facts: Mapping, roles: Roles, endpoints: Mapping[str, Endpoint], templates: Mapping[str, Template]) -> bool:

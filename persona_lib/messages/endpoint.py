@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -10,8 +11,12 @@ from persona_lib.messages import keys
 from persona_lib.messages.ask import Roles
 
 SIMULATOR = "simulator"  # the base_url of our own
+NAMED = re.compile(r"\$\{([^{}]*)\}")  # an environment variable in a header or a query
 _NO_KEYS = {"api_key", "apikey", "x_api_key", "access_token", "authorization", "password"}
 _NO_KEYS |= {"headers", "extra_headers", "extra_query", "extra_body"}
+_FIELD = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # the name of a header (RFC 9110, section 5.6.2)
+_SET_BY_CLIENT = {"content_length", "content_type", "host", "transfer_encoding"}
+_SECRET_WORDS = re.compile(r"auth|cookie|key|password|secret|signature|token", re.IGNORECASE)
 
 
 class RequestError(ValueError):
@@ -36,6 +41,8 @@ class Endpoint:
     tokens_per_minute: float | None = None
     price: str | None = None
     seed: bool = True
+    headers: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def max_tokens(self) -> int | None:
@@ -54,9 +61,9 @@ def read_endpoints(settings: Mapping[str, Mapping]) -> dict[str, Endpoint]:
     Raises
     ------
     RequestError
-        An unknown or missing field, a parameter that the engine sets itself, or a place where a key
-        could stand: a parameter named so, a key_variable that is no variable's name, or a user, a password
-        or a query in the address. What may be a key is not shown.
+        An unknown or missing field, a parameter or a header that the engine sets itself, or a place where a
+        key could stand: a parameter or a header named so, a key_variable that is no variable's name, or a
+        user, a password or a query in the address. What may be a key is not shown.
     """
     found = {}
     for alias, values in settings.items():
@@ -76,8 +83,33 @@ def read_endpoints(settings: Mapping[str, Mapping]) -> dict[str, Endpoint]:
         if endpoint.base_url not in ("", SIMULATOR) and not endpoint.base_url.startswith(("http://", "https://")):
             raise RequestError(f"endpoints.{alias}.base_url: must begin with http:// or https://")
         if any(sign in endpoint.base_url for sign in "@?"):
-            raise RequestError(f"endpoints.{alias}.base_url: no user, password or query in it; name a key_variable")
+            what = "no user, password or query in it; name a key_variable, and write the query under query:"
+            raise RequestError(f"endpoints.{alias}.base_url: {what}")
+        for part in ("headers", "query"):
+            for name, text in getattr(endpoint, part).items():
+                if wrong := _wrong_with(part, name, text):
+                    raise RequestError(f"endpoints.{alias}.{part}.{keys.shown(name).strip(chr(39))}: {wrong}")
     return found
+
+
+def _wrong_with(part: str, name: str, text: Any) -> str:
+    """What keeps a header or a part of the query from being sent; '' if nothing."""
+    if part == "headers" and not _FIELD.fullmatch(name):
+        return "is no name of a header"
+    if part == "headers" and name.lower().replace("-", "_") in _SET_BY_CLIENT:
+        return "is set by the engine; remove it"
+    if not isinstance(text, str):
+        return "must be text; put it in quotes"
+    if not text.isascii() or not text.isprintable():
+        return "holds signs that cannot be sent"
+    if bad := [found for found in NAMED.findall(text) if not keys.is_variable(found)]:
+        return f"{keys.shown(bad[0])} is no environment variable; write ${{NAME}}"
+    plain = NAMED.sub("", text)
+    if "${" in plain:
+        return "an environment variable is written ${NAME}"
+    if (_SECRET_WORDS.search(name) and plain == text) or keys.looks_like_key(plain) or keys.is_random(plain):
+        return "may be a key; put it into an environment variable and write ${NAME} here"
+    return ""
 
 
 def _names(value: Any) -> Iterator[str]:

@@ -18,6 +18,7 @@ import pandas as pd
 from persona_lib.messages import json_replies
 from persona_lib.messages.endpoint import Endpoint, RequestError
 from persona_lib.messages.templates import Template, TemplateError, correction, instruction, render
+from persona_lib.messages.templates import schema as schema_of
 
 STATUSES = ("ok", "refused", "unparsed", "failed")
 COLUMNS = ("endpoint", "template", "slots")
@@ -152,7 +153,7 @@ def build(rows: pd.DataFrame, *, endpoints: Mapping[str, Endpoint], templates: M
             messages: tuple[Mapping[str, str], ...] = render(templates[name], slots)
         except TemplateError as error:
             raise RequestError(f"requests: row {row}: {error}") from error
-        endpoint, schema = endpoints[alias], templates[name].response_schema
+        endpoint, schema = endpoints[alias], schema_of(templates[name], slots)
         in_prompt = schema is not None and not endpoint.json_schema
         if in_prompt:
             messages = _longer(messages, instruction(canonical(schema)))

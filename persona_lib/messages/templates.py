@@ -18,7 +18,7 @@ import jsonschema
 import yaml
 
 SLOTS = ("persona", "prompt", "topics", "answer", "answer_a", "answer_b", "critique", "summary", "revision", "fault")
-_KEYS = ("version", "source", "system", "user")
+_KEYS = ("version", "source", "least_max_tokens", "system", "user")
 _SLOT = re.compile(r"\{\{(\w+)\}\}")
 _INSTRUCTION = "\n\nReply with one JSON object and nothing else, valid against this JSON schema:\n"
 _WRONG = "\n\nA reply to this was given before and could not be used. What was wrong with it, and the reply:\n"
@@ -32,7 +32,11 @@ class TemplateError(ValueError):
 
 @dataclass(frozen=True)
 class Template:
-    """One template: `system` is fixed, `user` has the slots; `response_schema` (JSON Schema) if the reply is JSON."""
+    """One template: `system` is fixed, `user` has the slots; `response_schema` (JSON Schema) if the reply is JSON.
+
+    With fewer tokens than `least_max_tokens` an ordinary reply is cut off. An `enum` of the schema may stand for the
+    lines that fill a slot: `enum: ["{{topics}}"]`.
+    """
 
     name: str
     version: int
@@ -40,6 +44,7 @@ class Template:
     system: str
     user: str
     response_schema: dict | None = None
+    least_max_tokens: int = 1
 
     @cached_property
     def slots(self) -> tuple[str, ...]:
@@ -86,7 +91,7 @@ def _read(path: Path) -> Template:
 
 
 def _checked(template: Template, where: str) -> Template:
-    for key, kind in (("version", int), ("source", str), ("system", str), ("user", str)):
+    for key, kind in (("version", int), ("source", str), ("least_max_tokens", int), ("system", str), ("user", str)):
         if not isinstance(getattr(template, key), kind):
             raise TemplateError(f"{where}: {key} must be {'a whole number' if kind is int else 'text'}")
     if "{{" in template.system:
@@ -104,6 +109,8 @@ def _checked(template: Template, where: str) -> Template:
             jsonschema.Draft202012Validator.check_schema(template.response_schema)
         except jsonschema.SchemaError as error:
             raise TemplateError(f"{where}: response_schema: {error.message}") from error
+        if strange := [slot for slot in _listed(template.response_schema) if slot not in template.slots]:
+            raise TemplateError(f"{where}: response_schema: an enum stands for slot {strange[0]}, which user has not")
         if away := [place for place in _references(template.response_schema) if not place.startswith("#")]:
             raise TemplateError(f"{where}: response_schema: $ref {away[0]!r} leads out of it; nothing is fetched")
     return template
@@ -115,6 +122,40 @@ def _references(schema: Any) -> Iterator[str]:
         yield from (str(schema[name]) for name in ("$ref", "$dynamicRef") if name in schema)
     for part in schema.values() if isinstance(schema, Mapping) else schema if isinstance(schema, list) else ():
         yield from _references(part)
+
+
+def _listed(schema: Any) -> Iterator[str]:
+    """The slots whose lines an enum of a schema stands for, at whatever depth."""
+    if isinstance(schema, Mapping) and (slot := _slot_of(schema.get("enum"))):
+        yield slot
+    for part in schema.values() if isinstance(schema, Mapping) else schema if isinstance(schema, list) else ():
+        yield from _listed(part)
+
+
+def _slot_of(enum: Any) -> str:
+    found = _SLOT.fullmatch(enum[0]) if isinstance(enum, list) and len(enum) == 1 and isinstance(enum[0], str) else None
+    return "" if found is None else found[1]
+
+
+def schema(template: Template, slots: Mapping[str, str]) -> dict | None:
+    """The response schema of one request: an enum that stands for a slot holds the lines that fill it.
+
+    Examples
+    --------
+    >>> form = Template("t", 1, "ours", "", "{{topics}}", {"enum": ["{{topics}}"]})
+    >>> schema(form, {"topics": "Animals\\nWar"}), schema(Template("t", 1, "ours", "", "{{topics}}"), {})
+    ({'enum': ['Animals', 'War']}, None)
+    """
+    found = template.response_schema
+    return found if found is None or not any(_listed(found)) else _filled(found, slots)
+
+
+def _filled(part: Any, slots: Mapping[str, str]) -> Any:
+    if isinstance(part, Mapping):
+        slot = _slot_of(part.get("enum"))
+        rest = {key: _filled(value, slots) for key, value in part.items()}
+        return rest | {"enum": slots[slot].split("\n")} if slot else rest
+    return [_filled(value, slots) for value in part] if isinstance(part, list) else part
 
 
 def render(template: Template, slots: Mapping[str, str]) -> tuple[dict[str, str], ...]:

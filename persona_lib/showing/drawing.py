@@ -168,13 +168,15 @@ def catalogue(paths: list[str | os.PathLike]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def pick(statistics: pd.DataFrame, statistic: str, *parts: str) -> pd.DataFrame:
+def pick(statistics: pd.DataFrame, statistic: str, *parts: str, may_lack: bool = False) -> pd.DataFrame:
     """Rows of one statistic whose group has exactly these `|`-parts, each part as its own column.
+
+    With `may_lack` there may be none, as of groups that are all too small to be compared.
 
     Raises
     ------
     ValueError
-        No row has the statistic with that many parts.
+        No row has the statistic with that many parts, and it may not lack.
 
     Examples
     --------
@@ -185,10 +187,10 @@ def pick(statistics: pd.DataFrame, statistic: str, *parts: str) -> pd.DataFrame:
     chosen = statistics[
         (statistics["statistic"] == statistic) & (statistics["group"].str.count(r"\|") == len(parts) - 1)
     ]
-    if chosen.empty:
+    if chosen.empty and not may_lack:
         raise ValueError(f"no statistic {statistic} with group {'|'.join(parts)}; the table has {_names(statistics)}")
-    split = chosen["group"].str.split("|", expand=True, regex=False)
-    return chosen.assign(**{part: split[i] for i, part in enumerate(parts)}).reset_index(drop=True)
+    split = [group.split("|") for group in chosen["group"]]
+    return chosen.assign(**{part: [one[i] for one in split] for i, part in enumerate(parts)}).reset_index(drop=True)
 
 
 def _names(statistics: pd.DataFrame) -> str:

@@ -123,7 +123,7 @@ def classify(
 
     With `n_classified`, of so many at most, as `shorten` draws them.
 
-    A call that is not ok, or that names a topic not on the list, gives the reason
+    A call that is not ok, such as one that names a topic not on the list, gives the reason
     "not classified": no verdict is made up.
 
     Returns
@@ -143,11 +143,10 @@ def classify(
         ),
         ask=ask,
     )
-    spelled = {topic.casefold(): topic for topic in topics["topic"]}
     data = replies["data"].where(replies["status"] == "ok")
     verdicts = pd.DataFrame(
         {
-            "topic": [spelled.get(d["topic"].strip().casefold(), "") if isinstance(d, dict) else "" for d in data],
+            "topic": [d["topic"] if isinstance(d, dict) else "" for d in data],
             "is_controversial": [d["is_controversial"] if isinstance(d, dict) else None for d in data],
         },
         index=asked.index,

@@ -48,6 +48,29 @@ class TestWhatIsSent:
         assert "somebody" not in json.dumps(server.headers_seen)
 
 
+class TestGateways:
+    def test_headers_and_query_go_with_every_request_and_nothing_authorizes_where_there_is_no_key(
+        self, run, server, monkeypatch
+    ):
+        """As Azure wants it: the key in a header of its own, the version of the API in the address."""
+        monkeypatch.setenv("AZURE_KEY", KEY)
+        parts = {"headers": {"api-key": "${AZURE_KEY}", "X-Team": "lab"}, "query": {"api-version": "2024-10-21"}}
+        assert run(["a"], key_variable=None, **parts)["status"].tolist() == ["ok"]
+        assert server.bodies[0][0] == "/v1/chat/completions?api-version=2024-10-21"
+        headers = server.headers_seen[0]
+        assert (headers["api-key"], headers["x-team"]) == (KEY, "lab") and "authorization" not in headers
+
+    def test_a_header_may_stand_in_the_place_of_the_key(self, run, server, monkeypatch):
+        monkeypatch.setenv("TOKEN", "abc")
+        run(["a"], headers={"Authorization": "Basic ${TOKEN}"}, key_variable=None)
+        assert server.headers_seen[0]["authorization"] == "Basic abc"
+
+    def test_a_variable_that_is_not_set_is_named_before_anything_is_sent(self, run, server):
+        with pytest.raises(AskError, match=r"endpoint large: headers.X-A is not set; export NOT_SET=\.\.\."):
+            run(["a"], headers={"X-A": "${NOT_SET}"})
+        assert not server.bodies
+
+
 class TestStatuses:
     # oracle: the protocol's own fields
     @pytest.mark.parametrize(

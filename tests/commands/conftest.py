@@ -20,7 +20,8 @@ from persona_lib.commands.strict_yaml import ConfigurationError
 def server():
     with Quiet(("127.0.0.1", 0), Echo) as found:
         found.calls, found.delay_s, found.failing, found.guard = Counter(), 0.0, "", threading.Lock()
-        found.under_way, found.seen, found.finish = 0, [], "stop"
+        found.under_way, found.seen, found.finish, found.checks = 0, [], "stop", []
+        found.fault, found.echo_all, found.heard = None, False, ""
         threading.Thread(target=found.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         yield found
         found.shutdown()
@@ -32,7 +33,7 @@ def house(tmp_path, server, monkeypatch):
     (tmp_path / "toy.py").write_text(TOY)
     (tmp_path / "templates").mkdir()
     (tmp_path / "templates" / "answer.yaml").write_text(
-        "version: 1\nsource: ours\nsystem: Be kind.\nuser: '{{prompt}}'\n"
+        "version: 1\nsource: ours\nleast_max_tokens: 8\nsystem: Be kind.\nuser: '{{prompt}}'\n"
     )
     texts = pd.DataFrame({"id": [f"q{k}" for k in range(N)], "text": [f"text {k} {{{{prompt}}}} é" for k in range(N)]})
     texts.to_csv(tmp_path / "texts.csv", index=False)

@@ -10,7 +10,7 @@ from contextlib import nullcontext
 import pandas as pd
 import pytest
 from serving import Serving
-from toy_run import KEY, ROOT, SIMULATED, N, answered, started
+from toy_run import KEY, MARKER, ROOT, SIMULATED, N, answered, started
 
 from persona_lib import cli
 from persona_lib.commands import collect
@@ -108,7 +108,7 @@ class TestCollect:
             said = run.communicate(timeout=20)[1]
         assert run.returncode == 130
         estimate, said = said.split("\n", 1)
-        assert "toy 0 of 1: 400 calls to make, price unknown" in estimate
+        assert "toy 0 of 1: 401 calls to make, price unknown" in estimate, "one of them checks the endpoint"
         assert said == "persona: interrupted; what was answered is kept, the same command goes on\n"
         assert not (tmp_path / "run" / "toy-0-of-1.parquet").exists()
         safe = answered(tmp_path / "run" / "ledger")
@@ -162,7 +162,7 @@ class TestCollect:
 
         assert cli.main([*arguments, "--cap-usd", "0.3"]) == 1
         said = capsys.readouterr().err
-        assert "400 calls to make, USD " in said and "the run is capped at USD 0.30" in said
+        assert "401 calls to make, USD " in said and "the run is capped at USD 0.30" in said
         assert "the spending cap is reached" in said and "the same command goes on" in said
         assert 0.25 < paid() <= 0.3 and not (tmp_path / "run" / "toy-0-of-1.parquet").exists()
         assert cli.main([*arguments, "--cap-usd", "0.3"]) == 1 and paid() <= 0.3
@@ -171,12 +171,21 @@ class TestCollect:
         assert cli.main([*house(), "--cap-usd", "3"]) == 1
         assert "the price of endpoint large is not known" in capsys.readouterr().err
 
-    def test_no_key_in_any_file_or_stream(self, house, tmp_path, capfd):
-        assert cli.main(house()) == 0
+    @pytest.mark.parametrize("fault", [None, 401, 400, 404, 500])
+    def test_no_key_in_any_file_or_stream(self, house, server, tmp_path, capfd, monkeypatch, fault):
+        """Nor what the variables of headers and query hold: the server says all of it again, in replies and errors."""
+        monkeypatch.setenv("MARKED", MARKER)
+        server.echo_all, server.fault = True, fault
+        endpoints = json.loads(house()[house().index("--settings") + 1])["endpoints"]
+        endpoints["large"] |= {"headers": {"api-key": "${MARKED}"}, "query": {"sig": "x${MARKED}"}}
+        assert cli.main(house(endpoints=endpoints)) == (fault is not None)
+        assert MARKER in server.heard and KEY in server.heard, "the oracle: they were really sent"
         said = capfd.readouterr()
         files = [path for path in (tmp_path / "run").rglob("*") if path.is_file()]
-        assert len(files) >= 4 and not [path for path in files if KEY.encode() in path.read_bytes()]
-        assert KEY not in said.out + said.err
+        assert len(files) >= 4
+        for secret in (KEY, MARKER):
+            assert not [path for path in files if secret.encode() in path.read_bytes()]
+            assert secret not in said.out + said.err
 
     def test_failures_are_told_and_asked_again_by_the_same_command(self, house, server, tmp_path, capsys):
         """The oracle is the server's count: the second run asks for the failed text alone, and for what follows it."""
@@ -231,6 +240,28 @@ class TestCollect:
             assert cli.main([new if part == old else part for part in house()]) == 1
             said = capsys.readouterr().err
             assert message in said and said.count("\n") == 1
+
+    @pytest.mark.parametrize(
+        ("table", "whence"),
+        [
+            ("personas", "it is written by notebook 03_personas, rule personas"),
+            ("bank", "the Snakefile's rule of this command names its file"),
+        ],
+    )
+    @pytest.mark.parametrize("mode", ["live", "simulate"])
+    def test_a_table_that_a_stage_needs_and_was_not_given(self, house, capsys, table, whence, mode):
+        stage = {"personas": "pass_at_k", "bank": "prompts"}[table]
+        one = {"large": SIMULATED} if mode == "simulate" else {}
+        changes = {"endpoints": one} if one else {}
+        roles = {"contestants": ["large"], "examiner": "large", "classifier": "large"}
+        arguments = house(
+            mode=mode, roles=roles, pass_at_k={"n_items": 2, "n_attempts": 1}, prompts={"n_classified": None}, **changes
+        )
+        at = arguments.index("--read")
+        arguments = [stage if part == "toy" else part for part in arguments[:at] + arguments[at + 2 :]]
+        assert cli.main(arguments) == 1
+        said = capsys.readouterr().err
+        assert said == f"persona: --read {table}=FILE is missing: this command needs table {table}; {whence}\n"
 
 
 class TestSimulator:

@@ -52,7 +52,7 @@ def at_root(monkeypatch):
         ("shards: 2000", "shards: 2000 is too large; at most 1000"),
         ("spend: {cap_usd: 0}", "spend.cap_usd: 0 must be above 0"),
         ("pool: {n_raters: 2}", "pool.n_raters: 2 is too small; at least 4"),
-        ("personas: {n: 9}", "personas.n: 9 is too small; at least 10"),
+        ("personas: {n: 1}", "personas.n: 1 is too small; at least 2"),
         ("endpoints: {mine: {model: a}}", "endpoints.mine: lacks base_url, key_variable, concurrency, timeout_s, "
          "retries, parameters; add what is missing"),
         ("endpoints: {large: {concurrency: many}}", "endpoints.large.concurrency: the text is not a whole number but "

@@ -8,8 +8,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-from demo_plan import DEMO, EXPECTED, FORMS, LENGTHS, N_BANK, PRICES
+from demo_plan import DEMO, EXPECTED, FORMS, LENGTHS, N_BANK, PRICES, ROOT
 
+from persona_lib.commands.collect import STAGES
+from persona_lib.commands.configuration import read_configuration
 from persona_lib.cost import plan
 from persona_lib.cost.plan import planned_calls
 from persona_lib.messages import request as words
@@ -34,6 +36,24 @@ class TestAgainstTheDemoRun:
 
     def test_the_plan_stays_within_the_budget_of_calls(self, calls):
         assert calls["calls_expected"].sum() <= 35_000
+
+
+class TestSmallestRun:
+    """DESIGN 9: a whole run with a real model is possible with fewer than 200 calls."""
+
+    CONFIG = read_configuration([ROOT / "config" / "demo.yaml", ROOT / "config" / "smollm.yaml"])
+
+    def test_every_stage_of_the_smallest_run_together_has_fewer_than_200_calls(self):
+        calls = planned_calls(self.CONFIG, n_bank=N_BANK)
+        assert calls["calls_high"].sum() < 200
+        assert set(calls["stage"]) == {*STAGES, "check"} and (calls.groupby("stage")["calls_low"].sum() > 0).all()
+
+    def test_each_stage_checks_its_endpoint_once_a_shard(self):
+        shards = planned_calls(self.CONFIG | {"shards": 3}, n_bank=N_BANK).query("stage == 'check'")
+        assert shards["calls_low"].tolist() == shards["calls_high"].tolist() == [3 * len(STAGES)]
+
+    def test_no_simulated_endpoint_is_checked(self, calls):
+        assert "check" not in set(calls["stage"])
 
 
 def one_step(n=100, template="judge", endpoint="mine"):

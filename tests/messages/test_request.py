@@ -2,10 +2,14 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
+import pandas as pd
 import pytest
 
-from persona_lib.messages.request import ReplyError, Request, read
+from persona_lib.messages.endpoint import Endpoint
+from persona_lib.messages.request import ReplyError, Request, build, read
+from persona_lib.messages.templates import load
 
 
 class TestRead:
@@ -17,6 +21,22 @@ class TestRead:
     def test_a_body_nested_deeper_than_python_reads(self):
         with pytest.raises(ReplyError, match="no chat completion came back"):
             read(Request("large", "m", (), {}), "[" * 200_000)
+
+
+@pytest.mark.parametrize("json_schema", [True, False])
+def test_a_topic_that_is_not_listed_is_no_reply(json_schema):
+    """Of the shipped classifier: the topics of its request are the only ones that its reply may name."""
+    forms = load(Path(__file__).parents[2] / "data" / "templates")
+    slots = {"topics": "Animals\nWar, and peace", "prompt": "Is it right to eat meat?"}
+    rows = pd.DataFrame({"endpoint": ["a"], "template": ["classify_prompt"], "slots": [slots]})
+    (asked,) = build(rows, endpoints={"a": Endpoint("a", "m", json_schema=json_schema)}, templates=forms)
+    assert asked.response_schema["properties"]["topic"]["enum"] == ["Animals", "War, and peace"]
+    assert asked.schema_in_prompt == ('["Animals","War, and peace"]' in asked.messages[1]["content"])
+    status = {}
+    for topic in ("Animals", "animals", "Gardening", ""):
+        said = json.dumps({"is_controversial": True, "topic": topic})
+        status[topic] = read(asked, json.dumps({"choices": [{"message": {"content": said}}]})).status
+    assert status == {"Animals": "ok", "animals": "unparsed", "Gardening": "unparsed", "": "unparsed"}
 
 
 class TestHash:

@@ -14,6 +14,7 @@ from persona_lib.asking.client import body
 from persona_lib.ledger.sealed import recorded
 from persona_lib.ledger.sealed import row as row_of
 from persona_lib.messages import templates
+from persona_lib.messages.check_form import FORM as FORM_OF_CHECK
 from persona_lib.messages.endpoint import Endpoint
 from persona_lib.messages.request import Reply, Request, build
 from persona_lib.messages.templates import SLOTS, Template, TemplateError, invert, load, render
@@ -38,7 +39,8 @@ HOSTILE = [
 @pytest.fixture
 def folder(tmp_path):
     def make(**changes):
-        values = {"version": 1, "source": "reconstructed", "system": "Be kind.", "user": "{{prompt}}"} | changes
+        values = {"version": 1, "source": "reconstructed", "least_max_tokens": 8, "system": "Be kind."}
+        values |= {"user": "{{prompt}}"} | changes
         kept = {key: value for key, value in values.items() if value is not ...}
         (tmp_path / "form.yaml").write_text(yaml.safe_dump(kept), "utf-8")
         return tmp_path
@@ -143,7 +145,7 @@ PINNED = {
     "answer_from_summary": (1, "9487425e207535be"),
     "answer_output_only": (1, "0733109639360a5b"),
     "check_consistency": (1, "e98b848f479232ca"),
-    "classify_prompt": (1, "c9beab8e72189162"),
+    "classify_prompt": (2, "572f379653985040"),
     "critique_neutral": (1, "81e6f6bd25f367ef"),
     "critique_paper": (1, "d40b32963627d626"),
     "examine": (1, "5a9277b27de474a5"),
@@ -162,6 +164,32 @@ def test_the_words_that_models_are_sent_are_pinned():
         sent = [render(form, {slot: f"<{slot}>" for slot in form.slots}), form.response_schema]
         found[name] = (form.version, hashlib.sha256(json.dumps(sent, sort_keys=True).encode()).hexdigest()[:16])
     assert found == PINNED
+
+
+def test_an_enum_that_stands_for_a_slot_holds_its_lines_at_whatever_depth():
+    """By hand; a text in a slot that looks like a slot stays text, and a schema without such an enum is the same."""
+    of_slot, plain = {"type": "string", "enum": ["{{topics}}"]}, {"enum": ["x"]}
+    inside = {"type": "object", "properties": {"topic": of_slot, "a": plain}}
+    form = Template("form", 1, "", "", "{{topics}} {{prompt}}", {"type": "array", "items": [inside]})
+    filled = templates.schema(form, {"topics": "War\n{{prompt}}", "prompt": "Why?"})
+    assert filled["items"][0]["properties"] == {
+        "topic": {"type": "string", "enum": ["War", "{{prompt}}"]},
+        "a": {"enum": ["x"]},
+    }
+    assert form.response_schema["items"][0]["properties"]["topic"]["enum"] == ["{{topics}}"], (
+        "the template is as it was"
+    )
+    plain = Template("form", 1, "", "", "{{prompt}}", {"enum": ["A", "B"]})
+    assert templates.schema(plain, {"prompt": "Why?"}) is plain.response_schema
+
+
+def test_a_template_needs_at_least_what_its_typical_reply_is_expected_to_have():
+    """Oracle: the declared lengths of replies, which the plan rests on."""
+    lengths = pd.read_csv(ROOT / "data" / "reference" / "typical_lengths.csv").query("kind == 'reply'")
+    shipped = {**load(ROOT / "data" / "templates"), FORM_OF_CHECK.name: FORM_OF_CHECK}
+    assert set(shipped) == set(lengths["name"])
+    for row in lengths.itertuples():
+        assert row.expected <= shipped[row.name].least_max_tokens <= 2 * row.high, row.name
 
 
 def test_a_later_slot_cannot_change_an_earlier_one():
@@ -197,15 +225,18 @@ def test_slots_that_do_not_fit(slots, message):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"usr": "x"}, "form.yaml: unknown key usr; known are version, source, system, user, response_schema"),
+        ({"usr": "x"}, "form.yaml: unknown key usr; known are version, source, least_max_tokens, system, user"),
         ({"user": ...}, "form.yaml: key user is missing"),
         ({"version": "one"}, "form.yaml: version must be a whole number"),
         ({"system": None}, "form.yaml: system must be text"),
+        ({"least_max_tokens": ...}, "form.yaml: key least_max_tokens is missing"),
+        ({"least_max_tokens": "many"}, "form.yaml: least_max_tokens must be a whole number"),
         ({"user": "{{question}}"}, "form.yaml: unknown slot question; known are persona, prompt"),
         ({"user": "{{prompt}}\n{{ answer }}"}, r"form.yaml: user, line 2: '\{\{' opens no slot"),
         ({"user": "Hello."}, "form.yaml: user has no slot"),
         ({"system": "{{persona}}"}, "form.yaml: system holds '{{'; slots stand in user only"),
         ({"response_schema": {"type": "thing"}}, "form.yaml: response_schema: 'thing' is not valid"),
+        ({"response_schema": {"enum": ["{{topics}}"]}}, "an enum stands for slot topics, which user has not"),
     ],
 )
 def test_a_wrong_file_is_named_with_what_is_wrong(folder, changes, message):

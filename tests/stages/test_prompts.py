@@ -46,10 +46,8 @@ class FakeClassifier:
             status = self.broken.get(prompt, "ok")
             data = {
                 "is_controversial": "wrong" in prompt or "Should" in prompt,
-                "topic": " ANIMALS " if "animals" in prompt else "War, and peace",
+                "topic": "Animals" if "animals" in prompt else "War, and peace",
             }
-            if status == "elsewhere":
-                status, data["topic"] = "ok", "Gardening"
             ok = status == "ok"
             rows.append(
                 {"text": json.dumps(data) if ok else "", "data": data if ok else None, "status": status,
@@ -75,7 +73,7 @@ def test_every_prompt_has_the_reason_counted_by_hand():
     assert classified.request_hash.tolist() == ["h1", "", "", "", "h2", "h3"]
 
 
-@pytest.mark.parametrize("status", ["refused", "failed", "unparsed", "elsewhere"])
+@pytest.mark.parametrize("status", ["refused", "failed", "unparsed"])
 def test_a_call_that_is_not_ok_is_no_verdict(status):
     ask = FakeClassifier({"Should the war end without a treaty?": status})
     row = prompts.classify(BANK, TOPICS, ask=ask).iloc[4]
