@@ -14,6 +14,7 @@ from persona_lib.tables import schema
 CLUSTERS = ["persona_id", "prompt_id"]
 SHOWN = ["own", "swapped", "none"]
 STATUSES = {"ok": "scored", "refused": "refused", "unparsed": "unparsed", "failed": "failed"}
+RARE = {"cut_off": "cut_off", "not_taken": "not_taken"}  # a row of their own only where they occur
 
 
 def held(judgements: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
@@ -104,7 +105,7 @@ def validation_statistics(judgements: pd.DataFrame, pairs: pd.DataFrame, answers
     -------
     Table `validation`: holds|own, own_ab, own_ba, swapped, none; order_consistency and
     first_position by condition; persona_effect|own-swapped and own-none; length_only|all over the
-    judged pairs; scored, refused, unparsed and failed|all.
+    judged pairs; scored, refused, unparsed and failed|all, and cut_off and not_taken|all where they occur.
     """
     judged = held(judgements, pairs)
     by_shown = {shown: judged[judged["shown"] == shown] for shown in SHOWN}
@@ -121,7 +122,8 @@ def validation_statistics(judgements: pd.DataFrame, pairs: pd.DataFrame, answers
         rows.append(_rate(part, "first").row("first_position", group))
     judged_pairs = pairs[pairs["pair_id"].isin(judged["pair_id"])]
     rows.append(_rate(shorter(judged_pairs, answers), "is_shorter").row("length_only", "all"))
-    for status, name in STATUSES.items():
+    rare = {status: name for status, name in RARE.items() if judged["status"].eq(status).any()}
+    for status, name in (STATUSES | rare).items():
         rows.append(_rate(judged.assign(is_status=judged["status"] == status), "is_status").row(name, "all"))
     return pd.DataFrame(rows)
 

@@ -36,6 +36,9 @@ class Endpoint:
     tokens_per_minute: float | None = None
     price: str | None = None
     seed: bool = True
+    repairs: bool = True
+    least_usable: float = 0.2
+    most_not_taken: float = 0.1
 
     @property
     def max_tokens(self) -> int | None:
@@ -44,8 +47,16 @@ class Endpoint:
 
     def recorded(self) -> dict:
         """What a sealed ledger says of an endpoint: what can change an answer, and nothing of keys and speed."""
-        found = {"base_url": self.base_url, "model": self.model, "parameters": dict(self.parameters)}
-        return found | {name: False for name in ("json_schema", "seed") if not getattr(self, name)}
+        found: dict[str, Any] = {"base_url": self.base_url, "model": self.model, "parameters": dict(self.parameters)}
+        found |= {name: False for name in ("json_schema", "seed") if not getattr(self, name)}
+        return found if self.repairs is not self.json_schema else found | {"repairs": self.repairs}
+
+
+def read_recorded(recorded: Mapping[str, Mapping]) -> dict[str, Endpoint]:
+    """The endpoints of a sealed ledger; where it says nothing of repairs, they followed a schema in the prompt alone."""
+    return read_endpoints(
+        {alias: {"repairs": not one.get("json_schema", True), **one} for alias, one in recorded.items()}
+    )
 
 
 def read_endpoints(settings: Mapping[str, Mapping]) -> dict[str, Endpoint]:

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from persona_lib.messages.json_replies import parsed
-from persona_lib.messages.request import Request, canonical, read
+from persona_lib.messages.reply import read
+from persona_lib.messages.request import Request, canonical
 
 SCHEMA = canonical(
     {
