@@ -240,8 +240,8 @@ class Budget:
 
 
 def _priced(price: Price | None, status: str, tokens_in: int | None, tokens_out: int | None) -> float | None:
-    """USD of one reply; None where its price or its tokens are not known. A call that failed is taken for free."""
-    is_uncounted = status != "failed" and None in (tokens_in, tokens_out)
+    """USD of one reply; None where its price is not known, or its tokens though it says something."""
+    is_uncounted = None in (tokens_in, tokens_out) and status in ("ok", "unparsed", "cut_off")
     if price is None or (is_uncounted and price != Price(0.0, 0.0)):
         return None
     return price.of(tokens_in or 0, tokens_out or 0)

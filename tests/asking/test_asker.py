@@ -86,7 +86,7 @@ class TestWithoutSchemas:
     )
     AGAIN = ASKED + (
         "\n\nA reply to this was given before and could not be used. What was wrong with it, and the reply:\n"
-        "no JSON object in it: A, I think.\n\nGive the reply again, as one JSON object and nothing else."
+        "not JSON (Expecting value: line 1 column 1 (char 0)): A, I think.\n\nGive the reply again, as one JSON object and nothing else."
     )
 
     def test_the_exact_bytes_and_no_response_format(self, run, server):
@@ -114,7 +114,7 @@ class TestWithoutSchemas:
         for _ in range(2):
             reply = run(["Why?"], template="judge", json_schema=False).iloc[0]
             assert (reply["status"], reply["text"]) == ("unparsed", "")
-            assert reply["detail"] == "no JSON object in it: As I said, A."
+            assert reply["detail"] == "not JSON (Expecting value: line 1 column 1 (char 0)): As I said, A."
         assert server.calls == {self.ASKED: 1, self.AGAIN: 1}
 
     def test_a_repair_that_failed_is_asked_again_by_the_next_run(self, run, server):

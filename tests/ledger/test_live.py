@@ -216,7 +216,8 @@ class TestCheck:
             file.write(b"{")
         found = ledgers.check([ledger.path, other.path])
         assert found == {
-            "records": 4, "ok": 3, "refused": 0, "unparsed": 0, "failed": 1, "repeated": 1, "torn_tails": 1
+            "records": 4, "ok": 3, "refused": 0, "cut_off": 0, "unparsed": 0, "not_taken": 0, "failed": 1,
+            "asked_again": 0, "repeated": 1, "torn_tails": 1,
         }  # fmt: skip
 
     def test_the_same_answer_after_another_time_is_no_conflict(self, opened):
