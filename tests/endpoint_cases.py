@@ -1,6 +1,6 @@
 """An endpoint that misbehaves as real ones do: it answers each request by the case whose name is the model asked for.
 
-    python tests/endpoint_cases.py 8080      serve the cases of endpoint_cases.yaml on this port until interrupted
+python tests/endpoint_cases.py 8080      serve the cases of endpoint_cases.yaml on this port until interrupted
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ class Case:
     source: str
     becomes: str
     asked: str = "answer"
+    settings: dict = field(default_factory=dict)
     http: dict = field(default_factory=dict)
     body: Any = None
     content: Any = None
@@ -59,10 +60,7 @@ class Case:
         return self.sent.encode() if isinstance(self.sent, str) else json.dumps(self.sent).encode()
 
 
-CASES = {
-    case["name"]: Case(**case)
-    for case in yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text("utf-8"))
-}
+CASES = {case["name"]: Case(**case) for case in yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text("utf-8"))}
 
 
 class Handler(BaseHTTPRequestHandler):

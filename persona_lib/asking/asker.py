@@ -3,13 +3,13 @@
 `Asker` is the `ask` of a live or simulated run. It looks every request up in the ledger, sends
 what is missing, and hands out only answers that the ledger has on disk.
 
-A lost connection, a timeout, 408, 409, 429, 5xx and a body that is no chat completion are tried
-again, after the time the endpoint asks for (Retry-After, rate-limit headers) or twice as long each
-time; what still fails is status `failed`. A reply that is not the JSON asked for is asked for once more at once. A
-step whose replies cannot be used stops the run (`persona_lib.asking.outcomes`). Calls at once adapt to what an endpoint bears
-(`persona_lib.asking.concurrency`); requests and tokens per minute are shared by the shards of a machine
-(`persona_lib.asking.rate_limits`). An endpoint that stays down, and an error that would not go away, stop the
-run. What was answered is kept; the same command goes on.
+A lost connection, a timeout, a limit of calls, an outage and a body that is no chat completion are tried
+again, after the time the endpoint asks for (Retry-After, rate-limit headers, the error's own words) or twice as long
+each time; what still fails is status `failed`. A reply that is not the JSON asked for is asked for once more, at once.
+Calls at once adapt to what an endpoint bears (`persona_lib.asking.concurrency`); requests and tokens per minute are
+shared by the shards of a machine (`persona_lib.asking.rate_limits`). An endpoint that stays down, an error that would
+not go away, and a step whose replies cannot be used (`persona_lib.asking.outcomes`) stop the run. What was answered is
+kept; the same command goes on.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ class Outcomes:
         if reply.status != "ok":
             self._unusable[key] = request, reply
         n, n_not_taken = step.total(), step["not_taken"]
-        if n >= ENOUGH and 0 < endpoint.least_usable and step["ok"] <= endpoint.least_usable * n:
+        if n >= ENOUGH and endpoint.least_usable > 0 and step["ok"] <= endpoint.least_usable * n:
             return _why(endpoint, step, *self._unusable[key], keep_on="least_usable: 0")
         is_over = n_not_taken == n == FIRST or (n >= ENOUGH and n_not_taken > endpoint.most_not_taken * n)
         if is_over and endpoint.most_not_taken < 1:

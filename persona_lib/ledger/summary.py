@@ -18,18 +18,19 @@ class Summary:
 
     Attributes: `statuses` (of requests: one that was repaired counts once, as what the repair became), `answered`
     (replies by endpoint, model asked, model named in the reply, provider, fingerprint), `endings` (replies by an ending
-    that nobody knows), `n_uncounted` (replies with a text whose tokens were not counted), `example` (what the last reply
-    that cannot be used said).
+    that nobody knows), `n_uncounted` (replies with a text whose tokens were not counted), `example` (what the last
+    reply that cannot be used said).
 
     Examples
     --------
     >>> row = {"endpoint": "large", "model": "gpt-4o", "reply_model": "gpt-4o-2024-08-06", "finish_reason": "stop"}
-    >>> row |= {"status": "ok", "detail": "", "repairs": None, "tokens_in": 3, "tokens_out": 1, "provider": "", "fingerprint": ""}
+    >>> row |= {"status": "ok", "detail": "", "repairs": None, "tokens_in": 3, "tokens_out": 1}
+    >>> row |= {"provider": "", "fingerprint": ""}
     >>> found = Summary([row, row | {"status": "refused"}])
     >>> found.sentence()
     '2 requests: 1 ok, 1 refused, 0 cut off, 0 unparsed, 0 not taken, 0 failed'
     >>> found.who()
-    ['large: 2 replies by gpt-4o-2024-08-06']
+    ['large: replies by gpt-4o-2024-08-06: 2']
     >>> found.warnings()
     []
     """
@@ -69,9 +70,10 @@ class Summary:
     def who(self) -> list[str]:
         """Who answered, one line an endpoint, model, provider and fingerprint, as the replies say it."""
         return [
-            f"{alias}: {n:,} replies by {_shown(named)}"
+            f"{alias}: replies by {_shown(named)}"
             + (f" of {_shown(provider)}" if provider else "")
             + (f", fingerprint {_shown(fingerprint)}" if fingerprint else "")
+            + f": {n:,}"
             for (alias, _, named, provider, fingerprint), n in sorted(self.answered.items())
         ]
 

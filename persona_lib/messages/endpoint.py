@@ -53,7 +53,7 @@ class Endpoint:
 
 
 def read_recorded(recorded: Mapping[str, Mapping]) -> dict[str, Endpoint]:
-    """The endpoints of a sealed ledger; where it says nothing of repairs, they followed a schema in the prompt alone."""
+    """The endpoints of a sealed ledger; one that says nothing of repairs had them for a schema in the prompt alone."""
     return read_endpoints(
         {alias: {"repairs": not one.get("json_schema", True), **one} for alias, one in recorded.items()}
     )

@@ -30,10 +30,8 @@ _OPEN = re.compile(rf"<(?:{_MARKS})>|\[THINK\]|◁think▷")
 _CLOSE = re.compile(rf"</(?:{_MARKS})>|\[/THINK\]|◁/think▷")
 _CHANNEL = re.compile(r"<\|channel\|>\s*(\w+).*?<\|message\|>", re.DOTALL)
 _PLAIN_CHANNELS = re.compile(r"\A\s*analysis(.*)assistantfinal", re.DOTALL)  # a server that drops special tokens
-_TURN_ENDS = tuple(
-    "<|im_end|> <|eot_id|> <|eom_id|> <|end|> <|return|> <|endoftext|> <|end_of_text|> <|EOT|> <|end_of_turn|> "
-    "<end_of_turn> <eos> </s>".split()
-)
+_TURN_ENDS: tuple[str, ...] = ("<|im_end|>", "<|eot_id|>", "<|eom_id|>", "<|end|>", "<|return|>", "<|endoftext|>")
+_TURN_ENDS += ("<|end_of_text|>", "<|EOT|>", "<|end_of_turn|>", "<end_of_turn>", "<eos>", "</s>")
 _THOUGHT = ("reasoning_content", "reasoning", "thinking")
 _MANY = 1 << 53  # tokens: no count
 _SHOWN = 80

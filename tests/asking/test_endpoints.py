@@ -38,8 +38,8 @@ def ask(url, tmp_path, monkeypatch):
     monkeypatch.setenv("TEST_KEY", KEY)
 
     def asked(name, *, n=1, seal=None, **changes):
-        settings = {"base_url": url, "key_variable": "TEST_KEY", "timeout_s": 5, "repairs": False, **changes}
-        one = {"large": Endpoint("large", name, **settings)}
+        settings = {"base_url": url, "key_variable": "TEST_KEY", "timeout_s": 5, "repairs": False}
+        one = {"large": Endpoint("large", name, **settings | CASES[name].settings | changes)}
         slots = [{"prompt": f"Why {k}?"} for k in range(n)]
         rows = pd.DataFrame({"endpoint": "large", "template": CASES[name].asked, "slots": slots})
         with (

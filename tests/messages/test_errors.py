@@ -56,7 +56,8 @@ def test_a_status_within_counts_before_that_of_the_response():
 
 def test_what_was_sent_and_comes_back_is_not_read():
     """Oracle: the request's own text holds the words of a filter, and a code."""
-    echo = {"detail": [{"loc": ["body", "x"], "msg": "Odd", "input": {"message": "flagged", "code": "content_filter"}}]}
+    sent = {"message": "flagged", "code": "content_filter"}
+    echo = {"detail": [{"loc": ["body", "x"], "msg": "Odd", "input": sent}]}
     assert read(echo, 422).kind == "unknown" and "flagged" not in read(echo, 422).said
 
 
@@ -76,7 +77,7 @@ def test_the_wait(error, wait_s):
 
 
 def test_what_becomes_of_the_request():
-    """Oracle: the issue: a filter refuses, what is too long or odd is not taken, the rest is no fault of the request."""
+    """Oracle: the issue: a filter refuses, what is too long or odd is not taken, the rest is no fault of its own."""
     of_kind = {kind: read({"error": {"code": code}}, 400).reply for kind, code in (
         ("moderation", "content_filter"), ("too_long", "context_length_exceeded"), ("unknown", "hm"),
         ("key", "invalid_api_key"), ("credit", "insufficient_quota"), ("setting", "unknown_parameter"),
@@ -103,8 +104,10 @@ def test_beside_status_200():
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(max_size=10),
-        lambda inner: st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from(["error", "message", "code", "detail", "loc", "raw"]), inner, max_size=4),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(st.sampled_from(["error", "message", "code", "detail", "loc", "raw"]), inner, max_size=4)
+        ),
         max_leaves=15,
     ),
     st.none() | st.integers(400, 599),
