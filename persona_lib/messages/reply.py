@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from persona_lib.messages import errors, json_replies
@@ -87,16 +86,10 @@ def read(request: Request, body: str) -> Reply:
         choice = choices[0] if choices else {}
         message, finish = choice.get("message") or {}, str(choice.get("finish_reason") or "")
         text, thinking, refusal = _content(message)
-        said = Reply(
-            "ok",
-            model=str(found.get("model") or ""),
-            finish_reason=finish,
-            thinking=thinking,
-            provider=_text(found.get("provider")),
-            fingerprint=_fingerprint(found),
-            **_tokens(_mapping(found.get("usage")), spoke=bool(text or thinking)),
-        )
-        block = _block(found, choice)
+        who: dict[str, Any] = {"provider": _text(found.get("provider")), "fingerprint": _fingerprint(found)}
+        who |= {"model": str(found.get("model") or ""), "finish_reason": finish}
+        tokens = _tokens(_mapping(found.get("usage")), spoke=bool(text or thinking))
+        block = "" if text else _block(found, choice)
     except (LookupError, TypeError, AttributeError) as error:
         raise _no_completion(body) from error
     end = ending(finish)
@@ -104,27 +97,27 @@ def read(request: Request, body: str) -> Reply:
         raise _no_completion(body)
     if end == "failed":
         raise ReplyError(f"the reply was ended by {finish[:_SHOWN]!r}")
-    return _judged(request, said, text, end=end, refusal=refusal, block=block)
-
-
-def _judged(request: Request, said: Reply, text: str, *, end: str | None, refusal: str, block: str) -> Reply:
-    """The status that a reply has earned, and its text, if it is ok."""
-    if refusal or end == "refused" or (block and not text):
-        return replace(said, status="refused", detail=refusal or block or said.finish_reason)
+    if refusal or end == "refused" or block:
+        return Reply("refused", detail=refusal or block or finish, thinking=thinking, **who, **tokens)
     text, thought, is_open = without_thinking(text)
-    said = replace(said, thinking="\n".join(filter(None, (said.thinking, thought))))
-    if end == "cut_off":
-        return replace(said, status="cut_off", detail=f"cut off at the limit of tokens: {text or said.thinking}")
+    thinking = f"{thinking}\n{thought}".strip() if thought else thinking
+    status, detail = _judged(request, text, thinking, is_cut=end == "cut_off", is_open=is_open)
+    return Reply(status, "" if detail else text, detail, thinking=thinking, **who, **tokens)
+
+
+def _judged(request: Request, text: str, thinking: str, *, is_cut: bool, is_open: bool) -> tuple[str, str]:
+    """The status that a reply has earned, and why it is not ok, '' if it is."""
+    if is_cut:
+        return "cut_off", f"cut off at the limit of tokens: {text or thinking}"
     if is_open:
-        return replace(said, status="unparsed", detail=f"thinking that does not end: {said.thinking}")
+        return "unparsed", f"thinking that does not end: {thinking}"
     if not text:
-        what = "thinking, but no answer" if said.thinking else "empty reply"
-        return replace(said, status="unparsed", detail=what)
+        return "unparsed", "thinking, but no answer" if thinking else "empty reply"
     if request.response_schema is not None:
         wrong = json_replies.parsed(text, canonical(request.response_schema))[1]
         if wrong:
-            return replace(said, status="unparsed", detail=f"{wrong}: {text}")
-    return replace(said, text=text)
+            return "unparsed", f"{wrong}: {text}"
+    return "ok", ""
 
 
 def without_thinking(text: str) -> tuple[str, str, bool]:
@@ -144,6 +137,8 @@ def without_thinking(text: str) -> tuple[str, str, bool]:
         return text[plain.end() :].lstrip(), plain[1].strip(), False
     if "<|channel|>" in text:
         return _last_channel(text)
+    if "<" not in text and "[" not in text and "◁" not in text:
+        return text, "", False
     closing = [*_CLOSE.finditer(text)]
     thought, rest = (text[: closing[-1].start()], text[closing[-1].end() :].lstrip()) if closing else ("", text)
     is_open = _OPEN.search(rest)

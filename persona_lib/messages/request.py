@@ -113,7 +113,8 @@ class Reply:
 
     def __post_init__(self) -> None:
         for name in _SAID:
-            object.__setattr__(self, name, json_replies.whole(getattr(self, name)))
+            if not (said := self.__dict__[name]).isascii():
+                object.__setattr__(self, name, json_replies.whole(said))
 
     def to_dict(self) -> dict:
         """The reply as plain values, in the order of its fields; the last five only where they say something."""
@@ -122,8 +123,9 @@ class Reply:
 
 def cleaned(reply: Reply, clean: Callable[[str], str]) -> Reply:
     """The reply with whatever `clean` takes out of a text."""
-    said: dict[str, Any] = {name: clean(getattr(reply, name)) for name in _SAID}
-    return replace(reply, **said)
+    said = {name: text for name in _SAID if (text := getattr(reply, name))}
+    changes: dict[str, Any] = {name: new for name, text in said.items() if (new := clean(text)) != text}
+    return replace(reply, **changes) if changes else reply
 
 
 def canonical(value: Any) -> str:
