@@ -34,7 +34,7 @@ def facts(stage="pool", **rest):
 def seal(ledger, path, requests):
     for asked in requests:
         ledger.use(asked)
-    return ledger.seal(path, facts=facts())
+    ledger.seal(path, facts=facts())
 
 
 ROW = {"endpoint": "large", "template": "answer", "slots": {"prompt": "Why is the sky blue?"}, "sample": 0}

@@ -3,12 +3,13 @@
 `Asker` is the `ask` of a live or simulated run. It looks every request up in the ledger, sends
 what is missing, and hands out only answers that the ledger has on disk.
 
-A lost connection, a timeout, 408, 409, 429, 5xx and a body that is no chat completion are tried
-again, after the time the endpoint asks for (Retry-After, rate-limit headers) or twice as long each
-time; what still fails is status `failed`. Calls at once adapt to what an endpoint bears
-(`persona_lib.asking.concurrency`); requests and tokens per minute are shared by the shards of a machine
-(`persona_lib.asking.rate_limits`). An endpoint that stays down, and an error that would not go away, stop the
-run. What was answered is kept; the same command goes on.
+A lost connection, a timeout, a limit of calls, an outage and a body that is no chat completion are tried
+again, after the time the endpoint asks for (Retry-After, rate-limit headers, the error's own words) or twice as long
+each time; what still fails is status `failed`. A reply that is not the JSON asked for is asked for once more, at once.
+Calls at once adapt to what an endpoint bears (`persona_lib.asking.concurrency`); requests and tokens per minute are
+shared by the shards of a machine (`persona_lib.asking.rate_limits`). An endpoint that stays down, an error that would
+not go away, and a step whose replies cannot be used (`persona_lib.asking.outcomes`) stop the run. What was answered is
+kept; the same command goes on.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from persona_lib.asking.batch import Batches
 from persona_lib.asking.budget import Budget
 from persona_lib.asking.client import AskError, Client
 from persona_lib.asking.dispatch import Dispatcher, halt
+from persona_lib.asking.outcomes import Outcomes
 from persona_lib.asking.progress import Progress
 from persona_lib.ledger import sealed
 from persona_lib.ledger.errors import ReplayMiss
@@ -87,6 +89,7 @@ class Asker:
         self._endpoints, self._templates = endpoints, templates
         self._used: set[str] = set()
         self._ledger, self._mode, self._budget = ledger, mode, budget
+        self._outcomes = Outcomes(endpoints)
         self._dispatchers: dict[str, Dispatcher] = {}
         for alias, endpoint in used(endpoints, self.roles).items():
             if mode != "replay":
@@ -128,15 +131,18 @@ class Asker:
         built = words.build(requests, endpoints=self._endpoints, templates=self._templates)
         self._used |= set(requests["template"])
         self._fetch(built)
-        doubtful = [request for request in built if request.schema_in_prompt]
-        repairs = [words.repair(request, self._ledger.find(request)) for request in doubtful]
+        doubtful = [request for request in built if request.response_schema is not None]
+        repairs = [self._repair(request, self._ledger.find(request)) for request in doubtful]
         self._fetch(repair for repair in repairs if repair is not None)
         return words.table(built, [self._settled(request) for request in built], index=requests.index)
 
     def _settled(self, request: Request) -> Reply:
         reply = self._ledger.use(request)
-        repair = words.repair(request, reply)
+        repair = self._repair(request, reply)
         return reply if repair is None else words.settled(reply, self._ledger.use(repair))
+
+    def _repair(self, request: Request, reply: Reply | None) -> Request | None:
+        return words.repair(request, reply, self._endpoints[request.endpoint])
 
     def _fetch(self, requests: Iterable[Request]) -> None:
         """See to it that the ledger has a reply to each request."""
@@ -160,7 +166,7 @@ class Asker:
         answers: asyncio.Queue[tuple[Request, Reply, Endpoint] | None] = asyncio.Queue(
             maxsize=sum(self._endpoints[alias].concurrency for alias in waiting)
         )
-        keeper = asyncio.create_task(self._keep(answers, stop))
+        keeper = asyncio.create_task(self._keep(answers, stop, waiting))
         dispatchers = [asyncio.create_task(self._work(alias, queue, answers, stop)) for alias, queue in waiting.items()]
         try:
             await asyncio.wait(dispatchers)
@@ -185,9 +191,12 @@ class Asker:
             halt(stop, error)
             return
         done = {request.hash for request in by_batch}
-        await dispatcher.work(deque(request for request in waiting if request.hash not in done), answers, stop)
+        left = [request for request in waiting if request.hash not in done]
+        waiting.clear()  # the same queue: repairs join it while it is worked off
+        waiting.extend(left)
+        await dispatcher.work(waiting, answers, stop)
 
-    async def _keep(self, answers: asyncio.Queue, stop: asyncio.Future) -> None:
+    async def _keep(self, answers: asyncio.Queue, stop: asyncio.Future, waiting: Mapping[str, deque]) -> None:
         """Write what has come in while the disk was busy with the batch before, until None comes."""
         is_refused = False
         while True:
@@ -201,11 +210,22 @@ class Asker:
                     usd = [self._cost(reply, endpoint) for _, reply, endpoint in new]
                     await asyncio.to_thread(self._ledger.append, pairs, usd=usd)
                     self._count(new)
+                    self._judge(pairs, stop, waiting)
                 except Exception as error:
                     halt(stop, error)
                     is_refused = True  # go on taking, so that no call under way waits for ever
             if len(new) < len(batch):
                 return
+
+    def _judge(self, new: Sequence[tuple[Request, Reply]], stop: asyncio.Future, waiting: Mapping[str, deque]) -> None:
+        """Ask once more, and next, for what can be repaired; stop where too little of the rest can be used."""
+        for request, reply in new:
+            if (repair := self._repair(request, reply)) is None:
+                if (why := self._outcomes.count(request, reply)) is not None:
+                    halt(stop, AskError(why))
+            elif repair not in self._ledger and self._endpoints[request.endpoint].transport == "chat":
+                self._progress.expect(1, n_known=0)
+                waiting[request.endpoint].appendleft(repair)  # what comes too late for this round has the next
 
     def _cost(self, reply: Reply, endpoint: Endpoint) -> float | None:
         if self._budget is not None:

@@ -23,7 +23,7 @@ from typing import IO, Any
 
 from persona_lib.asking.batch_service import BatchService, Gone
 from persona_lib.asking.budget import Budget
-from persona_lib.asking.client import FILTERED, AskError, Client, body, not_taken
+from persona_lib.asking.client import AskError, Client, body
 from persona_lib.ledger.batch_journal import BatchJournal, SentBatch
 from persona_lib.ledger.live import Ledger
 from persona_lib.messages.batch_files import NoAnswer, asking, doubtful, outcome, rows
@@ -196,8 +196,10 @@ class Batches:
                     reasons |= await self._take(copy, sent)
         if self._stop.done():
             return
-        never = [digest for digest, none in reasons.items() if none.is_refused and digest in self._waiting]
-        refused = not_taken(self._waiting[never[0]], reasons[never[0]].reason) if never else ""
+        ours = [none.reason for digest, none in reasons.items() if none.is_ours and digest in self._waiting]
+        refused = (
+            f"does not answer what batch {batch.id} holds ({ours[0]}); the answers so far are kept" if ours else ""
+        )
         if batch.status == "failed":
             refused = self._why_not_taken(batch, sent)
         elif batch.status == "cancelled":
@@ -229,7 +231,7 @@ class Batches:
             request = self._waiting.get(digest)
             if request is None or digest not in sent.hashes or digest in twofold or digest in part:
                 continue
-            said = outcome(request, row, clean=self._client.clean, filtered=FILTERED)
+            said = outcome(request, row, clean=self._client.clean)
             if isinstance(said, NoAnswer):
                 reasons[digest] = said
                 continue

@@ -14,6 +14,7 @@ import tenacity
 
 from persona_lib.asking.client import Again, AskError, Client
 from persona_lib.asking.rate_limits import LONGEST_WAIT_S
+from persona_lib.messages import errors
 from persona_lib.messages.batch_files import PATH, rows
 
 _KEY = "persona_batch"  # in the metadata of a batch
@@ -141,8 +142,8 @@ class BatchService:
             lost = Again(f"not understood: {' '.join(self._client.clean(str(error)).split())[:80]}")
         if lost is not None:
             raise lost
-        self._client.refusal_or_raise(refused)
-        raise Again(self._client.clean(str(refused)))
+        fault = errors.cleaned(errors.read(refused.response.content, refused.status_code), self._client.clean)
+        raise self._client.refusal(fault, refused.response.headers)
 
 
 def _is_too_long(error: Again) -> bool:

@@ -124,10 +124,7 @@ class Budget:
     def cost(self, reply: Reply, endpoint: Endpoint) -> float | None:
         """What one answer costs in USD, the way that the endpoint was asked; None where price or tokens are unknown."""
         price = self._price(endpoint)
-        is_uncounted = None in (reply.tokens_in, reply.tokens_out) and reply.status in ("ok", "unparsed")
-        if price is None or (is_uncounted and price != Price(0.0, 0.0)):
-            return None
-        return price.of(reply.tokens_in or 0, reply.tokens_out or 0)
+        return _priced(price, reply.status, reply.tokens_in, reply.tokens_out)
 
     @property
     def n_under_way(self) -> int:
@@ -201,7 +198,7 @@ class Budget:
             raise SpendError(
                 f"spend.cap_usd is {self._cap:g}, but the price of endpoint {unknown[0]} is not known: name a row of "
                 f"the price table in endpoints.{unknown[0]}.price, with the model that was asked, or set "
-                "spend.cap_usd: null"
+                "spend.cap_usd: null; so too where it gave replies without a count of tokens"
             )
 
     def _price(self, endpoint: Endpoint) -> Price | None:
@@ -220,7 +217,7 @@ class Budget:
             return None
         if model_of(request["model"], endpoint) != model_of(endpoint.model, endpoint):
             return None
-        return price.of(reply["tokens_in"] or 0, reply["tokens_out"] or 0)
+        return _priced(price, reply["status"], reply["tokens_in"], reply["tokens_out"])
 
     @contextmanager
     def _book(self) -> Iterator[dict]:
@@ -240,6 +237,14 @@ class Budget:
         self._others = {stem: entry for stem, entry in book.items() if stem != self._path.stem}
         with whole(self._path.parent / BOOK, private=True) as half:
             half.write_text(json.dumps({"shards": book}, indent=1, sort_keys=True), "utf-8")
+
+
+def _priced(price: Price | None, status: str, tokens_in: int | None, tokens_out: int | None) -> float | None:
+    """USD of one reply; None where its price is not known, or its tokens though it says something."""
+    is_uncounted = None in (tokens_in, tokens_out) and status in ("ok", "unparsed", "cut_off")
+    if price is None or (is_uncounted and price != Price(0.0, 0.0)):
+        return None
+    return price.of(tokens_in or 0, tokens_out or 0)
 
 
 def usage(path: str | Path, today: Callable[[Mapping], float | None] = lambda record: None) -> dict[str, list]:

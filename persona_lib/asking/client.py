@@ -20,13 +20,14 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 from persona_lib.asking.rate_limits import asked_wait
-from persona_lib.messages import json_replies
+from persona_lib.messages import errors, json_replies
 from persona_lib.messages import request as words
 from persona_lib.messages.credentials import CredentialError, Credentials
 from persona_lib.messages.endpoint import SIMULATOR, Endpoint
+from persona_lib.messages.errors import Fault
+from persona_lib.messages.reply import ReplyError, read
 from persona_lib.messages.request import Reply, Request
 
-FILTERED = ("content_filter", "content_policy_violation")
 _IN_PROCESS = "http://localhost/v1"
 _CONNECT_S = 10.0  # for the check before the first call
 _LOCAL = ("127.0.0.1", "localhost", "::1")
@@ -62,12 +63,18 @@ def body(request: Request, *, seed: bool = True) -> dict:
     return found
 
 
-def not_taken(request: Request, said: str) -> str:
-    """Which request an endpoint will never take, and what to do; its text goes to the log, where it is found."""
-    name, alias = request.hash[:12], request.endpoint
-    _log.warning("request %s was not taken; its messages: %s", name, json.dumps(request.messages))
-    todo = f"shorten or remove the text that it holds, or change parameters, seed or json_schema of endpoints.{alias}"
-    return f"did not take request {name} ({said}); {todo}; its text is in the log, the answers so far are kept"
+def cause(fault: Fault, endpoint: Endpoint) -> str:
+    """Why an endpoint answers nothing before somebody acts, and what to do."""
+    name, variable, said = endpoint.alias, endpoint.key_variable, fault.said
+    if fault.kind == "credit":
+        return f"endpoint {name}: no credit left ({said}); the answers so far are kept, run again later"
+    if fault.kind == "key" and variable:
+        return f"endpoint {name}: the key in {variable} was not accepted ({said})"
+    if fault.kind == "key":
+        return f"endpoint {name}: wants a key; name its variable in endpoints.{name}.key_variable ({said})"
+    where = f"endpoint {name}: model {endpoint.model} at {endpoint.base_url} does not take what is sent ({said})"
+    todo = f"change model, base_url, parameters, seed or json_schema of endpoints.{name}"
+    return f"{where}; {todo}; the answers so far are kept"
 
 
 class Client:
@@ -119,10 +126,10 @@ class Client:
         Raises
         ------
         Again
-            It may pass: a lost connection, a timeout, 408, 409, 429, 5xx, a body that is no chat completion.
+            It may pass: a lost connection, a timeout, a limit of calls, an outage, a body that is no chat completion.
         AskError
-            It will not: a key that is not accepted, no credit, no such model, a request that is not taken,
-            a certificate that is not trusted.
+            It will not: a key that is not accepted, no credit, no such model, settings that are not taken, a
+            certificate that is not trusted.
         """
         import httpx2
         import openai
@@ -146,17 +153,23 @@ class Client:
         if lost is not None:
             raise lost
         if said is None:
-            return self.refusal_or_raise(refused, request), refused.response.headers
+            response = refused.response
+            return self.reply_or_raise(errors.read(response.content, response.status_code), request, response.headers)
         latency_s = round(time.monotonic() - started, 3)
         text = said.content.decode("utf-8-sig", "replace")  # JSON is UTF-8, whatever a header says
+        fault: Fault | None = None
         try:
-            reply = words.cleaned(words.read(request, text), self.clean)
-        except words.ReplyError as error:
+            reply = words.cleaned(read(request, text), self.clean)
+        except ReplyError as error:
             detail = self.clean(str(error))
+        except errors.EndpointError as error:
+            fault = error.fault
         else:
             if self._heard.is_new(text, request):
                 return replace(reply, latency_s=latency_s), said.headers
             detail = "the answer to another request came back"
+        if fault is not None:
+            return self.reply_or_raise(fault, request, said.headers)
         raise Again(detail)
 
     async def has_models(self) -> bool:
@@ -171,13 +184,13 @@ class Client:
         import httpx2
         import openai
 
-        where, lost = f"GET {self.endpoint.base_url}/models", ""
+        where, lost, refused = f"GET {self.endpoint.base_url}/models", "", None
         try:
             await self.connection.get("/models", cast_to=httpx2.Response, options={"timeout": _CONNECT_S})
         except openai.APIStatusError as error:
-            if error.status_code == 401:
-                self.refusal_or_raise(error)
-            return error.status_code not in (404, 405)
+            if error.status_code != 401:
+                return error.status_code not in (404, 405)
+            refused = error.response
         except openai.APIConnectionError as error:
             chain = [*_causes(error)]
             if untrusted := self._untrusted(chain[-1]):
@@ -186,6 +199,9 @@ class Client:
                 lost = f"{where}: nobody is there ({type(chain[-1]).__name__}); is the server up, and base_url right?"
             elif any(isinstance(each, aiohttp.ConnectionTimeoutError) for each in chain):
                 lost = f"{where}: no connection within {_CONNECT_S:g} s; is base_url right, http or https too?"
+        if refused is not None:
+            fault = errors.cleaned(errors.read(refused.content, refused.status_code), self.clean)
+            raise self.refusal(fault, refused.headers)
         if lost:
             raise AskError(f"endpoint {self.endpoint.alias}: {lost}")
         return True
@@ -237,27 +253,27 @@ class Client:
             return f"{self._url} speaks no TLS; does base_url begin with http:// there?"
         return ""
 
-    def refusal_or_raise(self, error, request: Request | None = None) -> Reply:
-        """A reply for a filtered request, `Again` for what passes, AskError for what does not."""
-        code, name, variable = error.status_code, self.endpoint.alias, self.endpoint.key_variable
-        plain = error.body.get("message") if isinstance(error.body, dict) else None
-        said = " ".join(f"{code}: {self.clean(str(plain or error.message))}".split())[:300]
-        if error.code in FILTERED:
-            return Reply("refused", detail=said, finish_reason="content_filter")
-        if error.code == "insufficient_quota":
-            raise AskError(f"endpoint {name}: no credit left ({said}); the answers so far are kept, run again later")
-        if code in (408, 409, 429) or code >= 500:
-            down, wait_s = 0.5 * (code in (429, 502, 503, 504, 529)), asked_wait(error.response.headers)
-            raise Again(said, load=code in (408, 429, 503, 529), down=down, wait_s=wait_s)
-        if code == 401 and variable:
-            raise AskError(f"endpoint {name}: the key in {variable} was not accepted ({said})")
-        if code == 401:
-            raise AskError(f"endpoint {name}: wants a key; name its variable in endpoints.{name}.key_variable ({said})")
-        if code == 404:
-            raise AskError(f"endpoint {name}: no model {self.endpoint.model} at {self.endpoint.base_url} ({said})")
-        if request is None:
-            raise AskError(f"endpoint {name}: did not take what was sent ({said})")
-        raise AskError(f"endpoint {name}: {not_taken(request, said)}")
+    def reply_or_raise(
+        self, fault: Fault, request: Request, headers: Mapping[str, str]
+    ) -> tuple[Reply, Mapping[str, str]]:
+        """A reply where the request alone is at fault; `Again` for what passes, AskError for what does not."""
+        fault = errors.cleaned(fault, self.clean)
+        if (reply := fault.reply) is None:
+            raise self.refusal(fault, headers)
+        if reply.status == "not_taken":
+            messages = self.clean(json.dumps(request.messages))
+            _log.warning("request %s was not taken (%s); its messages: %s", request.hash[:12], fault.said, messages)
+        return reply, headers
+
+    def refusal(self, fault: Fault, headers: Mapping[str, str]) -> Again | AskError:
+        """What an error of the endpoint is to who asked: to be tried again, or the end of the run."""
+        if fault.passes:
+            status = fault.status or 0
+            down = 0.5 * (fault.kind == "rate" or status in (502, 503, 504, 529))
+            asked_s = asked_wait(headers)
+            wait_s = fault.wait_s if asked_s is None else asked_s
+            return Again(fault.said, load=fault.kind == "rate" or status in (408, 503, 529), down=down, wait_s=wait_s)
+        return AskError(cause(fault, self.endpoint))
 
 
 class _Heard:

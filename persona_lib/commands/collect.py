@@ -17,15 +17,17 @@ from typing import Any, Protocol
 from persona_lib.asking import check
 from persona_lib.asking.asker import Asker
 from persona_lib.asking.budget import Budget
+from persona_lib.asking.client import AskError
+from persona_lib.asking.outcomes import nothing_usable
 from persona_lib.asking.prices import read_prices
 from persona_lib.commands.inputs import UsageError, add_inputs, add_prices, found, read_settings, read_tables
 from persona_lib.cost.dry_run import DryRun
 from persona_lib.cost.plan import read_lengths
-from persona_lib.ledger.live import Ledger
+from persona_lib.ledger.live import FINAL, Ledger
+from persona_lib.ledger.summary import Summary
 from persona_lib.messages import templates as forms
 from persona_lib.messages.ask import Ask
 from persona_lib.messages.endpoint import SIMULATOR, Endpoint, read_endpoints, used
-from persona_lib.messages.request import STATUSES
 
 # stage: the function that asks for one shard of it, imported when it is needed
 STAGES = {
@@ -59,6 +61,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sealed", required=True, metavar="FILE", help="the sealed ledger to write")
     parser.add_argument("--log", metavar="FILE", help="where the log goes")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    what = "ask again where the ledger has this final status; old replies stay in it (may be given several times)"
+    parser.add_argument("--ask-again", action="append", choices=[name for name in FINAL if name != "ok"], help=what)
     what = "what the run may cost; none: any sum"
     parser.add_argument("--cap-usd", type=_cap, default=None, metavar="USD", help=what)
     add_inputs(parser)
@@ -84,7 +88,9 @@ def collect(chosen: argparse.Namespace) -> None:
     Raises
     ------
     UsageError
-        No such stage, or a mode that does not fit the endpoints.
+        No such stage, or a mode that does not fit the endpoints or --ask-again.
+    AskError
+        Among much else: no reply of the stage can be used.
     """
     if chosen.stage not in STAGES:
         raise UsageError(f"no stage {chosen.stage!r}; stages are {', '.join(STAGES)}")
@@ -95,6 +101,8 @@ def collect(chosen: argparse.Namespace) -> None:
     if mode == "simulate" and len(simulated) < len(endpoints):
         alias = next(e.alias for e in endpoints.values() if e not in simulated)
         raise UsageError(f"mode is simulate, but endpoint {alias} is not the simulator; set mode: live to ask it")
+    if mode == "replay" and chosen.ask_again:
+        raise UsageError("--ask-again: mode is replay, which asks nobody; set mode: live")
     if simulated:
         version = _world(settings)
         endpoints |= {e.alias: replace(e, model=f"{e.model}@{version}") for e in simulated}
@@ -102,7 +110,8 @@ def collect(chosen: argparse.Namespace) -> None:
         found(STAGES[chosen.stage]), read_tables(chosen.read), settings, shard=chosen.shard, of=chosen.of
     )
     with _like_ctrl_c(), ExitStack() as stack:
-        ledger = stack.enter_context(Ledger(chosen.ledger, chosen.stage, shard=chosen.shard, of=chosen.of))
+        place = {"shard": chosen.shard, "of": chosen.of, "ask_again": chosen.ask_again or ()}
+        ledger = stack.enter_context(Ledger(chosen.ledger, chosen.stage, **place))
         if ledger.n_cut_bytes:
             _log.warning("%s: cut %d bytes of an answer that a crash tore", ledger.path, ledger.n_cut_bytes)
         budget = n_expected = None
@@ -132,9 +141,12 @@ def collect(chosen: argparse.Namespace) -> None:
             )
         )
         stage(ask=ask)
-        count = ledger.seal(chosen.sealed, facts=ask.facts)
-    _log.info("sealed %s: %s", chosen.sealed, count)
-    _tell(chosen, count)
+        summary = ledger.summary()
+        if (why := nothing_usable(summary, endpoints)) is not None:
+            raise AskError(f"{_where(chosen)}: {why}")
+        ledger.seal(chosen.sealed, facts=ask.facts)
+    _log.info("sealed %s", chosen.sealed)
+    _tell(chosen, summary, len(simulated) < len(endpoints))
 
 
 @contextmanager
@@ -160,7 +172,7 @@ def _budgeted(
     """Say what this shard has still to ask and what it will cost, then open the budget that keeps the cap."""
     prices, cap = read_prices(chosen.prices), chosen.cap_usd
     capped = "no cap" if cap is None else f"the run is capped at USD {cap:,.2f}"
-    line = f"{chosen.stage} {chosen.shard} of {chosen.of}: {dry_run.sentence(prices)}; {capped}"
+    line = f"{_where(chosen)}: {dry_run.sentence(prices)}; {capped}"
     _log.info(line)
     print(f"persona: {line}", file=sys.stderr)
     configured = {**read_endpoints(settings["endpoints"]), **endpoints}
@@ -168,16 +180,23 @@ def _budgeted(
     return Budget(ledger.path, configured, prices, asked=endpoints, cap_usd=cap, expected_usd=expected)
 
 
-def _tell(chosen: argparse.Namespace, count: Mapping[str, int]) -> None:
-    """Say on stderr what a reader of the results must know: replies cut off, calls that failed."""
-    where, n = f"{chosen.stage} {chosen.shard} of {chosen.of}", sum(count[status] for status in STATUSES)
-    if count["cut_off"]:
-        said = f"{where}: {count['cut_off']} of {n} replies were cut off at their endpoint's limit of tokens"
-        print(f"persona: {said}; to have them whole, raise max_tokens in its parameters", file=sys.stderr)
-    if count["failed"]:
-        said = f"{where}: {count['failed']} of {n} calls failed"
+def _where(chosen: argparse.Namespace) -> str:
+    return f"{chosen.stage} {chosen.shard} of {chosen.of}"
+
+
+def _tell(chosen: argparse.Namespace, summary: Summary, is_real: bool) -> None:
+    """Say on stderr what a reader of the results must know: what became of the requests, who answered, what is odd."""
+    lines = [summary.sentence(), *(summary.who() if is_real else ()), *summary.warnings()]
+    if summary.statuses["cut_off"]:
+        lines.append("to have whole what was cut off, raise max_tokens in the parameters of its endpoint")
+    if summary.statuses["unparsed"] or summary.statuses["not_taken"]:
+        lines.append("to ask again for what is unparsed or not taken: this command with --ask-again STATUS")
+    if summary.statuses["failed"]:
         again = f"python -m workflow.paper --run RUN -- --forcerun collect_{chosen.stage}"
-        print(f"persona: {said}; to ask these again: this command once more, or {again}", file=sys.stderr)
+        lines.append(f"to ask again for what failed: this command once more, or {again}")
+    for line in lines:
+        _log.info(line)
+        print(f"persona: {_where(chosen)}: {line}", file=sys.stderr)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Mapping
 
 from persona_lib.ledger import live, sealed
+from persona_lib.ledger.summary import Summary
 
 
 def add_seal_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,6 +34,8 @@ def _check(chosen: argparse.Namespace) -> None:
     for path in chosen.files:
         if path not in still_open:
             print(f"{path}: {_counted(sealed.check(path))}")
+            for line in Summary(sealed.rows(path)).who():
+                print(f"  {line}")
 
 
 def _counted(count: Mapping[str, int]) -> str:

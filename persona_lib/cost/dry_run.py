@@ -71,7 +71,7 @@ class DryRun:
         is_new = self._asked.add(request.hash, file=0, byte=0)
         known = self._ledger.find(request) if self._ledger is not None else None
         if known is not None:
-            repair = words.repair(request, known)
+            repair = words.repair(request, known, self._endpoints[request.endpoint])
             return known if repair is None else words.settled(known, self._reply(repair, template))
         length = sum(len(message["content"]) for message in request.messages)
         if request.response_schema is not None:

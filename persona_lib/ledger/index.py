@@ -51,10 +51,15 @@ class Index:
     def __len__(self) -> int:
         return self._do("select count(*) from records").fetchone()[0]
 
-    def add(self, digest: str, *, file: int, byte: int) -> bool:
-        """Remember a place; false, and nothing done, if there is one for this hash."""
-        added = self._do("insert or ignore into records values (?, ?, ?, 0)", bytes.fromhex(digest), file, byte)
+    def add(self, digest: str, *, file: int, byte: int, replace: bool = False) -> bool:
+        """Remember a place; false, and nothing done, if there is one for this hash that it does not `replace`."""
+        how = "replace" if replace else "ignore"
+        added = self._do(f"insert or {how} into records values (?, ?, ?, 0)", bytes.fromhex(digest), file, byte)
         return added.rowcount == 1
+
+    def remove(self, digest: str) -> None:
+        """Forget a place; nothing if there is none."""
+        self._do("delete from records where hash = ?", bytes.fromhex(digest))
 
     def find(self, digest: str) -> tuple[int, int] | None:
         """File and byte of a record, None if there is none."""

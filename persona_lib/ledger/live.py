@@ -5,9 +5,10 @@ line is a header. Each later line is a request, what it cost (`usd`, outside the
 is not known, absent in the first ledgers) and its reply, under a checksum. Lines are only ever
 added. A last line without its end was cut off by a crash; it never counted and is cut.
 
-Which replies are final: ok, refused and unparsed are answers, and are never asked for again. A
+Which replies are final: ok, refused, cut_off, unparsed and not_taken, which are never asked for again. A
 failed call (network, 429 or 5xx after all retries) is no answer: it is recorded, and sealed as
-`failed` if the run ends with it, but the next run of the stage asks again.
+`failed` if the run ends with it, but the next run of the stage asks again. A run may be told to ask again for
+final replies of some statuses. What comes then is marked `again` and counts from then on; the old lines stay.
 
 A run resumes from all shards of its stage in the folder, so the number of shards may change.
 
@@ -24,7 +25,7 @@ from __future__ import annotations
 import json
 import os
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from itertools import repeat
 from pathlib import Path
@@ -33,11 +34,13 @@ from types import TracebackType
 from persona_lib.ledger import locks, sealed
 from persona_lib.ledger.errors import LedgerError, said
 from persona_lib.ledger.index import Index
-from persona_lib.messages.request import STATUSES, Reply, Request
+from persona_lib.ledger.summary import Summary
+from persona_lib.messages.request import LATER, STATUSES, Reply, Request
 
 FORMAT = 1
-_FINAL = ("ok", "refused", "unparsed")
+FINAL = ("ok", "refused", "cut_off", "unparsed", "not_taken")
 _HASH, _STATUS, _READ = slice(26, 90), b'"reply":{"status":"', 8192
+_AGAIN, _REPAIRS = b',"again":true,', b'"repairs":"'
 
 
 class Ledger:
@@ -50,6 +53,7 @@ class Ledger:
     ----------
     folder : where the ledgers of a run are; made if it is not there
     stage, shard, of : whose ledger it is; shard is 0 to of - 1
+    ask_again : statuses of final replies that this run takes for none, so that it asks anew
 
     Raises
     ------
@@ -57,13 +61,15 @@ class Ledger:
         Another process writes to it, a line before the last is damaged, or another version wrote it.
     """
 
-    def __init__(self, folder: str | Path, stage: str, *, shard: int, of: int) -> None:
+    def __init__(self, folder: str | Path, stage: str, *, shard: int, of: int, ask_again: Collection[str] = ()) -> None:
         if not 0 <= shard < of:
             raise LedgerError(f"shard {shard} of {of}: shards are numbered 0 to {of - 1}")
         self.path = Path(folder) / f"{stage}-{shard}-of-{of}.jsonl"
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.stage = stage
         self.n_cut_bytes = 0
+        self._ask_again = ask_again
+        self._said: set[str] = set()
         self._index = Index()
         self._paths: list[Path] = []
         self._readers: dict[int, int] = {}
@@ -79,13 +85,21 @@ class Ledger:
                 self._write(_line({"format": FORMAT, "stage": stage, "shard": shard, "of": of}))
                 _sync_folder(self.path.parent)
             self._paths = sorted(self.path.parent.glob(f"{stage}-*-of-*.jsonl"), key=lambda p: (p != self.path, p))
-            for number, path in enumerate(self._paths):
-                for _, start, line in _whole_lines(path):
-                    if _status(line) in _FINAL:
-                        self._index.add(_hash(line), file=number, byte=start)
+            self._read(_repaired(self._paths) if ask_again else set())
         except BaseException:
             self.close()
             raise
+
+    def _read(self, repaired: Collection[str]) -> None:
+        """Note where each final reply is; of those to be asked again only what a repair has made good."""
+        for number, path in enumerate(self._paths):
+            for _, start, line in _whole_lines(path):
+                digest, status = _hash(line), _status(line)
+                is_kept = status not in self._ask_again or digest in repaired
+                if status in FINAL and is_kept:
+                    self._index.add(digest, file=number, byte=start, replace=_is_again(line))
+                elif not is_kept and _is_again(line):
+                    self._index.remove(digest)  # an older reply of another status does not come back
 
     def __enter__(self) -> Ledger:
         return self
@@ -124,6 +138,7 @@ class Ledger:
         if reply is None:
             raise LedgerError(f"{self.path}: no reply to request {request.hash}, so the stage cannot be sealed")
         self._index.mark(request.hash)
+        self._said |= {name for name, nothing in LATER.items() if getattr(reply, name) != nothing}
         return reply
 
     def requests(self) -> Iterator[Request]:
@@ -149,7 +164,8 @@ class Ledger:
         parts, written, at = [], [], os.fstat(self._file).st_size
         costs = repeat({}) if usd is None else ({"usd": one} for one in usd)
         for (request, reply), paid in zip(answers, costs, strict=usd is not None):
-            record = {"hash": request.hash, "request": request.to_dict(), **paid, "reply": reply.to_dict()}
+            again = {"again": True} if self._ask_again else {}
+            record = {"hash": request.hash, **again, "request": request.to_dict(), **paid, "reply": reply.to_dict()}
             parts.append(_line(record))
             written.append((request.hash, at))
             at += len(parts[-1])
@@ -157,22 +173,17 @@ class Ledger:
         for digest, start in written:
             self._index.add(digest, file=0, byte=start)
 
-    def seal(self, path: str | Path, *, facts: Mapping) -> dict[str, int]:
-        """Write the sealed copy of all that was used.
+    def summary(self) -> Summary:
+        """What became of all that was used, and who answered."""
+        return Summary(self._used())
 
-        Returns
-        -------
-        How many replies have each status, and `cut_off`: how many of all ended at the endpoint's limit of tokens.
-        """
-        count = dict.fromkeys((*STATUSES, "cut_off"), 0)
-        sealed.write(self._used(count), path, facts=facts)
-        return count
+    def seal(self, path: str | Path, *, facts: Mapping) -> None:
+        """Write the sealed copy of all that was used."""
+        sealed.write(self._used(), path, facts=facts, said=self._said)
 
-    def _used(self, count: dict[str, int]) -> Iterator[dict]:
+    def _used(self) -> Iterator[dict]:
         for place in self._index.marked():
             record = self._record(place)
-            count[record["reply"]["status"]] += 1
-            count["cut_off"] += record["reply"]["finish_reason"] == "length"
             yield sealed.row(Request.from_dict(record["request"]), Reply(**record["reply"]))
 
     def _record(self, place: tuple[int, int]) -> dict:
@@ -232,7 +243,7 @@ def check(paths: Iterable[str | Path]) -> dict:
         A damaged line, a record whose hash is not its request's, or two different final answers to
         one request; names file and line, or the files.
     """
-    count = dict.fromkeys(("records", *STATUSES, "repeated", "torn_tails"), 0)
+    count = dict.fromkeys(("records", *STATUSES, "asked_again", "repeated", "torn_tails"), 0)
     files, index = [Path(path) for path in paths], Index()
     for file, path in enumerate(files):
         for number, start, line in _whole_lines(path):
@@ -242,7 +253,9 @@ def check(paths: Iterable[str | Path]) -> dict:
                 raise LedgerError(f"{path}: line {number}: the hash is not that of the request")
             count["records"] += 1
             count[status] += 1
-            if status in _FINAL and not index.add(digest, file=file, byte=start):
+            if _is_again(line):
+                count["asked_again"] += 1
+            elif status in FINAL and not index.add(digest, file=file, byte=start):
                 count["repeated"] += 1
                 if (place := index.find(digest)) is not None:
                     _same_or_raise(record, f"{path}: line {number}", *place, files)
@@ -297,6 +310,19 @@ def _hash(line: bytes) -> str:
 def _status(line: bytes) -> str:
     """The reply's status: the reply is a line's last part and begins with it, and no text holds a bare quote."""
     return line[line.rindex(_STATUS) + len(_STATUS) :].split(b'"', 1)[0].decode("ascii")
+
+
+def _is_again(line: bytes) -> bool:
+    """Whether the line holds what came when a request that had a final reply was asked again."""
+    return line.startswith(_AGAIN, _HASH.stop + 1)
+
+
+def _repaired(paths: Iterable[Path]) -> set[str]:
+    """Requests whose reply could not be used, but that of their repair can."""
+    records = (json.loads(line) for path in paths for _, _, line in _whole_lines(path) if _REPAIRS in line)
+    return {
+        one["request"]["repairs"] for one in records if "repairs" in one["request"] and one["reply"]["status"] == "ok"
+    }
 
 
 def _line(record: Mapping) -> bytes:

@@ -11,8 +11,8 @@ from persona_lib.ledger.errors import ReplayMiss
 from persona_lib.ledger.sealed import REPLY, opened, recorded, rows
 from persona_lib.messages import request as words
 from persona_lib.messages.ask import Roles
-from persona_lib.messages.endpoint import read_endpoints
-from persona_lib.messages.request import Reply, Request
+from persona_lib.messages.endpoint import read_recorded
+from persona_lib.messages.request import LATER, Reply, Request
 from persona_lib.messages.templates import Template
 
 
@@ -27,12 +27,14 @@ class Replay:
 
     def __init__(self, path: str | Path) -> None:
         with opened(path) as (file, found):
-            frame = file.read(columns=["request_hash", *REPLY, "tokens_in", "tokens_out"])
-        self._path = path
+            held = file.schema_arrow.names
+            names = [*REPLY, *(name for name in LATER if name in held)]
+            frame = file.read(columns=["request_hash", *names])
+        self._path, self._names = path, names
         self._columns = {name: frame[name] for name in frame.column_names}
         self._place = {digest: i for i, digest in enumerate(frame["request_hash"].to_pylist())}
         self.stage, self.roles, self.simulated = found["stage"], found["roles"], found["simulated"]
-        self.endpoints = read_endpoints(found["endpoints"])
+        self.endpoints = read_recorded(found["endpoints"])
         self.templates = {name: Template.from_dict(values) for name, values in found["templates"].items()}
 
     def __call__(self, requests: pd.DataFrame) -> pd.DataFrame:
@@ -50,14 +52,14 @@ class Replay:
 
     def _settled(self, request: Request) -> Reply:
         reply = self._reply(request)
-        repair = words.repair(request, reply)
+        repair = words.repair(request, reply, self.endpoints[request.endpoint])
         return reply if repair is None else words.settled(reply, self._reply(repair))
 
     def _reply(self, request: Request) -> Reply:
         place = self._place.get(request.hash)
         if place is None:
             raise ReplayMiss(miss(request, (recorded(found) for found in rows(self._path)), where=self._path))
-        values = {name: self._columns[name][place].as_py() for name in (*REPLY, "tokens_in", "tokens_out")}
+        values = {name: self._columns[name][place].as_py() for name in self._names}
         return Reply(**{("model" if name == "reply_model" else name): value for name, value in values.items()})
 
 

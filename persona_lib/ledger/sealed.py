@@ -22,22 +22,23 @@ import pyarrow.parquet as pq
 from persona_lib.ledger.errors import LedgerError
 from persona_lib.messages import request as words
 from persona_lib.messages.endpoint import Endpoint
-from persona_lib.messages.request import Reply, Request
+from persona_lib.messages.request import LATER, Reply, Request
 from persona_lib.messages.templates import Template
 from persona_lib.tables.files import whole
 
 FORMAT = 1
 _KEY = b"persona_ledger"
 _TEXTS = ("endpoint", "model", "messages", "parameters", "response_schema")
-REPLY = ("status", "text", "detail", "reply_model", "finish_reason")
+REPLY = ("status", "text", "detail", "reply_model", "finish_reason", "tokens_in", "tokens_out")
 _COLUMNS = pa.schema(
     [("request_hash", pa.string()), ("sample", pa.int64())]
-    + [(name, pa.string()) for name in (*_TEXTS, *REPLY)]
-    + [("tokens_in", pa.int64()), ("tokens_out", pa.int64())]
+    + [(name, pa.string()) for name in (*_TEXTS, *REPLY[:5])]
+    + [(name, pa.int64()) for name in REPLY[5:]]
     + [("schema_in_prompt", pa.bool_()), ("repairs", pa.string())]
 )
-_LATER = {"schema_in_prompt": False, "repairs": None}  # columns that the first sealed ledgers did not have
+_LATER = {"schema_in_prompt": False, "repairs": None, **LATER}  # columns that the first sealed ledgers did not have
 _REPETITIVE = ["endpoint", "model", "parameters", "response_schema", "status", "reply_model", "finish_reason"]
+_REPETITIVE += ["provider", "fingerprint"]
 _ROWS = 20_000
 _PAGE_BYTES = 1 << 30
 _log = logging.getLogger(__name__)
@@ -77,24 +78,26 @@ def row(request: Request, reply: Reply) -> dict:
         "tokens_out": reply.tokens_out,
         "schema_in_prompt": request.schema_in_prompt,
         "repairs": request.repairs,
+        **{name: getattr(reply, name) for name in LATER},
     }
 
 
-def write(rows: Iterable[Mapping], path: str | Path, *, facts: Mapping) -> int:
+def write(rows: Iterable[Mapping], path: str | Path, *, facts: Mapping, said: Iterable[str] = ()) -> int:
     """Write sorted rows to a sealed ledger, whole or not at all; return how many there were.
 
+    `said` names those of the later columns of a reply that say something in some row; the others are left out.
     Rows are held 20,000 at a time. One large page per column lets the compressor see the persona
     that thousands of requests repeat.
     """
-    rows, count = iter(rows), 0
+    rows, count, schema = iter(rows), 0, _schema(said)
     with (
         whole(path, private=True) as half,
         pq.ParquetWriter(
             half,
-            _COLUMNS,
+            schema,
             compression="zstd",
             compression_level=12,
-            use_dictionary=_REPETITIVE,
+            use_dictionary=[name for name in _REPETITIVE if name in schema.names],
             write_statistics=False,
             data_page_size=_PAGE_BYTES,
             max_rows_per_page=_ROWS,
@@ -103,9 +106,17 @@ def write(rows: Iterable[Mapping], path: str | Path, *, facts: Mapping) -> int:
     ):
         file.add_key_value_metadata({_KEY: words.canonical(facts).encode()})
         while part := list(itertools.islice(rows, _ROWS)):
-            file.write_table(pa.Table.from_pylist(part, schema=_COLUMNS), row_group_size=_ROWS)
+            file.write_table(pa.Table.from_pylist(part, schema=schema), row_group_size=_ROWS)
             count += len(part)
     return count
+
+
+def _schema(said: Iterable[str]) -> pa.Schema:
+    schema, wanted = _COLUMNS, set(said)
+    for name, nothing in LATER.items():
+        if name in wanted:
+            schema = schema.append(pa.field(name, pa.string() if nothing == "" else pa.int64()))
+    return schema
 
 
 @contextmanager
@@ -184,7 +195,13 @@ def gather(shards: Sequence[str | Path], out: str | Path) -> int:
             if common["templates"].setdefault(name, template) != template:
                 raise LedgerError(f"{path}: template {name} is not the one that another shard was asked with")
     merged = heapq.merge(*map(rows, shards), key=itemgetter("request_hash"))
-    return write(_distinct(merged), out, facts=common)
+    said = {name for path in shards for name in _held(path)} & set(LATER)
+    return write(_distinct(merged), out, facts=common, said=said)
+
+
+def _held(path: str | Path) -> list[str]:
+    with opened(path) as (file, _):
+        return file.schema_arrow.names
 
 
 def _distinct(merged: Iterable[dict]) -> Iterator[dict]:

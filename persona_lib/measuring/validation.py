@@ -15,6 +15,7 @@ from persona_lib.tables.revisions import RULES
 CLUSTERS = ["persona_id", "prompt_id"]
 SHOWN = ["own", "values", "swapped", "none"]
 STATUSES = {"ok": "scored", "refused": "refused", "unparsed": "unparsed", "failed": "failed"}
+RARE = {"cut_off": "cut_off", "not_taken": "not_taken"}  # a row of their own only where they occur
 
 
 def held(judgements: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
@@ -142,7 +143,8 @@ def validation_statistics(judgements: pd.DataFrame, pairs: pd.DataFrame, answers
     Table `validation`: holds|own, own_ab, own_ba, values, swapped, none; order_consistency and
     first_position by condition; persona_effect|own-values, own-swapped and own-none;
     values_consistency|own; length_only|all over the judged pairs; rule_kept over all pairs that have
-    a revision; scored, refused, unparsed and failed|all.
+    a revision; scored, refused, unparsed and failed|all, and cut_off and not_taken|all where they
+    occur.
     """
     judged = held(judgements, pairs)
     by_shown = {shown: judged[judged["shown"] == shown] for shown in SHOWN}
@@ -162,7 +164,8 @@ def validation_statistics(judgements: pd.DataFrame, pairs: pd.DataFrame, answers
     rows.append(_rate(values_consistency(judged), "is_same").row("values_consistency", "own"))
     kept = rules_kept(pairs, answers)
     rows += [_rate(kept, group).row("rule_kept", group) for group in kept.columns.drop(["pair_id", *CLUSTERS])]
-    for status, name in STATUSES.items():
+    rare = {status: name for status, name in RARE.items() if judged["status"].eq(status).any()}
+    for status, name in (STATUSES | rare).items():
         rows.append(_rate(judged.assign(is_status=judged["status"] == status), "is_status").row(name, "all"))
     return pd.DataFrame(rows)
 

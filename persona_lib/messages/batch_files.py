@@ -8,7 +8,9 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO, Any
 
+from persona_lib.messages import errors
 from persona_lib.messages import request as words
+from persona_lib.messages.reply import ReplyError, read
 from persona_lib.messages.request import Reply, Request
 
 PATH = "/v1/chat/completions"
@@ -16,10 +18,10 @@ PATH = "/v1/chat/completions"
 
 @dataclass(frozen=True)
 class NoAnswer:
-    """A line that answers nothing; `is_refused` if asking the same again would not help."""
+    """A line that answers nothing; `is_ours` if that will not change before the settings of the endpoint do."""
 
     reason: str
-    is_refused: bool = False
+    is_ours: bool = False
 
 
 def asking(request: Request, body: Mapping) -> bytes:
@@ -58,28 +60,24 @@ def doubtful(file: IO[bytes], hashes: Collection[str]) -> tuple[set[str], int]:
     return found, n_strangers
 
 
-def outcome(
-    request: Request, row: Mapping[str, Any], *, clean: Callable[[str], str], filtered: Collection[str]
-) -> Reply | NoAnswer:
-    """What a line says of its request; `clean` takes the key out of a text, `filtered` are codes of a filter.
+def outcome(request: Request, row: Mapping[str, Any], *, clean: Callable[[str], str]) -> Reply | NoAnswer:
+    """What a line says of its request; `clean` takes the key out of a text.
 
     Examples
     --------
     >>> error = {"code": "batch_expired", "message": "out of time"}
-    >>> outcome(Request("m", "m", (), {}), {"response": None, "error": error}, clean=str, filtered=())
-    NoAnswer(reason='batch_expired: out of time', is_refused=False)
+    >>> outcome(Request("m", "m", (), {}), {"response": None, "error": error}, clean=str)
+    NoAnswer(reason='batch_expired: out of time', is_ours=False)
     """
-    response, error = row.get("response") or {}, row.get("error") or {}
+    response, error = row.get("response") or {}, row.get("error")
     body, status = response.get("body"), response.get("status_code")
-    if status == 200:
-        try:
-            return words.cleaned(words.read(request, json.dumps(body)), clean)
-        except words.ReplyError as problem:
-            return NoAnswer(clean(str(problem)))
-    told = body.get("error") or {} if isinstance(body, dict) else {}
-    code, message = error.get("code") or told.get("code"), error.get("message") or told.get("message")
-    said = clean(f"{status or code}: {message}")[:300]
-    if code in filtered:
-        return Reply("refused", detail=said, finish_reason="content_filter")
-    is_refused = isinstance(status, int) and 400 <= status < 500 and status not in (408, 409, 429)
-    return NoAnswer(said, is_refused)
+    try:
+        if status == 200 and not error:
+            return words.cleaned(read(request, json.dumps(body)), clean)
+        fault = errors.read(error or body, status)
+    except ReplyError as problem:
+        return NoAnswer(clean(str(problem)))
+    except errors.EndpointError as told:
+        fault = told.fault
+    fault = errors.cleaned(fault, clean)
+    return fault.reply or NoAnswer(fault.said, is_ours=not fault.passes)

@@ -43,6 +43,9 @@ class Endpoint:
     seed: bool = True
     headers: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
+    repairs: bool = True
+    least_usable: float = 0.2
+    most_not_taken: float = 0.1
 
     @property
     def max_tokens(self) -> int | None:
@@ -51,8 +54,16 @@ class Endpoint:
 
     def recorded(self) -> dict:
         """What a sealed ledger says of an endpoint: what can change an answer, and nothing of keys and speed."""
-        found = {"base_url": self.base_url, "model": self.model, "parameters": dict(self.parameters)}
-        return found | {name: False for name in ("json_schema", "seed") if not getattr(self, name)}
+        found: dict[str, Any] = {"base_url": self.base_url, "model": self.model, "parameters": dict(self.parameters)}
+        found |= {name: False for name in ("json_schema", "seed") if not getattr(self, name)}
+        return found if self.repairs is not self.json_schema else found | {"repairs": self.repairs}
+
+
+def read_recorded(recorded: Mapping[str, Mapping]) -> dict[str, Endpoint]:
+    """The endpoints of a sealed ledger; one that says nothing of repairs had them for a schema in the prompt alone."""
+    return read_endpoints(
+        {alias: {"repairs": not one.get("json_schema", True), **one} for alias, one in recorded.items()}
+    )
 
 
 def read_endpoints(settings: Mapping[str, Mapping]) -> dict[str, Endpoint]:

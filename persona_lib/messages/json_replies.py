@@ -1,8 +1,9 @@
 """JSON replies: what was asked for, and what came.
 
-Where an endpoint takes JSON schema response formats the whole text must be the JSON asked for. Where
-not, the schema is put in the prompt (`templates.instruction`) and the text may say more, as long as
-one JSON object in it is meant; if none is, the model is asked once more and told what was wrong.
+An endpoint is asked for JSON by a response format, or by the schema in the prompt (`templates.instruction`) where it
+takes none. Many that take one do not keep to it, so both are read alike: text may stand around the JSON, such as a
+fence of Markdown, and the last object of the form that was asked for counts. If there is none, the model is asked once
+more and told what was wrong.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import jsonschema
 _SENT = {"type", "properties", "required", "additionalProperties", "enum", "const", "items", "anyOf", "$defs", "$ref"}
 _SENT |= {"title", "description"}
 _HALVES = re.compile("[\ud800-\udfff]")
-_STARTS = 50  # places where an object may begin; a text with more is no reply to us
+_STARTS = 200  # places where an object may begin, from the end; ours have no braces within but those of a schema
 
 
 def sent(schema: Mapping) -> dict:
@@ -40,31 +41,25 @@ def sent(schema: Mapping) -> dict:
     return found
 
 
-def parsed(text: str, schema: str, *, lenient: bool = False) -> tuple[Any, str]:
+def parsed(text: str, schema: str) -> tuple[Any, str]:
     """The JSON of a text, and what keeps it from being JSON of the schema, '' if nothing.
 
-    Lenient, the text may stand around the object, such as a fence of Markdown or a sentence. Of several
-    objects the only one that is valid counts; two different ones are not chosen between.
+    The whole text, or else the last of its objects that is valid: who weighs A before saying B means B.
 
     Examples
     --------
-    >>> parsed('Sure:\\n```json\\n{"choice": "A"}\\n```', '{"required": ["choice"]}', lenient=True)
+    >>> parsed('Sure:\\n```json\\n{"choice": "A"}\\n```', '{"required": ["choice"]}')
     ({'choice': 'A'}, '')
-    >>> parsed('{"choice": "A"} or {"choice": "B"}', '{"required": ["choice"]}', lenient=True)[1]
-    'two different JSON objects'
+    >>> parsed('Not {"choice": "A"} but {"choice": "B"}, since {"kind": 1}', '{"required": ["choice"]}')[0]
+    {'choice': 'B'}
     """
     try:
         data = loaded(text)
     except (ValueError, RecursionError) as error:
-        if not lenient:
-            return None, f"not JSON ({error})"
         found = _objects(text)
         if not found:
-            return None, "no JSON object in it"
-        valid = [each for each in found if not _fault(each, schema)] or found[:1]
-        if any(each != valid[0] for each in valid):
-            return None, "two different JSON objects"
-        data = valid[0]
+            return None, f"not JSON ({error})"
+        data = next((each for each in reversed(found) if not _fault(each, schema)), found[-1])
     return data, _fault(data, schema)
 
 
@@ -99,12 +94,14 @@ def _whole_data(data: Any) -> Any:
 
 
 def _objects(text: str) -> list[dict]:
-    """The JSON objects that stand in a text one after the other, from left to right."""
-    decoder, found, at = json.JSONDecoder(parse_constant=_no_constant), [], 0
+    """The JSON objects that stand in a text one after the other, from left to right; of the last 200 braces."""
+    at = len(text)
     for _ in range(_STARTS):
-        at = text.find("{", at)
-        if at < 0:
+        if (before := text.rfind("{", 0, at)) < 0:
             break
+        at = before
+    decoder, found = json.JSONDecoder(parse_constant=_no_constant), []
+    while (at := text.find("{", at)) >= 0:
         try:
             data, at = decoder.raw_decode(text, at)
             found.append(_whole_data(data))

@@ -20,14 +20,11 @@ from persona_lib.messages.endpoint import Endpoint, RequestError
 from persona_lib.messages.templates import Template, TemplateError, correction, instruction, render
 from persona_lib.messages.templates import schema as schema_of
 
-STATUSES = ("ok", "refused", "unparsed", "failed")
+STATUSES = ("ok", "refused", "cut_off", "unparsed", "not_taken", "failed")
 COLUMNS = ("endpoint", "template", "slots")
-_MANY = 1 << 53  # tokens: no count
-_SAID = ("text", "detail", "model", "finish_reason")
-
-
-class ReplyError(ValueError):
-    """A body that is no chat completion; shows its beginning."""
+LATER = {"thinking": "", "tokens_reasoning": None, "tokens_cached": None, "provider": "", "fingerprint": ""}
+_TOKENS = ("tokens_in", "tokens_out", "tokens_reasoning", "tokens_cached")
+_SAID = ("text", "detail", "model", "finish_reason", "thinking", "provider", "fingerprint")
 
 
 @dataclass(frozen=True)
@@ -86,6 +83,12 @@ class Request:
 class Reply:
     """What became of a request: `text` is '' unless `status` is ok; `detail` says why it is not.
 
+    Statuses: ok; refused, by the model or a filter; cut_off, at the limit of tokens; unparsed, no answer in it or not
+    the JSON asked for; not_taken, a request that the endpoint will never answer, such as one too long for the model;
+    failed, a call that got no reply. `tokens_out` are all that are billed, `tokens_reasoning` among them, as
+    `tokens_cached` are among `tokens_in`; None where nobody counted. `provider` and `fingerprint` are what a gateway
+    and a server say of who answered.
+
     `latency_s` is the time from sending the try that was answered to its last byte; None where not measured.
     Half characters (lone surrogates), which no file can hold, become U+FFFD.
 
@@ -103,25 +106,27 @@ class Reply:
     tokens_in: int | None = None
     tokens_out: int | None = None
     latency_s: float | None = None
+    thinking: str = ""
+    tokens_reasoning: int | None = None
+    tokens_cached: int | None = None
+    provider: str = ""
+    fingerprint: str = ""
 
     def __post_init__(self) -> None:
         for name in _SAID:
-            object.__setattr__(self, name, json_replies.whole(getattr(self, name)))
+            if not (said := self.__dict__[name]).isascii():
+                object.__setattr__(self, name, json_replies.whole(said))
 
     def to_dict(self) -> dict:
-        """The reply as plain values."""
-        return dict(self.__dict__)
+        """The reply as plain values, in the order of its fields; the last five only where they say something."""
+        return {name: value for name, value in self.__dict__.items() if name not in LATER or value != LATER[name]}
 
 
 def cleaned(reply: Reply, clean: Callable[[str], str]) -> Reply:
     """The reply with whatever `clean` takes out of a text."""
-    return replace(
-        reply,
-        text=clean(reply.text),
-        detail=clean(reply.detail),
-        model=clean(reply.model),
-        finish_reason=clean(reply.finish_reason),
-    )
+    said = {name: text for name in _SAID if (text := getattr(reply, name))}
+    changes: dict[str, Any] = {name: new for name, text in said.items() if (new := clean(text)) != text}
+    return replace(reply, **changes) if changes else reply
 
 
 def canonical(value: Any) -> str:
@@ -166,19 +171,22 @@ def _longer(messages: Sequence[Mapping[str, str]], addition: str) -> tuple[Mappi
     return *before, {**last, "content": last["content"] + addition}
 
 
-def repair(request: Request, reply: Reply | None) -> Request | None:
+def repair(request: Request, reply: Reply | None, endpoint: Endpoint) -> Request | None:
     """The one request that follows a reply that is not the JSON asked for; None where none does.
 
-    Only where the schema stands in the prompt, and only once: a repair is not repaired.
+    Only where the endpoint repairs, and only once: a repair is not repaired.
 
     Examples
     --------
-    >>> asked = Request("large", "m", ({"role": "user", "content": "A or B?"},), {}, 0, {"type": "object"}, True)
-    >>> again = repair(asked, Reply("unparsed", detail="no JSON object in it: A."))
-    >>> again.repairs == asked.hash, repair(again, Reply("unparsed")), repair(asked, Reply("ok", "{}"))
+    >>> large = Endpoint("large", "m")
+    >>> asked = Request("large", "m", ({"role": "user", "content": "A or B?"},), {}, 0, {"type": "object"})
+    >>> again = repair(asked, Reply("unparsed", detail="not JSON: A."), large)
+    >>> again.repairs == asked.hash, repair(again, Reply("unparsed"), large), repair(asked, Reply("ok", "{}"), large)
     (True, None, None)
     """
-    if not request.schema_in_prompt or request.repairs is not None or reply is None or reply.status != "unparsed":
+    if reply is None or reply.status != "unparsed" or request.repairs is not None:
+        return None
+    if request.response_schema is None or not endpoint.repairs:
         return None
     messages = _longer(request.messages, correction(reply.detail))
     return replace(request, messages=messages, repairs=request.hash)
@@ -186,11 +194,12 @@ def repair(request: Request, reply: Reply | None) -> Request | None:
 
 def settled(first: Reply, second: Reply) -> Reply:
     """What became of a request that was repaired: the second reply, with the tokens of both."""
-    tokens = [
-        a if b is None else b if a is None else a + b
-        for a, b in ((first.tokens_in, second.tokens_in), (first.tokens_out, second.tokens_out))
-    ]
-    return replace(second, tokens_in=tokens[0], tokens_out=tokens[1])
+    tokens: dict[str, Any] = {name: _sum(getattr(first, name), getattr(second, name)) for name in _TOKENS}
+    return replace(second, **tokens)
+
+
+def _sum(a: int | None, b: int | None) -> int | None:
+    return a if b is None else b if a is None else a + b
 
 
 def table(requests: Sequence[Request], replies: Sequence[Reply], *, index: pd.Index) -> pd.DataFrame:
@@ -217,57 +226,6 @@ def table(requests: Sequence[Request], replies: Sequence[Reply], *, index: pd.In
     )
 
 
-def read(request: Request, body: str) -> Reply:
-    """The reply in the body of a chat completion.
-
-    A refusal or a content filter gives `refused`; no text, or one that is not the JSON asked for,
-    `unparsed`, with the text in `detail`.
-
-    Raises
-    ------
-    ReplyError
-        The body is no chat completion.
-
-    Examples
-    --------
-    >>> asked = Request("large", "m", (), {}, 0, {"type": "object"})
-    >>> read(asked, '{"choices": [{"message": {"content": "Yes."}}]}').status
-    'unparsed'
-    """
-    try:
-        found = json.loads(body)
-        choice, usage = found["choices"][0], found.get("usage") or {}
-        message, finish = choice["message"], choice.get("finish_reason") or ""
-        text, refusal = message.get("content") or "", message.get("refusal") or ""
-        said = Reply(
-            "ok",
-            model=str(found.get("model") or ""),
-            finish_reason=str(finish),
-            tokens_in=_count(usage.get("prompt_tokens")),
-            tokens_out=_count(usage.get("completion_tokens")),
-        )
-        if not isinstance(text, str) or not isinstance(refusal, str):
-            raise TypeError("no text")
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise ReplyError(f"no chat completion came back, but {body[:80]!r}") from error
-    if refusal or finish == "content_filter":
-        return replace(said, status="refused", detail=refusal or "content filter")
-    if not text:
-        return replace(said, status="unparsed", detail="empty reply")
-    if request.response_schema is not None and (wrong := _parsed(request, text)[1]):
-        return replace(said, status="unparsed", detail=f"{wrong}: {text}")
-    return replace(said, text=text)
-
-
-def _count(value: Any) -> int | None:
-    """A number of tokens; None for anything that is none."""
-    return value if type(value) is int and 0 <= value < _MANY else None
-
-
 def _data(request: Request, text: str) -> Any:
     """The JSON of a text that is known to hold it."""
-    return _parsed(request, text)[0] if request.schema_in_prompt else json_replies.loaded(text)
-
-
-def _parsed(request: Request, text: str) -> tuple[Any, str]:
-    return json_replies.parsed(text, canonical(request.response_schema), lenient=request.schema_in_prompt)
+    return json_replies.parsed(text, canonical(request.response_schema))[0]

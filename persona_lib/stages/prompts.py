@@ -16,6 +16,7 @@ from persona_lib.tables.streams import generator, shard_of
 MIN_WORDS = 5
 OUTLIERS = -1
 NOT_ASKED = "beyond the number classified"
+LOST = "not classified"
 
 
 def read_bank(path: str | Path) -> pd.DataFrame:
@@ -124,12 +125,12 @@ def classify(
     With `n_classified`, of so many at most, as `shorten` draws them.
 
     A call that is not ok, such as one that names a topic not on the list, gives the reason
-    "not classified": no verdict is made up.
+    "not classified" (LOST): no verdict is made up.
 
     Returns
     -------
     One row per prompt of the bank: prompt_id, text, topic, is_controversial (missing if not
-    classified), reason ('' if still in), request_hash ('' if not asked).
+    classified), reason ('' if still in), request_hash and status of the call ('' if not asked).
     """
     screened = shorten(screen(bank), n_classified=n_classified, seed=seed)
     asked = screened[screened["reason"] == ""]
@@ -155,11 +156,12 @@ def classify(
     verdicts["is_controversial"] = verdicts["is_controversial"].mask(is_lost)
     verdicts["reason"] = ""
     verdicts.loc[~verdicts["is_controversial"].fillna(True).astype(bool), "reason"] = "not controversial"
-    verdicts.loc[is_lost, "reason"] = "not classified"
-    rest = screened.assign(topic="", is_controversial=pd.array([pd.NA] * len(bank), dtype="boolean"), request_hash="")
+    verdicts.loc[is_lost, "reason"] = LOST
+    nothing = {"topic": "", "request_hash": "", "status": ""}
+    rest = screened.assign(is_controversial=pd.array([pd.NA] * len(bank), dtype="boolean"), **nothing)
     rest.loc[asked.index, ["topic", "is_controversial", "reason"]] = verdicts[["topic", "is_controversial", "reason"]]
-    rest.loc[asked.index, "request_hash"] = replies["request_hash"].astype("str")
-    return rest[["prompt_id", "text", "topic", "is_controversial", "reason", "request_hash"]]
+    rest.loc[asked.index, ["request_hash", "status"]] = replies[["request_hash", "status"]].astype("str")
+    return rest[["prompt_id", "text", "topic", "is_controversial", "reason", "request_hash", "status"]]
 
 
 def select(classified: pd.DataFrame, *, n: int, n_train: int, seed: int) -> pd.DataFrame:
@@ -168,7 +170,8 @@ def select(classified: pd.DataFrame, *, n: int, n_train: int, seed: int) -> pd.D
     Topics take turns, in random order, each giving one random prompt, until n are kept; so the
     numbers kept of two topics differ by more than one only where the smaller had no more. The
     n - n_train held-out prompts are every (n / (n - n_train))-th of the kept ones lined up by
-    topic, so each topic's held-out number is its exact share rounded up or down.
+    topic, so each topic's held-out number is its exact share rounded up or down. Where too few remain, column
+    `status`, if it is there, says what became of the calls.
 
     Raises
     ------
@@ -180,8 +183,8 @@ def select(classified: pd.DataFrame, *, n: int, n_train: int, seed: int) -> pd.D
     left = classified[classified["reason"] == ""]
     if len(left) < n:
         raise SchemaError(
-            f"{len(left)} prompts of {len(classified)} remain after the filters, but prompts.n = {n}: "
-            "lower prompts.n or enlarge the bank (prompts.bank)"
+            f"{_verdicts(classified)}{len(left)} prompts of {len(classified)} remain after the filters, but "
+            f"prompts.n = {n}: lower prompts.n or enlarge the bank (prompts.bank)"
         )
     rng = generator(seed, "prompts.select")
     shuffled = left.sort_values("prompt_id").iloc[rng.permutation(len(left))]
@@ -196,7 +199,20 @@ def select(classified: pd.DataFrame, *, n: int, n_train: int, seed: int) -> pd.D
     split.loc[kept.index] = is_heldout.map({True: "heldout_prompt", False: "train"}).astype("str")
     reason = classified["reason"].mask(classified["reason"] == "", "beyond the configured number")
     reason.loc[kept.index] = "kept"
-    return classified.assign(is_kept=reason == "kept", reason=reason, prompt_split=split)
+    return classified.drop(columns="status", errors="ignore").assign(
+        is_kept=reason == "kept", reason=reason, prompt_split=split
+    )
+
+
+def _verdicts(classified: pd.DataFrame) -> str:
+    """What became of the calls to the classifier, and a semicolon; '' where nothing says it."""
+    if "status" not in classified or classified["status"].eq("").all():
+        return ""
+    asked = classified[classified["status"] != ""]
+    is_strange = asked["status"].eq("ok") & asked["reason"].eq(LOST)
+    counts = asked["status"].mask(is_strange, "of no topic on the list").value_counts()
+    said = ", ".join(f"{n} {status.replace('_', ' ')}" for status, n in counts.items())
+    return f"of {len(asked)} calls to the classifier {said}; "
 
 
 def collect_prompts(tables: dict, settings: dict, *, shard: int, of: int, ask: Ask) -> None:

@@ -86,7 +86,8 @@ class TestWithoutSchemas:
     )
     AGAIN = ASKED + (
         "\n\nA reply to this was given before and could not be used. What was wrong with it, and the reply:\n"
-        "no JSON object in it: A, I think.\n\nGive the reply again, as one JSON object and nothing else."
+        "not JSON (Expecting value: line 1 column 1 (char 0)): A, I think.\n\n"
+        "Give the reply again, as one JSON object and nothing else."
     )
 
     def test_the_exact_bytes_and_no_response_format(self, run, server):
@@ -114,7 +115,7 @@ class TestWithoutSchemas:
         for _ in range(2):
             reply = run(["Why?"], template="judge", json_schema=False).iloc[0]
             assert (reply["status"], reply["text"]) == ("unparsed", "")
-            assert reply["detail"] == "no JSON object in it: As I said, A."
+            assert reply["detail"] == "not JSON (Expecting value: line 1 column 1 (char 0)): As I said, A."
         assert server.calls == {self.ASKED: 1, self.AGAIN: 1}
 
     def test_a_repair_that_failed_is_asked_again_by_the_next_run(self, run, server):
@@ -132,6 +133,29 @@ class TestWithoutSchemas:
         assert run(["Why?"], template="judge", json_schema=False)["status"].tolist() == ["refused"]
         assert run(["Hm?"], json_schema=False)["status"].tolist() == ["unparsed"]
         assert sum(server.calls.values()) == 2
+
+
+class TestWithSchemas:
+    """An endpoint that says it takes response formats, and replies as if it did not."""
+
+    def test_a_reply_out_of_form_is_asked_for_once_more_with_what_was_wrong(self, run, server):
+        again = TestWithoutSchemas.AGAIN.replace(TestWithoutSchemas.ASKED, "Why?")
+        server.plan = {"Why?": [("say", "A, I think.")], again: [("say", '{"choice": "A"}')]}
+        assert run(["Why?"], template="judge")["data"].tolist() == [{"choice": "A"}]
+        assert server.calls == {"Why?": 1, again: 1} and all("response_format" in body for _, body in server.bodies)
+
+    def test_repairs_go_first_so_that_a_step_that_gets_nothing_stops_early(self, run, server):
+        """Oracle: the server's count: 25 requests with their repairs, and the few that were under way."""
+        with pytest.raises(AskError, match=r"\(25 unparsed\).*set endpoints.large.json_schema: false"):
+            run([f"{k}" for k in range(200)], template="judge", concurrency=4)
+        assert 50 <= sum(server.calls.values()) <= 70
+
+    def test_a_weak_model_whose_repairs_are_good_is_not_stopped(self, run, server):
+        texts = [f"{k}" for k in range(40)]
+        again = TestWithoutSchemas.AGAIN.removeprefix(TestWithoutSchemas.ASKED)
+        server.plan = {text: [("say", "A, I think.")] for text in texts}
+        server.plan |= {text + again: [("say", '{"choice": "B"}')] for text in texts}
+        assert run(texts, template="judge")["status"].eq("ok").all() and sum(server.calls.values()) == 80
 
 
 def test_the_latency_is_in_the_live_ledger_alone(run, server, tmp_path):

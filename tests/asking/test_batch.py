@@ -120,7 +120,7 @@ class TestPartialFailure:
     def test_an_unknown_model_stops_the_run(self, ask):
         with (
             Serving() as server,
-            pytest.raises(AskError, match=r"take request \w{12} .404: The model 'gpt-9'"),
+            pytest.raises(AskError, match=r"not answer what batch \w+ holds .404: .*The model 'gpt-9'.*are kept"),
         ):
             ask(server, model="gpt-9")
 

@@ -126,6 +126,16 @@ class TestBudget:
             one.charge(Reply("refused"), MINE)
             assert one.stop_reason("mine") is None, "nothing was said, nothing is billed that we could count"
 
+    @pytest.mark.parametrize("status", ["ok", "unparsed", "cut_off"])
+    def test_what_a_ledger_holds_without_a_count_is_not_free_for_the_next_run_either(self, tmp_path, status):
+        reply = Reply(status, "yes" * (status == "ok"), tokens_in=1_000)
+        with Ledger(tmp_path, "toy", shard=0, of=1) as ledger:
+            ledger.append([(Request("mine", "m", ({"role": "user", "content": "?"},), {}), reply)], usd=[None])
+        with pytest.raises(SpendError, match="so too where it gave replies without a count of tokens"):
+            opened(tmp_path, cap=5)
+        with opened(tmp_path) as one:
+            assert one.spent() is None
+
     def test_stops_before_the_cap_and_says_so(self, tmp_path):
         cap = 100 * ONE_USD
         with opened(tmp_path, cap=cap) as one:

@@ -148,7 +148,7 @@ class TestTriesAgain:
 
 class TestStops:
     def test_what_was_under_way_is_kept(self, run, server):
-        server.plan = {"good": [("slow", 0.3, "paid")], "bad": [("error", 400), ("say", "fixed")]}
+        server.plan = {"good": [("slow", 0.3, "paid")], "bad": [("error", 401), ("say", "fixed")]}
         with pytest.raises(AskError):
             run(["good", "bad"])
         assert run(["good", "bad"])["text"].tolist() == ["paid", "fixed"]

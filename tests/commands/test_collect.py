@@ -146,10 +146,48 @@ class TestCollect:
         settled = [n for at, _, n in server.seen if not any(0 <= at - first < 1.5 for first in came.values())]
         assert len(came) == 4 and len(settled) > 50 and 4 <= max(settled) <= 6
 
-    def test_replies_that_were_cut_off_are_counted(self, house, server, capsys):
+    def test_a_stage_that_gets_nothing_usable_stops_and_goes_on_where_it_may(self, house, server, capsys, tmp_path):
+        """Oracle: the server's own count; of the calls under way at the 25th reply some more come home."""
         server.finish = "length"
+        assert cli.main(house()) == 1
+        said = capsys.readouterr().err
+        assert "replies to one step too few can be used (25 cut off)" in said and "raise max_tokens in endp" in said
+        assert 25 <= sum(server.calls.values()) < 60 and not (tmp_path / "run" / "toy-0-of-1.parquet").exists()
+        endpoints = json.loads(house()[house().index("--settings") + 1])["endpoints"]
+        endpoints["large"] |= {"least_usable": 0}
+        assert cli.main(house(endpoints=endpoints)) == 0
+        said = capsys.readouterr().err
+        assert "toy 0 of 1: 200 requests: 0 ok, 0 refused, 200 cut off, 0 unparsed, 0 not taken, 0 failed" in said
+        assert "raise max_tokens" in said and set(server.calls.values()) == {1}
+
+    def test_the_end_says_what_became_of_the_requests_and_who_answered(self, house, capsys):
         assert cli.main(house()) == 0
-        assert "toy 0 of 1: 400 of 400 replies were cut off at their endpoint's limit" in capsys.readouterr().err
+        said = capsys.readouterr().err.splitlines()[1:]
+        assert said == [
+            "persona: toy 0 of 1: 400 requests: 400 ok, 0 refused, 0 cut off, 0 unparsed, 0 not taken, 0 failed",
+            "persona: toy 0 of 1: large: replies by m@1: 400",
+            "persona: toy 0 of 1: endpoint large was asked for m, but m@1 answered",
+        ]
+
+    def test_what_was_cut_off_is_asked_again_on_demand_and_the_old_replies_stay(self, house, server, tmp_path, capsys):
+        """Oracle: the server's own count, and the lines of the ledger."""
+        endpoints = json.loads(house()[house().index("--settings") + 1])["endpoints"]
+        endpoints["large"] |= {"least_usable": 0}
+        server.finish = "length"
+        assert cli.main(house(endpoints=endpoints)) == 0
+        server.finish = "stop"
+        server.calls.clear()
+        assert cli.main([*house(endpoints=endpoints), "--ask-again", "cut_off"]) == 0
+        assert len(server.calls) == 2 * N and set(server.calls.values()) == {1}
+        assert pd.read_parquet(tmp_path / "run/toy-0-of-1.parquet")["status"].eq("ok").all()
+        lines = (tmp_path / "run" / "ledger" / "toy-0-of-1.jsonl").read_text("utf-8")
+        assert lines.count('"status":"cut_off"') == N and lines.count('"again":true') == 2 * N
+        server.calls.clear()
+        assert cli.main(house(endpoints=endpoints)) == 0 and not server.calls, "the new replies count from then on"
+        assert cli.main(["check-ledger", str(tmp_path / "run" / "ledger" / "toy-0-of-1.jsonl")]) == 0
+        assert f"{2 * N} asked again" in capsys.readouterr().out
+        assert cli.main([*house(mode="replay"), "--ask-again", "unparsed"]) == 1
+        assert "--ask-again: mode is replay, which asks nobody" in capsys.readouterr().err
 
     def test_a_cap_stops_the_run_before_it_is_passed_and_raising_it_goes_on(self, house, server, capsys, tmp_path):
         """The oracle of the cost: the server's own counts at gpt-4's USD 30 and 60 per million tokens."""
@@ -192,13 +230,14 @@ class TestCollect:
         server.failing = "text 7 "
         assert cli.main(house()) == 0
         said = capsys.readouterr().err
-        assert "toy 0 of 1: 1 of 399 calls failed; to ask these again: this command once more" in said
+        assert "toy 0 of 1: 399 requests: 398 ok, " in said and ", 1 failed\n" in said
+        assert "toy 0 of 1: to ask again for what failed: this command once more" in said
         assert "or python -m workflow.paper --run RUN -- --forcerun collect_toy" in said
         server.failing = ""
         server.calls.clear()
         assert cli.main(house()) == 0
         assert {text for text, _ in server.calls} == {"text 7 {{prompt}} é"} and set(server.calls.values()) == {1}
-        assert "failed" not in capsys.readouterr().err
+        assert ", 0 failed\n" in capsys.readouterr().err
         assert pd.read_parquet(tmp_path / "run/toy-0-of-1.parquet")["status"].eq("ok").all()
 
     @pytest.mark.parametrize(

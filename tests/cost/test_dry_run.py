@@ -15,7 +15,7 @@ from persona_lib.ledger import sealed
 from persona_lib.ledger.live import Ledger
 from persona_lib.messages import json_replies
 from persona_lib.messages import request as words
-from persona_lib.messages.endpoint import Endpoint, read_endpoints
+from persona_lib.messages.endpoint import Endpoint, read_recorded
 from persona_lib.messages.request import Reply
 
 
@@ -38,7 +38,7 @@ def dry_run(stage, ledger):
     named = [
         f"{name}={REFERENCE / file if file else EXPECTED / f'{name}.parquet'}" for name, file in READS[stage].items()
     ]
-    endpoints = read_endpoints(sealed.facts(EXPECTED / "sealed" / f"{stage}.parquet")["endpoints"])
+    endpoints = read_recorded(sealed.facts(EXPECTED / "sealed" / f"{stage}.parquet")["endpoints"])
     ask = DryRun(endpoints, DEMO["roles"], FORMS, ledger, lengths=LENGTHS)
     inputs.found(STAGES[stage])(inputs.read_tables(named), DEMO, shard=0, of=1, ask=ask)
     return ask
@@ -83,6 +83,6 @@ def test_a_dry_run_knows_the_repair_that_follows_a_reply_out_of_form(tmp_path):
                 ledger.append([(asked, reply)])
             ask = DryRun(endpoints, {}, FORMS, ledger, lengths=LENGTHS)
             assert ask(rows)["status"].tolist() == ["ok"] and sum(n for n, _ in ask.missing.values()) == missing
-        ledger.append([(words.repair(asked, reply), Reply("ok", text='{"choice": "A"}'))])
+        ledger.append([(words.repair(asked, reply, endpoints["mine"]), Reply("ok", text='{"choice": "A"}'))])
         ask = DryRun(endpoints, {}, FORMS, ledger, lengths=LENGTHS)
         assert ask(rows)["data"].tolist() == [{"choice": "A"}] and not ask.missing

@@ -62,7 +62,9 @@ class TestUsage:
         )
         asked, reply = words.build(rows, endpoints=mine, templates=FORMS)[0], Reply("unparsed", detail="no JSON: A.")
         with Ledger(tmp_path, "pool", shard=0, of=1) as ledger:
-            ledger.append([(asked, reply), (words.repair(asked, reply), Reply("ok", text='{"choice": "A"}'))])
+            ledger.append(
+                [(asked, reply), (words.repair(asked, reply, mine["mine"]), Reply("ok", text='{"choice": "A"}'))]
+            )
         assert measured(tmp_path.glob("*.jsonl"), FORMS, mine)["n"].tolist() == [1]
 
     def test_a_simulated_model_is_known_whatever_its_world(self, tmp_path):

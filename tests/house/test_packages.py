@@ -107,6 +107,7 @@ MOST_MODULES = 12  # of a package; the simulator is a program of its own
 TESTS = ROOT / "tests"
 BESIDE = {  # test files of a package that are named for no module of it, and what they try
     "asking/test_batch_resume.py": "batches in flight, of asking/batch_service.py",
+    "asking/test_endpoints.py": "the whole package against what real endpoints send",
     "asking/test_storms.py": "the whole package against every fault",
     "synthesis/test_chain_programs.py": "the programs that fit the chain, in data/reference",
 }

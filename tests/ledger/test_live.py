@@ -216,7 +216,8 @@ class TestCheck:
             file.write(b"{")
         found = ledgers.check([ledger.path, other.path])
         assert found == {
-            "records": 4, "ok": 3, "refused": 0, "unparsed": 0, "failed": 1, "repeated": 1, "torn_tails": 1
+            "records": 4, "ok": 3, "refused": 0, "cut_off": 0, "unparsed": 0, "not_taken": 0, "failed": 1,
+            "asked_again": 0, "repeated": 1, "torn_tails": 1,
         }  # fmt: skip
 
     def test_the_same_answer_after_another_time_is_no_conflict(self, opened):
@@ -281,3 +282,41 @@ def test_ledgers_are_their_owners_alone(tmp_path):
         ledger.seal(tmp_path / "sealed.parquet", facts={"format": 1})
         assert ledger.path.stat().st_mode & 0o777 == 0o600
     assert (tmp_path / "sealed.parquet").stat().st_mode & 0o777 == 0o600
+
+
+class TestAskAgain:
+    """Final replies of some statuses are taken for none by a run that asks again; the old ones stay."""
+
+    def test_the_new_reply_counts_from_then_on_and_the_old_one_stays(self, opened):
+        with opened() as ledger:
+            ledger.append([(request("a"), reply()), (request("b"), reply("", status="unparsed", detail="old"))])
+        with opened(ask_again=("unparsed",)) as ledger:
+            assert ledger.find(request("a")) is not None and ledger.find(request("b")) is None
+            ledger.append([(request("b"), reply("new"))])
+            assert ledger.find(request("b")).text == "new"
+        for of in (1, 2):
+            with opened(0, of) as ledger:
+                assert ledger.find(request("b")).text == "new"
+        held = [record["reply"]["detail"] for _, record in ledgers.lines(ledger.path.with_name("pool-0-of-1.jsonl"))]
+        assert held == ["", "old", ""]
+        count = ledgers.check([ledger.path.with_name("pool-0-of-1.jsonl")])
+        assert (count["records"], count["asked_again"], count["repeated"]) == (3, 1, 0)
+
+    def test_another_status_again_counts_too_and_the_first_does_not_come_back(self, opened):
+        with opened() as ledger:
+            ledger.append([(request("a"), reply("", status="refused"))])
+        with opened(ask_again=("refused",)) as ledger:
+            ledger.append([(request("a"), reply("", status="unparsed"))])
+        with opened() as ledger:
+            assert ledger.find(request("a")).status == "unparsed"
+        with opened(ask_again=("unparsed",)) as ledger:
+            assert ledger.find(request("a")) is None
+
+    def test_what_a_repair_has_made_good_is_not_asked_again(self, opened):
+        bad, good = request("a"), replace(request("a"), sample=1, repairs=request("a").hash)
+        lost, still = request("b"), replace(request("b"), sample=1, repairs=request("b").hash)
+        unparsed = reply("", status="unparsed")
+        with opened() as ledger:
+            ledger.append([(bad, unparsed), (good, reply()), (lost, unparsed), (still, unparsed)])
+        with opened(ask_again=("unparsed",)) as ledger:
+            assert [ledger.find(one) is None for one in (bad, good, lost, still)] == [False, False, True, True]

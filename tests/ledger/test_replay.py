@@ -8,7 +8,7 @@ from persona_lib.ledger import sealed
 from persona_lib.ledger.errors import ReplayMiss
 from persona_lib.ledger.replay import replay
 from persona_lib.messages import request as words
-from persona_lib.messages.endpoint import RequestError
+from persona_lib.messages.endpoint import RequestError, read_recorded
 
 
 class TestReplay:
@@ -84,3 +84,23 @@ class TestReplay:
     def test_a_missing_column_is_named(self, ask):
         with pytest.raises(RequestError, match="column slots is missing"):
             ask(pd.DataFrame([ROW]).drop(columns="slots"))
+
+
+@pytest.mark.parametrize("json_schema", [True, False])
+def test_an_early_ledger_without_repairs_of_strict_replies_is_read_as_it_was(opened, tmp_path, json_schema):
+    """Oracle: what the first versions did: a strict reply out of form was final, one in prompt mode had a repair."""
+    endpoint = {"base_url": "https://x/v1", "model": "m@1", "parameters": {"temperature": 1.0}}
+    endpoint |= {} if json_schema else {"json_schema": False}
+    row = {"endpoint": "large", "template": "judge", "slots": {"persona": "Age: 43", "prompt": "Why?"}}
+    (large,) = read_recorded({"large": endpoint}).values()
+    (asked,) = words.build(pd.DataFrame([row]), endpoints={"large": large}, templates=FORMS)
+    bad = reply("", status="unparsed", detail="no JSON object in it: A.")
+    with opened() as ledger:
+        ledger.append([(asked, bad)])
+        ledger.use(asked)
+        ledger.seal(tmp_path / "s.parquet", facts=facts(endpoints={"large": endpoint}))
+    if json_schema:
+        assert replay(tmp_path / "s.parquet")(pd.DataFrame([row]))["status"].tolist() == ["unparsed"]
+    else:
+        with pytest.raises(ReplayMiss, match="no answer to request"):
+            replay(tmp_path / "s.parquet")(pd.DataFrame([row]))

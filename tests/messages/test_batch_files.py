@@ -50,29 +50,29 @@ def test_two_answers_to_one_request_are_doubtful_and_strangers_counted():
 
 class TestOutcome:
     def of(self, row):
-        return outcome(ASKED, row, clean=lambda text: text.replace("sk-1", "[key]"), filtered={"content_filter"})
+        return outcome(ASKED, row, clean=lambda text: text.replace("sk-1", "[key]"))
 
     def test_an_answer_is_a_reply_without_the_key(self):
         found = self.of({"response": {"status_code": 200, "body": SAID}})
         assert found == Reply("ok", "Because [key].", model="m@1", finish_reason="stop", tokens_in=7, tokens_out=2)
 
     @pytest.mark.parametrize(
-        ("row", "reason", "is_refused"),
+        ("row", "reason", "is_ours"),
         [
             ({"response": {"status_code": 200, "body": {"sk-1": 1}}}, "no chat completion came back, but", False),
             ({"response": None, "error": {"code": "batch_expired", "message": "sk-1"}}, "batch_expired: [key]", False),
-            ({"response": {"status_code": 400, "body": {"error": {"message": "no"}}}}, "400: no", True),
-            ({"response": {"status_code": 404, "body": None}}, "404: None", True),
+            ({"response": {"status_code": 401, "body": {"error": {"message": "no"}}}}, "401: no", True),
+            ({"response": {"status_code": 404, "body": None}}, "404", True),
             ({"response": {"status_code": 408, "body": {"error": {"message": "no"}}}}, "408: no", False),
             ({"response": {"status_code": 409, "body": {"error": {"message": "no"}}}}, "409: no", False),
             ({"response": {"status_code": 429, "body": {"error": {"message": "no"}}}}, "429: no", False),
-            ({"response": {"status_code": 500, "body": "<html>"}}, "500: None", False),
-            ({}, "None: None", False),
+            ({"response": {"status_code": 500, "body": "<html>"}}, "500: <html>", False),
+            ({}, "an error without a word", False),
         ],
     )
-    def test_what_answers_nothing_says_why_and_whether_to_ask_again(self, row, reason, is_refused):
+    def test_what_answers_nothing_says_why_and_whether_to_ask_again(self, row, reason, is_ours):
         found = self.of(row)
-        assert isinstance(found, NoAnswer) and found.is_refused == is_refused
+        assert isinstance(found, NoAnswer) and found.is_ours == is_ours
         assert found.reason.startswith(reason) and "sk-1" not in found.reason and len(found.reason) <= 300
 
     @pytest.mark.parametrize("where", ["line", "body"])
@@ -82,3 +82,8 @@ class TestOutcome:
         found = self.of(row)
         assert (found.status, found.finish_reason, found.text) == ("refused", "content_filter", "")
         assert found.detail.endswith("not this")
+
+    def test_a_request_that_is_not_taken_is_told_by_its_own_status(self):
+        error = {"message": "sk-1 is odd"}
+        found = self.of({"response": {"status_code": 400, "body": {"error": error}}})
+        assert (found.status, found.detail) == ("not_taken", "400: [key] is odd")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from persona_lib.messages.endpoint import Endpoint, RequestError, model_of, read_endpoints, used
+from persona_lib.messages.endpoint import Endpoint, RequestError, model_of, read_endpoints, read_recorded, used
 
 ADDRESSES = ["simulator", "http://127.0.0.1:1/v1", "https://host/v1"]
 
@@ -93,9 +93,17 @@ class TestRead:
 
     def test_what_is_recorded_says_nothing_of_keys_and_speed(self):
         fast = Endpoint("a", "m", key_variable="K", concurrency=9, timeout_s=1, retries=2, price="p", transport="batch")
-        assert fast.recorded() == {"base_url": "", "model": "m", "parameters": {}}
-        plain = Endpoint("a", "m", json_schema=False, seed=False)
-        assert plain.recorded() == fast.recorded() | {"json_schema": False, "seed": False}
+        assert fast.recorded() == {"base_url": "", "model": "m", "parameters": {}, "repairs": True}
+        plain = Endpoint("a", "m", json_schema=False, seed=False, repairs=False)
+        assert plain.recorded() == fast.recorded() | {"json_schema": False, "seed": False, "repairs": False}
+
+    def test_an_early_ledger_had_repairs_where_the_schema_stood_in_the_prompt(self):
+        """Oracle: what the first versions did and did not write; and what is recorded today comes back."""
+        early = {"a": {"model": "m"}, "b": {"model": "m", "json_schema": False}}
+        assert [one.repairs for one in read_recorded(early).values()] == [False, True]
+        for one in (Endpoint("a", "m", json_schema=j, repairs=r) for j in (True, False) for r in (True, False)):
+            assert read_recorded({"a": one.recorded()}) == {"a": one}
+        assert Endpoint("a", "m", repairs=False).recorded() == {"base_url": "", "model": "m", "parameters": {}}
 
     def test_the_version_of_a_simulated_world_is_no_part_of_the_model(self):
         assert model_of("sim-large@1234", Endpoint("a", "m", base_url="simulator")) == "sim-large"

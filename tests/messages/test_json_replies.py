@@ -1,4 +1,4 @@
-"""JSON replies: strict where the endpoint takes a schema; else the one object that is meant, and never a guess."""
+"""JSON replies: the last object of the form that was asked for, whatever stands around it."""
 
 import json
 import time
@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from persona_lib.messages.json_replies import parsed
-from persona_lib.messages.request import Request, canonical, read
+from persona_lib.messages.reply import read
+from persona_lib.messages.request import Request, canonical
 
 SCHEMA = canonical(
     {
@@ -31,40 +32,38 @@ SCHEMA = canonical(
         '{"choice": "A"} To repeat: {"choice": "A"}',
         '{"choice": "A", "why": "it says {\\"choice\\": \\"B\\"}"}',
         '{"choice": "C"} no, {"choice": "A"}',
+        '{"choice": "B"}, one could say; I choose {"choice": "A"}',
+        'I choose {"choice": "A"}, not {"choice": "C"}',
+        '{"why": {"choice": "B"}, "choice": "A"}',
+        "{" * 300 + 'x {"choice": "A"}',
     ],
 )
-def test_the_one_object_that_is_meant(text):
-    data, wrong = parsed(text, SCHEMA, lenient=True)
+def test_the_last_object_of_the_form(text):
+    data, wrong = parsed(text, SCHEMA)
     assert (data["choice"], wrong) == ("A", "")
 
 
 @pytest.mark.parametrize(
     ("text", "wrong"),
     [
-        ("A", "no JSON object in it"),
+        ("A", "not JSON"),
         ('["A"]', "not the JSON asked for"),
         ('"A"', "not the JSON asked for"),
-        ('{"choice": "A"', "no JSON object in it"),
+        ('{"choice": "A"', "not JSON"),
         ('{"choice": "C"}', "not the JSON asked for"),
         ('first {"choice": "C"}', "not the JSON asked for ($.choice"),
-        ('{"choice": "A"} {"choice": "B"}', "two different JSON objects"),
-        ('x {"choice": NaN}', "no JSON object in it"),
-        ("[" * 100_000, "no JSON object in it"),
-        ('{"a":' * 100_000, "no JSON object in it"),
+        ('x {"choice": NaN}', "not JSON"),
+        ("[" * 100_000, "not JSON"),
+        ('{"a":' * 100_000, "not JSON"),
     ],
 )
 def test_anything_else_says_what_is_wrong(text, wrong):
-    assert parsed(text, SCHEMA, lenient=True)[1].startswith(wrong)
-
-
-def test_strict_takes_nothing_around_it():
-    assert parsed('{"choice": "A"}.', SCHEMA)[1].startswith("not JSON")
-    assert parsed("[" * 100_000, SCHEMA)[1].startswith("not JSON")
+    assert parsed(text, SCHEMA)[1].startswith(wrong)
 
 
 def test_a_long_text_of_beginnings_is_read_in_no_time():
     start = time.process_time()
-    parsed('{"' + "x" * 100 * 1000 + '{"' * 50_000, SCHEMA, lenient=True)
+    parsed('{"' + "x" * 100 * 1000 + '{"' * 50_000, SCHEMA)
     assert time.process_time() - start < 2
 
 
@@ -73,7 +72,7 @@ def test_a_long_text_of_beginnings_is_read_in_no_time():
 def test_an_object_is_found_whatever_text_without_a_brace_stands_around_it(values, before, after):
     # oracle: the JSON that was put in
     data = {**values, "choice": "B"}
-    assert parsed(before + json.dumps(data) + after, SCHEMA, lenient=True) == (data, "")
+    assert parsed(before + json.dumps(data) + after, SCHEMA) == (data, "")
 
 
 @settings(max_examples=50, deadline=None)

@@ -1,4 +1,4 @@
-"""Requests and replies: the hash, rows that make no request, bodies that are no reply."""
+"""Requests and replies: the hash, what is written of a reply, which reply is asked for once more."""
 
 import json
 from dataclasses import replace
@@ -8,19 +8,41 @@ import pandas as pd
 import pytest
 
 from persona_lib.messages.endpoint import Endpoint
-from persona_lib.messages.request import ReplyError, Request, build, read
+from persona_lib.messages.reply import read
+from persona_lib.messages.request import Reply, Request, build, repair, settled
 from persona_lib.messages.templates import load
 
 
-class TestRead:
-    @pytest.mark.parametrize("body", ["", "[]", "{}", '{"choices": []}', '{"choices": [{"message": {"content": 5}}]}'])
-    def test_what_is_no_chat_completion(self, body):
-        with pytest.raises(ReplyError, match="no chat completion came back"):
-            read(Request("large", "m", (), {}), body)
+class TestReply:
+    def test_the_later_fields_are_written_only_where_they_say_something(self):
+        """Oracle: the fields that the first ledgers had, in their order."""
+        first = ["status", "text", "detail", "model", "finish_reason", "tokens_in", "tokens_out", "latency_s"]
+        assert list(Reply("ok", "x").to_dict()) == first
+        assert list(Reply("ok", "x", thinking="hm", tokens_cached=3).to_dict()) == [*first, "thinking", "tokens_cached"]
 
-    def test_a_body_nested_deeper_than_python_reads(self):
-        with pytest.raises(ReplyError, match="no chat completion came back"):
-            read(Request("large", "m", (), {}), "[" * 200_000)
+    def test_survives_its_plain_values(self):
+        reply = Reply("ok", "x", thinking="hm", tokens_reasoning=5, provider="p", fingerprint="fp_1")
+        assert Reply(**reply.to_dict()) == reply
+
+
+class TestRepair:
+    ASKED = Request("large", "m", ({"role": "user", "content": "A or B?"},), {}, 0, {"type": "object"})
+    BAD = Reply("unparsed", detail="not JSON: A.", tokens_in=3, tokens_out=4)
+
+    @pytest.mark.parametrize("in_prompt", [False, True])
+    def test_is_sent_whether_the_schema_is_in_the_prompt_or_not(self, in_prompt):
+        again = repair(replace(self.ASKED, schema_in_prompt=in_prompt), self.BAD, Endpoint("large", "m"))
+        assert "not JSON: A." in again.messages[-1]["content"] and again.schema_in_prompt == in_prompt
+
+    def test_is_not_sent_where_the_endpoint_has_none_nor_for_another_status_nor_for_plain_text(self):
+        assert repair(self.ASKED, self.BAD, Endpoint("large", "m", repairs=False)) is None
+        for status in ("ok", "refused", "cut_off", "not_taken", "failed"):
+            assert repair(self.ASKED, Reply(status), Endpoint("large", "m")) is None
+        assert repair(replace(self.ASKED, response_schema=None), self.BAD, Endpoint("large", "m")) is None
+
+    def test_the_tokens_of_both_replies_count(self):
+        found = settled(self.BAD, Reply("ok", "{}", tokens_in=10, tokens_out=1, tokens_reasoning=7))
+        assert (found.tokens_in, found.tokens_out, found.tokens_reasoning, found.tokens_cached) == (13, 5, 7, None)
 
 
 @pytest.mark.parametrize("json_schema", [True, False])

@@ -130,6 +130,15 @@ def test_too_few_prompts_say_what_to_do():
         prompts.select(classified, n=2, n_train=2, seed=1)
 
 
+def test_too_few_prompts_lead_with_what_became_of_the_calls():
+    """By hand: of three calls one was cut off, one names a topic that is not on the list, one is ok."""
+    rows = [("q1", "", "ok"), ("q2", prompts.LOST, "cut_off"), ("q3", prompts.LOST, "ok"), ("q4", "duplicate", "")]
+    classified = pd.DataFrame(rows, columns=["prompt_id", "reason", "status"]).assign(topic="a")
+    said = "^of 3 calls to the classifier 1 ok, 1 cut off, 1 of no topic on the list; 1 prompts of 4 remain"
+    with pytest.raises(SchemaError, match=said):
+        prompts.select(classified, n=2, n_train=1, seed=1)
+
+
 def labelled(sizes: dict[str, int]) -> pd.DataFrame:
     topics = [topic for topic, size in sizes.items() for _ in range(size)]
     ids = [f"q{i:04d}" for i in range(1, len(topics) + 1)]
