@@ -1,0 +1,181 @@
+"""Plant one fault at a time and see whether the tests of its package die.
+
+    python benchmarks/mutation.py draw             write benchmarks/mutants.csv: the list, before tests are written
+    python benchmarks/mutation.py run              plant each, write what became of it beside it
+    python benchmarks/mutation.py run --survivors  only those that lived through the run before
+    python benchmarks/mutation.py table            package, planted, died, survivors
+
+From every package PER_PACKAGE faults are drawn with SEED, each kind of fault with the same chance (faults.py says
+which there are). A fault is planted in a copy of the tree. Then the module's own tests and doctests run, and if they
+pass, all of the package's; results are not compared with committed tables (tests/test_results.py, nbval). The first
+failure ends it; so does LIMIT times what the tests take without a fault: a program that hangs is found out as well.
+"""
+
+import argparse
+import csv
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import astuple, fields
+from pathlib import Path
+
+from faults import Fault, faults
+from kill_paper import copy_of_tree
+
+LIST = Path("benchmarks/mutants.csv")
+SEED, PER_PACKAGE, LIMIT = 20261126, 12, 3
+KEPT = [field.name for field in fields(Fault) if field.name != "span"]
+COLUMNS = ["mutant", "package", *KEPT, "verdict", "by"]
+
+
+def programs() -> dict[str, list[Path]]:
+    """The modules of every package; the console script counts with its commands."""
+    found: dict[str, list[Path]] = {}
+    for path in sorted([*Path("persona_lib").rglob("*.py"), *Path("workflow").glob("*.py")]):
+        package = (
+            path.parts[1] if len(path.parts) > 2 else {"persona_lib": "commands"}.get(path.parts[0], path.parts[0])
+        )
+        found.setdefault(package, []).append(path)
+    return found
+
+
+def draw() -> list[dict]:
+    """The list: PER_PACKAGE distinct faults of each package, the kind drawn first, then its place."""
+    rng, drawn = random.Random(SEED), []
+    for package, paths in programs().items():
+        kinds: dict[str, list[Fault]] = {}
+        for path in paths:
+            for fault in faults(path.as_posix(), path.read_text("utf-8")):
+                kinds.setdefault(fault.kind, []).append(fault)
+        chosen: list[Fault] = []
+        while len(chosen) < PER_PACKAGE:
+            fault = rng.choice(kinds[rng.choice(sorted(kinds))])
+            if all((fault.file, fault.span) != (other.file, other.span) for other in chosen):
+                chosen.append(fault)
+        for fault in sorted(chosen, key=lambda fault: (fault.file, fault.span)):
+            row = dict(zip([f.name for f in fields(Fault)], astuple(fault), strict=True))
+            drawn.append({"package": package} | {name: row[name] for name in KEPT})
+    return [{"mutant": f"m{number:03}"} | row | {"verdict": "", "by": ""} for number, row in enumerate(drawn, 1)]
+
+
+def located(row: dict) -> Fault | None:
+    """The fault of a row in the program as it is today; None where its place is gone."""
+    path = Path(row["file"])
+    same = ("scope", "kind", "before", "after")
+    for fault in faults(row["file"], path.read_text("utf-8")) if path.is_file() else []:
+        if all(getattr(fault, name) == row[name] for name in same) and str(fault.occurrence) == str(row["occurrence"]):
+            return fault
+    return None
+
+
+def tests_of(package: str, file: str, tree: Path) -> tuple[list[str], list[str]]:
+    """The module's own tests, then those of its package."""
+    name = Path(file).stem
+    if package == "workflow":
+        whole = ["tests/workflow", "tests/test_workflow.py"]
+    else:
+        whole = [
+            f"tests/{package}",
+            *(["tests/test_cli.py"] if package == "commands" else []),
+            f"persona_lib/{package}",
+        ]
+    own = [f"tests/{package}/test_{name}.py", f"tests/test_{name}.py", file]
+    own = [test for test in own if (tree / test).exists()]
+    return own, [test for test in whole if (tree / test).exists()]
+
+
+def tested(tree: Path, tests: list[str], limit: float | None) -> tuple[str, str]:
+    """(verdict, by): whether these tests died, and of what."""
+    command = [sys.executable, "-m", "pytest", "-xq", "--no-header", "--tb=no", "-p", "no:cacheprovider"]
+    started = subprocess.Popen(
+        [*command, "-m", "not slow and not system", *tests],
+        cwd=tree,
+        env=os.environ | {"PYTHONPATH": str(tree)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        said, _ = started.communicate(timeout=limit)
+    except subprocess.TimeoutExpired:
+        os.killpg(started.pid, signal.SIGKILL)
+        started.communicate()
+        return "died", f"still running after {limit:.0f} s"
+    if started.returncode in (0, 5):  # 5: a module without doctests
+        return "survived", ""
+    failed = [line for line in said.splitlines() if line.startswith(("FAILED", "ERROR"))]
+    return "died", failed[0].split(" - ")[0].split(" ", 1)[1] if failed else said.strip()[-80:]
+
+
+def run(rows: list[dict], *, only_survivors: bool) -> None:
+    """Plant each fault, write the verdict into its row and the list after each."""
+    with tempfile.TemporaryDirectory(prefix="persona-compendium-") as folder:
+        tree = Path(folder)
+        copy_of_tree(tree)
+        usual: dict[tuple, float] = {}
+        for number, row in enumerate(rows):
+            if only_survivors and row["verdict"] == "died":
+                continue
+            fault = located(row)
+            row["verdict"], row["by"] = ("gone", "") if fault is None else ("survived", "")
+            if fault is not None:
+                path = tree / row["file"]
+                right = path.read_bytes()
+                for tests in tests_of(row["package"], row["file"], tree):
+                    if tuple(tests) not in usual:
+                        start = time.monotonic()
+                        if (calm := tested(tree, tests, None))[0] == "died":
+                            sys.exit(f"without a fault: {calm[1]}")
+                        usual[tuple(tests)] = time.monotonic() - start
+                    path.write_bytes(fault.planted(right))
+                    os.utime(path, (number, number))  # another time than before, or the compiled file would count
+                    row["verdict"], row["by"] = tested(tree, tests, 30 + LIMIT * usual[tuple(tests)])
+                    path.write_bytes(right)
+                    if row["verdict"] == "died":
+                        break
+            write(rows)
+            print(row["mutant"], row["file"], row["line"], row["verdict"], row["by"], flush=True)
+
+
+def write(rows: list[dict]) -> None:
+    """The list, whole."""
+    with LIST.open("w", encoding="utf-8", newline="") as file:
+        table = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        table.writeheader()
+        table.writerows(rows)
+
+
+def read() -> list[dict]:
+    """The list as it was written."""
+    with LIST.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def main() -> None:
+    """Draw, run or tell."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("action", choices=["draw", "run", "table"])
+    parser.add_argument("--survivors", action="store_true", help="only those that survived or were not planted yet")
+    args = parser.parse_args()
+    if args.action == "draw":
+        write(draw())
+    elif args.action == "run":
+        run(read(), only_survivors=args.survivors)
+    counts = Counter((row["package"], row["verdict"]) for row in read())
+    packages = sorted({package for package, _ in counts})
+    print("| package | planted | died | survivors |\n|---|---|---|---|")
+    for package in packages:
+        died, lived = counts[package, "died"], counts[package, "survived"]
+        print(f"| {package} | {died + lived} | {died} | {lived} |")
+    died, lived = (sum(counts[package, word] for package in packages) for word in ("died", "survived"))
+    print(f"| all | {died + lived} | {died} | {lived} |")
+
+
+if __name__ == "__main__":
+    main()
