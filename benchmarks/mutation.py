@@ -3,6 +3,7 @@
     python benchmarks/mutation.py draw             write benchmarks/mutants.csv: the list, before tests are written
     python benchmarks/mutation.py run              plant each, write what became of it beside it
     python benchmarks/mutation.py run --survivors  only those that lived through the run before, or are not planted yet
+    python benchmarks/mutation.py run --own        a first, quick pass: only the tests of the module itself
     python benchmarks/mutation.py table            package, planted, died, survivors
 
 From every package PER_PACKAGE faults are drawn with SEED, each kind of fault with the same chance (faults.py says
@@ -14,21 +15,33 @@ a program that hangs is found out as well.
 
 import argparse
 import csv
+import importlib
 import os
 import random
 import signal
-import subprocess
 import sys
 import tempfile
+import time
 from collections import Counter
 from dataclasses import astuple, fields
 from pathlib import Path
 
+import pytest
 from faults import Fault, faults
 from kill_paper import copy_of_tree
 
 LIST = Path("benchmarks/mutants.csv")
 SEED, PER_PACKAGE, LIMIT_S = 20261126, 12, 900
+PRELOADED = (
+    "numpy",
+    "pandas",
+    "scipy.stats",
+    "pyarrow.parquet",
+    "seaborn",
+    "statsmodels.api",
+    "openai",
+    "snakemake.cli",
+)
 KEPT = [field.name for field in fields(Fault) if field.name != "span"]
 COLUMNS = ["mutant", "package", *KEPT, "verdict", "by"]
 
@@ -86,34 +99,44 @@ def tests_of(package: str, file: str, tree: Path) -> tuple[list[str], list[str]]
 
 
 def tested(tree: Path, tests: list[str]) -> tuple[str, str]:
-    """(verdict, by): whether one of these tests failed, and which."""
-    command = [sys.executable, "-m", "pytest", "-xq", "--no-header", "--tb=no", "-p", "no:cacheprovider"]
-    started = subprocess.Popen(
-        [*command, "-m", "not slow and not system", *tests],
-        cwd=tree,
-        env=os.environ | {"PYTHONPATH": str(tree)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        said, _ = started.communicate(timeout=LIMIT_S)
-    except subprocess.TimeoutExpired:
-        os.killpg(started.pid, signal.SIGKILL)
-        started.communicate()
-        return "died", ""
-    if started.returncode in (0, 5):  # 5: a module without doctests
+    """(verdict, by): whether one of these tests failed, and which. They run in a fork, which has PRELOADED already."""
+    options = ["-xq", "--no-header", "--tb=no", "-p", "no:cacheprovider", "-m", "not slow and not system"]
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as output:
+        child = os.fork()
+        if child == 0:
+            os.setsid()
+            os.chdir(tree)
+            os.environ["PYTHONPATH"] = sys.path[0] = str(tree)
+            for name in [name for name in sys.modules if name.split(".")[0] in ("persona_lib", "workflow")]:
+                del sys.modules[name]  # they came with kill_paper, from another tree
+            for stream in (1, 2):
+                os.dup2(output.fileno(), stream)
+            code = int(pytest.main([*options, *tests]))
+            sys.stdout.flush()
+            os._exit(code)
+        code, end = None, time.monotonic() + LIMIT_S
+        while code is None and time.monotonic() < end:
+            time.sleep(0.05)
+            done, status = os.waitpid(child, os.WNOHANG)
+            code = os.waitstatus_to_exitcode(status) if done else None
+        if code is None:
+            os.killpg(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            return "died", ""
+        output.seek(0)
+        said = output.read()
+    if code in (0, 5):  # 5: a module without doctests
         return "survived", ""
     failed = [line for line in said.splitlines() if line.startswith(("FAILED ", "ERROR "))]
     return "died", failed[0].split(" - ")[0].split(" ", 1)[1] if failed else tests[0]
 
 
-def planted(tree: Path, row: dict, fault: Fault, moment: int) -> tuple[str, str]:
+def planted(tree: Path, row: dict, fault: Fault, moment: int, *, only_own: bool) -> tuple[str, str]:
     """What becomes of a fault, and by which test; `moment` tells Python that the file is another."""
     path = tree / row["file"]
     right = path.read_bytes()
-    for tests in filter(None, tests_of(row["package"], row["file"], tree)):
+    own, others = tests_of(row["package"], row["file"], tree)
+    for tests in filter(None, [own or others] if only_own else [own, others]):
         path.write_bytes(fault.planted(right))
         os.utime(path, (moment, moment))
         verdict, by = tested(tree, tests)
@@ -125,7 +148,7 @@ def planted(tree: Path, row: dict, fault: Fault, moment: int) -> tuple[str, str]
     return "survived", ""
 
 
-def run(rows: list[dict], *, only_survivors: bool) -> None:
+def run(rows: list[dict], *, only_survivors: bool, only_own: bool) -> None:
     """Plant each fault, write the verdict into its row and the list after each."""
     with tempfile.TemporaryDirectory(prefix="persona-compendium-") as folder:
         tree = Path(folder)
@@ -134,7 +157,8 @@ def run(rows: list[dict], *, only_survivors: bool) -> None:
             if only_survivors and row["verdict"] == "died":
                 continue
             fault = located(row)
-            row["verdict"], row["by"] = ("gone", "") if fault is None else planted(tree, row, fault, number)
+            gone = ("gone", "")
+            row["verdict"], row["by"] = planted(tree, row, fault, number, only_own=only_own) if fault else gone
             write(rows)
             print(row["mutant"], row["file"], row["line"], row["verdict"], row["by"], flush=True)
 
@@ -158,11 +182,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("action", choices=["draw", "run", "table"])
     parser.add_argument("--survivors", action="store_true", help="only those that survived or were not planted yet")
+    parser.add_argument("--own", action="store_true", help="only the tests of the module itself")
     args = parser.parse_args()
     if args.action == "draw":
         write(draw())
     elif args.action == "run":
-        run(read(), only_survivors=args.survivors)
+        for name in PRELOADED:
+            importlib.import_module(name)
+        run(read(), only_survivors=args.survivors, only_own=args.own)
     counts = Counter((row["package"], row["verdict"]) for row in read())
     packages = sorted({package for package, _ in counts})
     print("| package | planted | died | survivors |\n|---|---|---|---|")
