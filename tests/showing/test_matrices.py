@@ -34,3 +34,14 @@ class TestMatrices:
         of_one = kappas[(kappas["comparison"] == "rater-rater") | (kappas["model"] == "large")]
         for drawn in (matrices.model_matrices(of_one), matrices.model_histograms(of_one, agreement)):
             assert any("one model (roles.panel)" in text.get_text().replace("\n", " ") for text in drawn.texts)
+
+    @pytest.mark.parametrize(
+        ("draw", "panel"), [(matrices.rater_histograms, "small"), (matrices.model_histograms, "large|small")]
+    )
+    def test_the_band_is_the_interval_of_kappa_and_the_dashed_line_its_estimate(self, kappas, agreement, draw, panel):
+        """Oracle: the table; kappa is 0.5 with the interval 0.4 to 0.6 in every group."""
+        axes = axes_named(draw(kappas, agreement), panel)
+        bands = [patch for patch in axes.patches if patch.get_zorder() == 0.5]
+        assert [(band.get_x(), band.get_x() + band.get_width()) for band in bands] == [pytest.approx((0.4, 0.6))]
+        dashed = [line for line in axes.lines if line.get_linestyle() == "--"]
+        assert [list(line.get_xdata()) for line in dashed] == [[0.5, 0.5]]
