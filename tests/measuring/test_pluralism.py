@@ -169,7 +169,7 @@ def test_a_persona_at_the_median_is_near_and_one_without_likeness_is_neither():
 
 
 def test_the_interval_of_a_distance_is_centred_at_the_estimate():
-    """Oracle: the two-factor bootstrap in plain loops. A resampled mean of |differences| grows, its interval does not."""
+    """Oracle: the two-factor bootstrap in plain loops. A resampled mean of |gaps| grows, its interval does not."""
     rng = np.random.default_rng(11)
     n_personas, n_items = 7, 6
     at = list(itertools.product(range(n_personas), range(n_items)))
