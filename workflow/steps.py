@@ -75,6 +75,8 @@ class LogHandler(LogHandlerBase):
 
     def close(self) -> None:
         """Say what stopped Snakemake where it was no step; keep what the steps took."""
+        if self._file.closed:  # logging closes what is closed once more at the end
+            return
         if not (self._has_failed or self.is_interrupted):
             for fault in self._faults:
                 self._fail(fault)
