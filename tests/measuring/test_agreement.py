@@ -160,3 +160,12 @@ def test_pairs_of_different_personas_in_a_resample_are_those_that_a_loop_counts(
                 counts[int(first[a, i]), int(second[b, i])] += n
     found = agreement._other_counts(first, second, personas[None], items[None])
     np.testing.assert_array_equal(found, counts[None])
+
+
+def test_a_choice_is_coded_one_for_answer_b_and_one_for_the_second_place(items):
+    """Oracle: the grid of choices that the table was made of. Kappa is the same with both codes turned round."""
+    grid = np.array([[0, 1, 1], [1, 0, 0]])
+    coded = agreement.choices(judged({"large": grid}, statuses={("large", 1, 2): "refused"}), items)
+    known = np.array([[0, 1, 1], [1, 0, np.nan]])
+    np.testing.assert_array_equal(coded.content["large"], known)
+    np.testing.assert_array_equal(coded.position["large"], known)

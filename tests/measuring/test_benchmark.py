@@ -195,3 +195,15 @@ def test_a_curve_rests_on_the_same_items_at_every_k():
     curve = found[found["statistic"] == "pass_at_k"]
     assert curve["estimate"].tolist() == [0, 0], "the passing item has one scored attempt, the others never passed"
     assert curve[["n", "n_excluded"]].to_numpy().tolist() == [[2, 1], [2, 1]]
+
+
+def test_drop_rates_of_two_values_have_a_rank_correlation():
+    """Oracle: scipy. The persona of the first model's summaries drops or keeps, so that its rates are 0 or 1."""
+    first, second = [True, False, True, False], [True, True, True, False]
+    parts = [
+        dropped_table({(PERSONAS[0], name): drops for name, drops in zip("abcd", rates, strict=True)}, model=model)
+        for model, rates in (("large", first), ("small", second))
+    ]
+    rows = pd.DataFrame(benchmark.dropped_rows(pd.concat(parts, ignore_index=True))).set_index(["statistic", "group"])
+    expected = spearmanr(first, second).statistic
+    assert rows.loc[("drop_correlation", "large|small"), "estimate"] == pytest.approx(expected)
