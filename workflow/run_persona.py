@@ -5,9 +5,13 @@ Called by Snakemake's `script:`, with the rule as the global `snakemake`.
 
 import json
 import os
+import signal
 import sys
 
 sys.path.insert(0, os.getcwd())
+
+if __name__ == "__main__" and (before := signal.getsignal(signal.SIGINT)) is not signal.SIG_IGN:
+    signal.signal(signal.SIGINT, lambda *_: os._exit(130))  # nothing is asked yet, so nothing is to be said
 
 from persona_lib import cli  # noqa: E402
 from workflow.surroundings import print_to  # noqa: E402
@@ -55,4 +59,5 @@ def run(rule) -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, before)
     sys.exit(run(snakemake))  # type: ignore[name-defined]  # noqa: F821
