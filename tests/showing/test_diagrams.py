@@ -33,3 +33,12 @@ class TestConstruction:
         personas["defining_quirks"] = "hums while waiting " * 30
         (example,) = [text for text in self.said(personas, provenance) if "hums" in text]
         assert set(example.split()) == {"Defining", "quirks:", "hums", "while", "waiting", "…"}
+
+    def test_an_example_that_fills_its_lines_is_shown_whole(self):
+        """By hand: 60 signs an attribute, 66 a line; so the two fill two lines, and three lines take no more."""
+        rows = pd.DataFrame({"label": ["One", "Two"], "attribute": ["one", "two"]})
+        persona = pd.Series({"one": "a" * 55, "two": "b" * 55})
+        whole = diagrams._example(rows, persona, 2)
+        assert whole.replace("\n", " ") == f"One: {'a' * 55}; Two: {'b' * 55}" and whole.count("\n") == 1
+        assert diagrams._example(rows, persona, 3) == whole
+        assert diagrams._example(rows, persona, 1) == f"One: {'a' * 55} …"

@@ -16,6 +16,13 @@ class TestMatrices:
         assert len(axes.collections[1].get_segments()) == 1, "one stroke for the undefined cell"
         assert len(axes.patches) == 3, "the diagonal is outlined"
 
+    def test_each_side_of_a_matrix_has_its_own_names_and_the_colours_their_scale(self, kappas, agreement):
+        figure = matrices.rater_matrices(kappas[kappas["rater_a"] != "p3"], agreement)
+        axes = axes_named(figure, "large")
+        assert [tick.get_text() for tick in axes.get_xticklabels()] == ["p1", "p2", "p3"]
+        assert [tick.get_text() for tick in axes.get_yticklabels()] == ["p1", "p2"]
+        assert texts(figure).count("kappa") == 1, "the title of the bar of colours"
+
     def test_means_come_from_the_table_and_undefined_is_said(self, kappas, agreement):
         found = texts(matrices.rater_matrices(kappas, agreement))
         assert "mean: same 0.80 [0.70, 0.90], other -0.10" in found
