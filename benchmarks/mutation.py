@@ -94,7 +94,8 @@ def tests_of(package: str, file: str, tree: Path) -> tuple[list[str], list[str]]
     files = [path for folder in whole for path in sorted(folder.glob("*.py")) if path.name != "__init__.py"]
     files += {"workflow": [tree / "tests/test_workflow.py"], "commands": [tree / "tests/test_cli.py"]}.get(package, [])
     names = [path.relative_to(tree).as_posix() for path in files if path.is_file() and path.name != "conftest.py"]
-    own = [test for test in names if test == file or Path(test).name == f"test_{name}.py"]
+    of_module = (file, f"tests/test_{package}.py")
+    own = [test for test in names if test in of_module or Path(test).name == f"test_{name}.py"]
     return own, [test for test in names if test not in own]
 
 

@@ -168,7 +168,7 @@ def test_the_first_of_several_faults_of_a_batch_is_the_one_that_is_named():
     """Oracle: the list of faults that the protocol gives, in the order of the file's lines."""
     faults = [
         SimpleNamespace(code="bad_line", message="no method", line=3),
-        SimpleNamespace(code="late", message="", line=9),
+        SimpleNamespace(code="late", message="", line=None),
     ]
     of = SimpleNamespace(_client=SimpleNamespace(clean=str), _endpoint=SimpleNamespace(alias="large"))
     found = SimpleNamespace(id="b1", errors=SimpleNamespace(data=faults))

@@ -169,6 +169,9 @@ def test_the_last_message_of_a_log(tmp_path, text, message):
 
 
 class TestTimeLeft:
+    def test_durations_are_read_like_a_clock(self):
+        assert [steps.clock(s) for s in (14.4, 59.6, 100, 3725)] == ["0:14", "1:00", "1:40", "1:02:05"]
+
     def test_the_rest_takes_as_long_for_its_size_as_what_is_done(self):
         """By hand: 10 of 40 usual seconds took 20, so the other 30 take 60; twice as fast where two ran at once."""
         plan, usual = {"a": 1, "b": 3}, {"a": 10.0, "b": 10.0}
