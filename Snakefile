@@ -16,6 +16,7 @@ config = validated(config, ["config/demo.yaml", *workflow.overwrite_configfiles]
 RUN = "data/runs/{run}"
 TEMPLATES = sorted(expand("data/templates/{name}.yaml", name=glob_wildcards("data/templates/{name}.yaml").name))
 SIMULATED = is_simulated(config)
+SHARDS = config["shards"] or workflow.cores
 BANK, DICTIONARY, *CENSUS = without_wildcards(
     config["prompts"]["bank"], config["census"]["dictionary"], *config["census"]["files"]
 )
@@ -53,7 +54,7 @@ rule configuration:
     params:
         settings=config,
     message:
-        "configuration of the run"
+        "configuration"
     script:
         "workflow/write_configuration.py"
 
@@ -75,7 +76,7 @@ rule overview:
     params:
         templates="../data/templates",
     message:
-        "00 overview and plan of the calls"
+        "00 overview"
     script:
         "workflow/run_notebook.py"
 
@@ -83,13 +84,13 @@ rule overview:
 rule seal:
     """Gather the shards of one stage into its sealed ledger, which notebooks replay."""
     input:
-        shards=[f"{RUN}/sealed/{{stage}}-{shard}-of-{config['shards']}.parquet" for shard in range(config["shards"])],
+        shards=[f"{RUN}/sealed/{{stage}}-{shard}-of-{SHARDS}.parquet" for shard in range(SHARDS)],
     output:
         ledger=f"{RUN}/sealed/{{stage}}.parquet",
     log:
         f"{RUN}/logs/seal_{{stage}}.log",
     message:
-        "seal the ledger of {wildcards.stage}"
+        "seal {wildcards.stage}"
     script:
         "workflow/run_persona.py"
 
@@ -108,7 +109,7 @@ rule census:
     log:
         f"{RUN}/logs/01_census.log",
     message:
-        "01 census records to attributes"
+        "01 census"
     script:
         "workflow/run_notebook.py"
 
@@ -131,7 +132,7 @@ use rule census as population with:
         **config["population"],
         seed=config["seed"],
     message:
-        "02 weighted draws and their fidelity"
+        "02 population"
 
 
 rule collect_personas:
@@ -184,7 +185,7 @@ use rule census as personas with:
         n_bootstrap=config["resample"]["n_bootstrap"],
         simulated=SIMULATED,
     message:
-        "03 personas with provenance"
+        "03 personas"
 
 
 rule dataset:
@@ -203,7 +204,7 @@ rule dataset:
         big_five=config["personas"]["big_five"],
         simulated=SIMULATED,
     message:
-        "dataset folder of the personas"
+        "dataset"
     script:
         "workflow/write_dataset.py"
 
@@ -244,7 +245,7 @@ use rule census as prompts with:
         n_classified=config["prompts"]["n_classified"],
         simulated=SIMULATED,
     message:
-        "04 prompts kept, dropped and split"
+        "04 prompts"
 
 
 use rule collect_personas as collect_feedback with:
@@ -282,7 +283,7 @@ use rule census as feedback with:
         seed=config["seed"],
         simulated=SIMULATED,
     message:
-        "05 preference pairs"
+        "05 feedback"
 
 
 use rule collect_personas as collect_validation with:
@@ -325,7 +326,7 @@ use rule census as validation with:
         n_bootstrap=config["resample"]["n_bootstrap"],
         simulated=SIMULATED,
     message:
-        "06 validation of the pairs"
+        "06 validation"
 
 
 use rule collect_personas as collect_pool with:
@@ -368,7 +369,7 @@ use rule census as agreement with:
         n_bootstrap=config["resample"]["n_bootstrap"],
         simulated=SIMULATED,
     message:
-        "07 agreement between raters"
+        "07 agreement"
 
 
 use rule collect_personas as collect_ablation with:
@@ -415,7 +416,7 @@ use rule census as ablation with:
         n_bootstrap=config["resample"]["n_bootstrap"],
         simulated=SIMULATED,
     message:
-        "08 leave one attribute out"
+        "08 ablation"
 
 
 use rule collect_personas as collect_benchmark with:
@@ -455,7 +456,7 @@ use rule census as benchmark with:
         n_bootstrap=config["resample"]["n_bootstrap"],
         simulated=SIMULATED,
     message:
-        "09 PERSONA Bench"
+        "09 benchmark"
 
 
 use rule collect_personas as collect_pass_at_k with:
@@ -494,7 +495,7 @@ use rule census as pass_at_k with:
         n_bootstrap=config["resample"]["n_bootstrap"],
         simulated=SIMULATED,
     message:
-        "10 pass@k"
+        "10 pass_at_k"
 
 
 use rule census as pluralism with:
@@ -566,7 +567,7 @@ rule truth:
             config, ["population", "personas", "feedback", "pool", "ablation", "benchmark", "pass_at_k"]
         ),
     message:
-        "truth of the simulated world"
+        "truth"
     script:
         "workflow/run_persona.py"
 
@@ -596,4 +597,4 @@ use rule census as claims with:
     params:
         simulated=SIMULATED,
     message:
-        "15 ledger of claims"
+        "15 claims"

@@ -263,24 +263,11 @@ def test_paper_names_the_known_rules():
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.startswith(
-        "UNTIL=persona: no such rule; rules are all, configuration, overview, seal, census, population,"
+        "UNTIL=persona: no rule to stop after; these are all, configuration, overview, census, population,"
     )
-
-
-def test_paper_ends_with_what_stopped_it(tmp_path):
-    logs = {
-        "01_census": "notebooks/01_census.ipynb: cell 4: PumsError: a.zip: not a zip\n\nexecuted copy: x.ipynb\n",
-        "02_population": "notebooks/02_population.ipynb: done\n",
-        "collect_pool-0-of-2": "2026-01-01 10:00:00,001 INFO persona: 3 requests\n"
-        "2026-01-01 10:00:00,002 ERROR persona_lib.cli: endpoint mine: its key is not set; export MY_KEY=...\n",
-    }
-    for name, text in logs.items():
-        (tmp_path / f"{name}.log").write_text(text, "utf-8")
-    assert paper._causes(tmp_path, since=0) == [
-        "notebooks/01_census.ipynb: cell 4: PumsError: a.zip: not a zip",
-        "collect_pool-0-of-2: endpoint mine: its key is not set; export MY_KEY=...",
-    ]
-    assert paper._causes(tmp_path, since=2**40) == [], "an older run's failures are not this run's"
+    done = subprocess.run([*command[:-1], "seal"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and done.stderr.startswith("UNTIL=seal: no rule to stop after; these are all,")
+    assert done.stderr.count("\n") == 1
 
 
 def test_only_half_written_files_of_the_run_that_is_locked_are_removed(tmp_path, monkeypatch):

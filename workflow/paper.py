@@ -4,9 +4,9 @@ import argparse
 import fcntl
 import os
 import re
+import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +19,7 @@ from persona_lib.commands.inputs import UsageError
 from persona_lib.cost import plan, quote
 from persona_lib.messages import templates
 from persona_lib.tables.files import HALF
+from workflow import steps
 from workflow.model_server import ServerError, environment_of, serving
 from workflow.paths import named_files
 from workflow.settings import CHANGES
@@ -46,9 +47,7 @@ def main() -> int:
         sys.exit(f"{config_file}: no such file; RUN is one of {', '.join(known)}")
     if args.run == "real" and not args.census:
         sys.exit('RUN=real reads census files of yours: make paper RUN=real CENSUS="csv_pvt.zip csv_pri.zip"')
-    rules = re.findall(r"^(?:rule|use rule \w+ as) (\w+)", Path("Snakefile").read_text("utf-8"), flags=re.MULTILINE)
-    if unknown := [name for name in args.until.split() if name not in rules]:
-        sys.exit(f"UNTIL={unknown[0]}: no such rule; rules are {', '.join(rules)}")
+    _judge_until(args.until.split())
     changes = _changes(args)
     config = _merged(config_file, changes)
     if args.plan or config["mode"] == "live":
@@ -56,7 +55,8 @@ def main() -> int:
     if args.plan:
         return 0
     LOCK.parent.mkdir(parents=True, exist_ok=True)
-    start = time.time()
+    logs = Path("data/runs", config["run"], "logs")
+    logs.mkdir(parents=True, exist_ok=True)
     with LOCK.open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -65,17 +65,36 @@ def main() -> int:
         environment = pinned(Path())
         _clear_remains(config["run"], environment)
         command = [*SNAKEMAKE, "--workflow-profile", "profiles/default", "--cores", str(args.cores)]
+        command += ["--logger", steps.NAME, f"--logger-{steps.NAME}-logs", str(logs)]
         command += ["--configfile", str(config_file), _written(changes)]
         command += ["--until", *args.until.split()] if args.until else []
         with _model_server(config, cores=args.cores):
-            status = subprocess.run([*command, *args.rest], env=environment, check=False).returncode
-    run = config["run"]
+            status, is_interrupted = _waited_for([*command, *args.rest], environment)
     if status == 0:
-        _say_where(run)
+        _say_where(config["run"])
+    elif is_interrupted:
+        print("\ninterrupted; what was answered is kept, the same command goes on", file=sys.stderr)
     else:
-        for cause in _causes(Path(f"data/runs/{run}/logs"), since=start):
-            print(f"\nstopped: {cause}", file=sys.stderr)
+        print(f"\nwhat Snakemake says of it: {logs / steps.SAID}", file=sys.stderr)
     return status
+
+
+def _judge_until(named: list[str]) -> None:
+    """Stop at a name after which no run can stop: of no rule, or of one whose steps wait for one another."""
+    text = Path("Snakefile").read_text("utf-8")
+    rules = [name for name in re.findall(r"^(?:rule|use rule \w+ as) (\w+)", text, flags=re.M) if name != "seal"]
+    if unknown := [name for name in named if name not in rules]:
+        sys.exit(f"UNTIL={unknown[0]}: no rule to stop after; these are {', '.join(rules)}")
+
+
+def _waited_for(command: list[str], environment: dict[str, str]) -> tuple[int, bool]:
+    """The status of a command and whether Ctrl-C came, which the terminal sends to the command as well."""
+    came: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    try:
+        return subprocess.run(command, env=environment, check=False).returncode, bool(came)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _changes(args: argparse.Namespace) -> dict:
@@ -173,19 +192,6 @@ def _tell_price(config: dict, config_file: Path, *, confirmed: bool) -> None:
             "\nmode is live: this run is paid for, and so is what a change of its settings or texts asks anew. "
             f"Set spend.cap_usd in {config_file}, or say CONFIRM=yes, and run again"
         )
-
-
-def _causes(logs: Path, *, since: float) -> list[str]:
-    """What stopped each rule whose log says so: a notebook's first line, or the last error of `persona`."""
-    found = []
-    for log in sorted(path for path in logs.glob("*.log") if path.stat().st_mtime >= since):
-        lines = log.read_text("utf-8", errors="replace").splitlines()
-        errors = [line.split(": ", 1)[1] for line in lines if re.match(r"\S+ \S+ ERROR \S+: ", line)]
-        if lines and re.match(r"notebooks/\S+: cell ", lines[0]):
-            found.append(lines[0])
-        elif errors:
-            found.append(f"{log.stem}: {errors[-1]}")
-    return found
 
 
 def _say_where(run: str) -> None:

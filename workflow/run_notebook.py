@@ -10,12 +10,16 @@ from pathlib import Path
 
 sys.path.insert(0, os.getcwd())
 
+from workflow.surroundings import pinned, print_to  # noqa: E402
+
+if __name__ == "__main__":
+    print_to(snakemake.log[0])  # type: ignore[name-defined]  # noqa: F821
+
 import nbformat  # noqa: E402
 import papermill  # noqa: E402
 from papermill.exceptions import PapermillExecutionError  # noqa: E402
 
 from workflow.notebook import normalised, parameter_names  # noqa: E402
-from workflow.surroundings import pinned  # noqa: E402
 
 RESERVED = ("notebook", "library")
 

@@ -5,13 +5,16 @@ Called by Snakemake's `script:`, with the rule as the global `snakemake`.
 
 import json
 import os
+import signal
 import sys
-from contextlib import redirect_stdout
-from pathlib import Path
 
 sys.path.insert(0, os.getcwd())
 
+if __name__ == "__main__" and (before := signal.getsignal(signal.SIGINT)) is not signal.SIG_IGN:
+    signal.signal(signal.SIGINT, lambda *_: os._exit(130))  # nothing is asked yet, so nothing is to be said
+
 from persona_lib import cli  # noqa: E402
+from workflow.surroundings import print_to  # noqa: E402
 
 NOT_READ = ("templates", "library", "steps")
 
@@ -45,13 +48,16 @@ def _tables(rule) -> list[str]:
 
 
 def run(rule) -> int:
-    """The status of the rule's command; what seal and truth print is their log, collect writes its own."""
+    """The status of the rule's command; what seal and truth print is their log, collect writes its own.
+
+    On stderr collect shows its progress, and says what a reader must know.
+    """
     command = {"seal": seal, "truth": truth}.get(rule.rule, collect)
-    if command is collect:
-        return cli.main(collect(rule))
-    with Path(rule.log[0]).open("w", encoding="utf-8") as log, redirect_stdout(log):
-        return cli.main(command(rule))
+    if command is not collect:
+        print_to(rule.log[0])
+    return cli.main(command(rule))
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, before)
     sys.exit(run(snakemake))  # type: ignore[name-defined]  # noqa: F821

@@ -45,3 +45,12 @@ def pinned(root: Path) -> dict[str, str]:
         # built here, because a notebook that builds it on a busy machine shows a warning of matplotlib's
         subprocess.run([sys.executable, "-c", "import matplotlib.font_manager"], env=environment, check=True)
     return environment
+
+
+def print_to(log: str | Path) -> None:
+    """From here on, what this process prints, its children included, goes to the end of the log of its rule."""
+    Path(log).parent.mkdir(parents=True, exist_ok=True)
+    opened = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o666)
+    for stream in (1, 2):
+        os.dup2(opened, stream)
+    os.close(opened)

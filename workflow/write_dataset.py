@@ -11,6 +11,7 @@ sys.path.insert(0, os.getcwd())
 
 from persona_lib.showing.export import write_dataset  # noqa: E402
 from persona_lib.tables import schema  # noqa: E402
+from workflow.surroundings import print_to  # noqa: E402
 
 
 def run(rule) -> None:
@@ -30,4 +31,5 @@ def run(rule) -> None:
 
 
 if __name__ == "__main__":
+    print_to(snakemake.log[0])  # type: ignore[name-defined]  # noqa: F821
     run(snakemake)  # type: ignore[name-defined]  # noqa: F821

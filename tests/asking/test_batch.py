@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -15,7 +16,7 @@ from persona_lib.asking.budget import Budget, usage
 from persona_lib.asking.client import AskError
 from persona_lib.asking.prices import read_prices
 from persona_lib.ledger import live as ledgers
-from persona_lib.ledger.batch_journal import BatchJournal
+from persona_lib.ledger.batch_journal import BatchJournal, SentBatch
 from persona_lib.ledger.live import Ledger
 from persona_lib.messages.endpoint import Endpoint
 from persona_lib.messages.request import Reply, Request
@@ -161,3 +162,15 @@ class TestMoney:
                 assert one.hold(free) is None and "cap is reached" in one.hold(0.01), n
             with Ledger(gone.parent, "toy", shard=1, of=2) as ledger:
                 ledger.append([(recorded[1], Reply("ok", "x", tokens_in=0, tokens_out=0))])
+
+
+def test_the_first_of_several_faults_of_a_batch_is_the_one_that_is_named():
+    """Oracle: the list of faults that the protocol gives, in the order of the file's lines."""
+    faults = [
+        SimpleNamespace(code="bad_line", message="no method", line=3),
+        SimpleNamespace(code="late", message="", line=None),
+    ]
+    of = SimpleNamespace(_client=SimpleNamespace(clean=str), _endpoint=SimpleNamespace(alias="large"))
+    found = SimpleNamespace(id="b1", errors=SimpleNamespace(data=faults))
+    said = batch.Batches._why_not_taken(of, found, SentBatch("k", "large", frozenset("hi")))
+    assert said == "batch b1 was not taken (bad_line: no method, line 3); the answers so far are kept"

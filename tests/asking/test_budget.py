@@ -258,3 +258,23 @@ def test_shards_that_run_at_once_share_the_cap(tmp_path):
         n = sum(row[0] for path in tmp_path.glob("*.jsonl") for row in usage(path).values())
         assert 380 <= n <= 400
     assert sum(made) <= 20
+
+
+def test_a_shard_that_ends_gives_back_what_it_was_granted_and_did_not_spend(tmp_path):
+    """By hand: of a cap of USD 1.00 the first held 0.95 for a batch that was never sent, and spent 0.0035 on a call."""
+    with opened(tmp_path, stem="toy-1-of-2", cap=1.0) as first:
+        assert first.hold(0.95) is None
+        first.release(0.95)
+        recorded(tmp_path, 1, shard=1, of=2, usd=ONE_USD)
+        first.charge(REPLY, MINE)
+    granted = json.loads((tmp_path / BOOK).read_text())["shards"]["toy-1-of-2"]["granted_usd"]
+    assert granted == pytest.approx(ONE_USD)
+    with opened(tmp_path, stem="toy-0-of-2", cap=1.0) as second:
+        assert second.hold(0.99) is None and second.hold(0.01) is not None
+
+
+def test_money_of_a_batch_that_is_still_out_stays_granted_at_the_end(tmp_path):
+    with opened(tmp_path, stem="toy-1-of-2", cap=1.0) as first:
+        assert first.hold(0.6) is None
+    with opened(tmp_path, stem="toy-0-of-2", cap=1.0) as second:
+        assert second.hold(0.5) is not None and second.hold(0.4) is None

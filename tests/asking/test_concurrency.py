@@ -76,6 +76,15 @@ class TestGivingUp:
             clock.seconds += 13
         assert concurrency.why_give_up() == "no call was answered for 130 s"
 
+    def test_two_minutes_are_enough_and_a_second_less_is_not(self, clock):
+        concurrency = Concurrency(4, now=clock)
+        for call in "abcde":
+            concurrency.turned_away(call, load=True)
+        clock.seconds += 119
+        assert concurrency.why_give_up() is None
+        clock.seconds += 1
+        assert concurrency.why_give_up() == "no call was answered for 120 s"
+
     def test_ten_minutes_of_silence_though_but_two_calls_were_tried(self, clock):
         """One at a time, each with six tries of two minutes: the second call stops it, the first alone never does."""
         concurrency = Concurrency(1, now=clock)

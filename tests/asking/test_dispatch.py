@@ -63,6 +63,7 @@ class TestTriesAgain:
             ("error", 503, [("Retry-After", "0")]),
             ("error", 429, [("retry-after-ms", "5")]),
             ("error", 408),
+            ("error", 409),
             ("drop",),
             ("torn",),
             ("html",),

@@ -148,3 +148,12 @@ def test_parts_out_of_order_are_refused_and_leave_nothing(tmp_path):
     with pytest.raises(schema.SchemaError, match=r"draws: key draw = \(2,\) comes after \(2,\)"):
         schema.write_parts(parts, tmp_path / "draws.parquet", "draws")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["mine.csv", "ss15pri.csv"])
+def test_the_first_row_without_a_serial_number_is_named(tmp_path, name):
+    """By hand: rows 3 and 5 of the file have none; that a name has a year does not give them one."""
+    rows = [ADULT | {"SERIALNO": serial, "INDP": "4970"} for serial in ("2015000000001", "X1", "2015000000002", "X2")]
+    (tmp_path / name).write_text(text_of(rows), "utf-8")
+    with pytest.raises(PumsError, match="line 3: SERIALNO is 'X1': no serial number; keep"):
+        pums.read_files(tmp_path / name)

@@ -40,6 +40,7 @@ OTHER_TAG = "a date, or a tag (!): put quotes around a text, remove a tag"
         ("run: x\nseed: 1_000\n", f"line 2: seed: {OTHER_FORM}"),
         ("run: x\nendpoints: {large: {timeout_s: .inf}}\n", f"line 2: endpoints.large.timeout_s: {OTHER_FORM}"),
         ("run: x\n# \u00e9\n".encode("latin-1"), "line 2: not UTF-8; save the file as UTF-8"),
+        ("run: x\nseed: 1\n# \u00e9".encode("latin-1"), "line 3: not UTF-8; save the file as UTF-8"),
         ("run: x\nmode: 'a\x07'\n", "line 2: the character U+0007 cannot stand in YAML; remove it"),
     ],
 )  # fmt: skip

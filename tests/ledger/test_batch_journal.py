@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from persona_lib.ledger.batch_journal import BatchJournal, held_usd
 from persona_lib.ledger.live import Ledger
 
@@ -39,3 +41,24 @@ class TestMoney:
         for shard, (digest, held) in enumerate((("h", 0.5), ("i", 0))):
             BatchJournal(tmp_path / f"toy-{shard}-of-2.jsonl").write("ended", "k", status="completed", hashes=[digest])
             assert held_usd(path) == held
+
+
+class TestTornTail:
+    def test_a_torn_last_line_is_cut_so_that_the_next_event_stands_on_its_own(self, tmp_path):
+        """Oracle: the lines of the file, counted by hand: the two whole ones and the one written after the crash."""
+        path = tmp_path / "toy-0-of-1.jsonl"
+        record = BatchJournal(path)
+        record.write("planned", "k", endpoint="large", hashes=["h"], usd=0.5)
+        record.write("made", "k", batch="b")
+        with record.path.open("ab") as file:
+            file.write(b'{"event": "ended", "key": "k", "sta')
+        BatchJournal(path).write("planned", "l", endpoint="large", hashes=["i"], usd=0.25)
+        lines = [json.loads(line) for line in record.path.read_text("utf-8").splitlines()]
+        assert [(line["event"], line["key"]) for line in lines] == [("planned", "k"), ("made", "k"), ("planned", "l")]
+        again = BatchJournal(path)
+        assert [(sent.key, sent.batch) for sent in again.open("large")] == [("k", "b"), ("l", None)]
+
+    def test_a_file_that_is_one_torn_line_is_emptied(self, tmp_path):
+        path = tmp_path / "toy-0-of-1.jsonl"
+        path.with_suffix(".batches").write_bytes(b'{"event": "pla')
+        assert BatchJournal(path).open("large") == [] and path.with_suffix(".batches").read_bytes() == b""

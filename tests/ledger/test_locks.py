@@ -78,3 +78,12 @@ class TestLock:
                 opened()
         lock.unlink()
         opened().close()
+
+
+def test_a_lock_is_held_from_its_taking_to_its_release(tmp_path):
+    path = tmp_path / "pool-0-of-1.lock"
+    assert not locks.is_held(path) and not path.exists(), "a look makes no file"
+    number = locks.take(path)
+    assert locks.is_held(path)
+    locks.release(number)
+    assert path.exists() and not locks.is_held(path)

@@ -10,6 +10,7 @@ from ledger_rows import ROW, facts, reply, request, seal
 from persona_lib.ledger import sealed
 from persona_lib.ledger.errors import LedgerError, ReplayMiss
 from persona_lib.ledger.replay import replay
+from persona_lib.messages.request import Reply, Request
 
 
 class TestSealed:
@@ -115,3 +116,16 @@ class TestSealed:
             replay(tmp_path / "x.parquet")
         with pytest.raises(LedgerError, match="no sealed shard to gather"):
             sealed.gather([], tmp_path / "y.parquet")
+
+
+def test_a_row_says_which_json_was_asked_for():
+    """Oracle: the schema that the request was made with, and none where it had none."""
+    schema = {"type": "object", "required": ["choice"]}
+    made = sealed.row(Request("large", "m", (), {}, 0, schema), Reply("ok"))
+    assert json.loads(made["response_schema"]) == schema
+    assert sealed.row(Request("large", "m", (), {}), Reply("ok"))["response_schema"] is None
+
+
+def test_a_request_that_failed_in_two_shards_counts_once_and_contradicts_nothing(caplog):
+    rows = [{"request_hash": "h", "status": "failed", "detail": detail} for detail in ("500", "lost")]
+    assert list(sealed._distinct(rows)) == rows[:1] and not caplog.records

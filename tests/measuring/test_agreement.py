@@ -181,3 +181,28 @@ def test_the_same_seed_gives_the_same_intervals(items):
     table = judged(random_choices(9))
     one, two = (agreement.agreement_statistics(table, items, min_shared=8, n_bootstrap=30, seed=7) for _ in range(2))
     pd.testing.assert_frame_equal(one, two)
+
+
+def test_pairs_of_different_personas_in_a_resample_are_those_that_a_loop_counts():
+    """Oracle: every copy of a drawn persona beside every copy of another; copies of one persona are no pair."""
+    rng = np.random.default_rng(4)
+    first, second = rng.integers(0, 2, (2, 4, 3)).astype(float)
+    first[1, 2] = second[3, 0] = np.nan
+    personas, items = np.array([3.0, 1.0, 0.0, 2.0]), np.array([1.0, 0.0, 2.0])
+    counts = np.zeros((2, 2))
+    copies = [p for p, n in enumerate(personas) for _ in range(int(n))]
+    for a, b in itertools.product(copies, copies):
+        for i, n in enumerate(items):
+            if a != b and not np.isnan(first[a, i]) and not np.isnan(second[b, i]):
+                counts[int(first[a, i]), int(second[b, i])] += n
+    found = agreement._other_counts(first, second, personas[None], items[None])
+    np.testing.assert_array_equal(found, counts[None])
+
+
+def test_a_choice_is_coded_one_for_answer_b_and_one_for_the_second_place(items):
+    """Oracle: the grid of choices that the table was made of. Kappa is the same with both codes turned round."""
+    grid = np.array([[0, 1, 1], [1, 0, 0]])
+    coded = agreement.choices(judged({"large": grid}, statuses={("large", 1, 2): "refused"}), items)
+    known = np.array([[0, 1, 1], [1, 0, np.nan]])
+    np.testing.assert_array_equal(coded.content["large"], known)
+    np.testing.assert_array_equal(coded.position["large"], known)

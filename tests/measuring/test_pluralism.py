@@ -159,3 +159,31 @@ def test_a_distance_from_nothing_is_undefined_and_counted():
     cells = pd.DataFrame({"persona_id": ["p", "q"], "item_id": "i", "raters": [0.0, 1.0], "one_answer": np.nan})
     row = pluralism._distance_row(cells, "one_answer", n_bootstrap=100, rng=np.random.default_rng(1))
     assert np.isnan(row["estimate"]) and np.isnan(row["low"]) and (row["n"], row["n_excluded"]) == (0, 2)
+
+
+def test_a_persona_at_the_median_is_near_and_one_without_likeness_is_neither():
+    """By hand: likeness 0.2, 0.5, 0.8 has the median 0.5; the fourth persona judged nothing."""
+    near = pd.DataFrame({"persona_id": ["p0001", "p0002", "p0003"], "likeness": [0.2, 0.5, 0.8]})
+    attempts = attempt_table([True, False, True, False])
+    found = pluralism.central_attempts(attempts, near).set_index("persona_id")["is_near"]
+    assert found[["p0001", "p0002", "p0003"]].tolist() == [0, 1, 1] and np.isnan(found["p0004"])
+
+
+def test_the_interval_of_a_distance_is_centred_at_the_estimate():
+    """Oracle: the two-factor bootstrap in plain loops. A resampled mean of |gaps| grows, its interval does not."""
+    rng = np.random.default_rng(11)
+    n_personas, n_items = 7, 6
+    at = list(itertools.product(range(n_personas), range(n_items)))
+    cells = pd.DataFrame({"persona_id": [f"p{p}" for p, _ in at], "item_id": [f"i{i}" for _, i in at]})
+    cells = cells.assign(model=rng.integers(0, 2, len(at)) * 1.0, raters=rng.integers(0, 2, len(at)) * 1.0)
+    gap = (cells["model"] - cells["raters"]).to_numpy().reshape(n_personas, n_items)
+    value = float(np.mean([abs(sum(gap[p][i] for p in range(n_personas)) / n_personas) for i in range(n_items)]))
+    drawn = []
+    for _ in range(3000):
+        people, items = rng.integers(0, n_personas, n_personas), rng.integers(0, n_items, n_items)
+        drawn.append(np.mean([abs(sum(gap[p][i] for p in people) / n_personas) for i in items]))
+    low, high = np.percentile(np.array(drawn) - np.mean(drawn) + value, [2.5, 97.5])
+    row = pluralism._distance_row(cells, "model", n_bootstrap=3000, rng=np.random.default_rng(5))
+    assert row["estimate"] == pytest.approx(value)
+    assert np.mean(drawn) - value > 0.05, "the oracle: without the centring the interval would lie elsewhere"
+    assert (row["low"], row["high"]) == pytest.approx((max(low, 0), high), abs=0.02)

@@ -90,3 +90,15 @@ def test_concordance_on_a_question_needs_every_model():
     rows = summaries.summary_statistics(schema.check(table, "dropped")).set_index(["statistic", "group"])
     assert rows.loc[("kendall_w_question", "all"), ["estimate", "n", "n_excluded"]].tolist() == [1, 2, 1]
     assert rows.loc[("kendall_w", "all"), "estimate"] == 1
+
+
+def test_drop_rates_of_two_values_have_a_rank_correlation():
+    """Oracle: scipy. The persona of the first model's summaries drops or keeps, so that its rates are 0 or 1."""
+    first, second = [True, False, True, False], [True, True, True, False]
+    parts = [
+        dropped_table({(PERSONAS[0], name): drops for name, drops in zip("abcd", rates, strict=True)}, model=model)
+        for model, rates in (("large", first), ("small", second))
+    ]
+    rows = summaries.summary_statistics(pd.concat(parts, ignore_index=True)).set_index(["statistic", "group"])
+    expected = spearmanr(first, second).statistic
+    assert rows.loc[("drop_correlation", "large|small"), "estimate"] == pytest.approx(expected)

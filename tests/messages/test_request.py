@@ -9,8 +9,8 @@ import pytest
 
 from persona_lib.messages.endpoint import Endpoint
 from persona_lib.messages.reply import read
-from persona_lib.messages.request import Reply, Request, build, repair, settled
-from persona_lib.messages.templates import load
+from persona_lib.messages.request import Reply, Request, build, repair, settled, table
+from persona_lib.messages.templates import Template, load
 
 
 class TestReply:
@@ -88,3 +88,37 @@ class TestHash:
     def test_is_pinned(self):
         # a change here makes every published ledger miss: raise sealed.FORMAT with it
         assert self.BASE.hash == "81b61e840899ee98018308aa4398a4e7580e0780e9cf725c123c9b5944ae0ef2"
+
+
+class TestStatus:
+    # oracle: the protocol's own fields
+    ASKED = Request("large", "m", (), {}, 0, {"type": "object", "required": ["choice"]}, True)
+
+    @staticmethod
+    def body(text, finish="stop", **message):
+        return json.dumps({"choices": [{"message": {"content": text, **message}, "finish_reason": finish}]})
+
+    def test_a_refusal_and_a_content_filter(self):
+        asked = Request("large", "m", (), {})
+        no, filtered = read(asked, self.body(None, refusal="No.")), read(asked, self.body("half", "content_filter"))
+        assert (no.status, no.detail, no.text) == ("refused", "No.", "")
+        assert (filtered.status, filtered.detail, filtered.finish_reason) == (
+            "refused",
+            "content filter",
+            "content_filter",
+        )
+
+    def test_json_within_a_text_is_data_only_where_the_schema_stood_in_the_prompt(self):
+        said = self.body('Sure: {"choice": "A"}')
+        found = table([self.ASKED], [read(self.ASKED, said)], index=[7])
+        assert found.loc[7, "status"] == "ok" and found.loc[7, "data"] == {"choice": "A"}
+        assert read(replace(self.ASKED, schema_in_prompt=False), said).status == "unparsed"
+
+
+def test_a_request_without_a_sample_is_the_first():
+    rows = pd.DataFrame({"endpoint": ["large"], "template": "answer", "slots": [{"prompt": "Why?"}]})
+    forms = {"answer": Template("answer", 1, "", "Be kind.", "{{prompt}}")}
+    ends = {"large": Endpoint("large", "m", base_url="simulator")}
+    (plain,) = build(rows, endpoints=ends, templates=forms)
+    (first,) = build(rows.assign(sample=0), endpoints=ends, templates=forms)
+    assert plain.sample == 0 and plain.hash == first.hash

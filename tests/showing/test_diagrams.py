@@ -85,3 +85,13 @@ def test_the_making_of_one_pair_counts_prompts_and_claims_no_number(personas, pr
     assert "one of 6 train and\n1 held-out prompts,\ndrawn independently" in said
     assert figure.texts[0].get_text() == "How a preference pair is made"
     assert STAMP in [text.get_text() for text in figure.texts]
+
+
+def test_an_example_that_fills_its_lines_is_shown_whole():
+    """By hand: 60 signs an attribute, 66 a line; so the two fill two lines, and three lines take no more."""
+    rows = pd.DataFrame({"label": ["One", "Two"], "attribute": ["one", "two"]})
+    persona = pd.Series({"one": "a" * 55, "two": "b" * 55})
+    whole = diagrams._example(rows, persona, 2, 66)
+    assert whole.replace("\n", " ") == f"One: {'a' * 55}; Two: {'b' * 55}" and whole.count("\n") == 1
+    assert diagrams._example(rows, persona, 3, 66) == whole
+    assert diagrams._example(rows, persona, 1, 66) == f"One: {'a' * 55} …"

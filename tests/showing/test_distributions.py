@@ -6,6 +6,7 @@ import pytest
 from drawn_rows import ATTRIBUTES, axes_named, hex_of, texts
 
 from persona_lib.showing import distributions, drawing
+from persona_lib.tables.values import BIG_FIVE
 
 
 class TestDemographics:
@@ -43,6 +44,14 @@ class TestDemographics:
         assert [tick.get_text() for tick in axes.get_yticklabels()][-2:] == ["not in universe", "unknown"]
         greys = [drawing.NOTHING.lower() in str(hex_of(bar)) for bar in axes.patches]
         assert greys == [False, False, True, True]
+
+    def test_big_five_scores_are_drawn_as_quantiles(self, personas):
+        """By hand: ten scores from -2 to 2 in equal steps; the middle half is -1 to 1, its marker at 0."""
+        axes = axes_named(distributions.demographics(personas), "big_five")
+        assert [tick.get_text().lower() for tick in axes.get_yticklabels()] == list(BIG_FIVE)
+        ends = [segment[:, 0].tolist() for lines in axes.collections for segment in lines.get_segments()]
+        assert ends[1::2] == [pytest.approx([-1, 1])] * 5 and ends[::2] == [pytest.approx([-1.8, 1.8])] * 5
+        assert [float(line.get_xdata()[0]) for line in axes.lines[:5]] == pytest.approx([0] * 5)
 
     def test_every_attribute_has_its_panel(self, personas):
         assert {axes.get_label() for axes in distributions.demographics(personas).axes} == set(ATTRIBUTES)

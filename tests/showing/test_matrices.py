@@ -45,6 +45,13 @@ class TestMatrices:
         one = kappas[(kappas["rater_a"] == "p1") & (kappas["rater_b"] == "p1")]
         assert matrices.by_likeness(one) == ["p1"]
 
+    def test_each_side_of_a_matrix_has_its_own_names_and_the_colours_their_scale(self, kappas, agreement):
+        figure = matrices.rater_matrices(kappas[kappas["rater_a"] != "p3"], agreement)
+        axes = axes_named(figure, "large")
+        assert [tick.get_text() for tick in axes.get_xticklabels()] == ["p1", "p2", "p3"]
+        assert [tick.get_text() for tick in axes.get_yticklabels()] == ["p1", "p2"]
+        assert texts(figure).count("kappa") == 1, "the title of the bar of colours"
+
     def test_means_come_from_the_table_and_undefined_is_said(self, kappas, agreement):
         found = texts(matrices.rater_matrices(kappas, agreement))
         assert "mean: same 0.80 [0.70, 0.90], other -0.10" in found
@@ -65,3 +72,14 @@ class TestMatrices:
         of_one = kappas[(kappas["comparison"] == "rater-majority") | (kappas["model"] == "large")]
         for drawn in (matrices.model_matrices(of_one, agreement), matrices.model_histograms(of_one, agreement)):
             assert any("one model (roles.panel)" in text.get_text().replace("\n", " ") for text in drawn.texts)
+
+    @pytest.mark.parametrize(
+        ("draw", "panel"), [(matrices.rater_histograms, "small"), (matrices.model_histograms, "large|small")]
+    )
+    def test_the_band_is_the_interval_of_kappa_and_the_dashed_line_its_estimate(self, kappas, agreement, draw, panel):
+        """Oracle: the table; kappa is 0.5 with the interval 0.4 to 0.6 in every group."""
+        axes = axes_named(draw(kappas, agreement), panel)
+        bands = [patch for patch in axes.patches if patch.get_zorder() == 0.5]
+        assert [(band.get_x(), band.get_x() + band.get_width()) for band in bands] == [pytest.approx((0.4, 0.6))]
+        dashed = [line for line in axes.lines if line.get_linestyle() == "--"]
+        assert [list(line.get_xdata()) for line in dashed] == [[0.5, 0.5]]

@@ -19,6 +19,7 @@ from serving import Serving
 from persona_lib.messages.templates import TemplateError
 from persona_lib.simulator import roles
 from persona_lib.simulator.app import make_app
+from persona_lib.simulator.faults import Plan, Rule
 from persona_lib.simulator.inside import transport
 
 
@@ -43,6 +44,18 @@ def test_a_fault_of_the_simulators_own_is_an_error_of_the_protocol(monkeypatch, 
         with Serving() as server, openai.OpenAI(base_url=server.url, api_key="none", max_retries=0) as client:
             client.chat.completions.create(**asked)
     assert error.value.type == "server_error" and error.value.status_code == 500
+
+
+def test_a_lost_connection_inside_the_process_is_one_to_the_official_client():
+    """Oracle: what the client makes of a connection that a real server drops, openai.APIConnectionError."""
+
+    async def lost() -> None:
+        client = httpx2.AsyncClient(transport=transport(faults=Plan(rules=(Rule("dropped"),))))
+        async with openai.AsyncOpenAI(base_url="http://here/v1", api_key="x", max_retries=0, http_client=client) as ask:
+            await ask.chat.completions.create(model="sim-large", messages=QUESTION)
+
+    with pytest.raises(openai.APIConnectionError):
+        asyncio.run(lost())
 
 
 def test_another_path_is_not_found(port):

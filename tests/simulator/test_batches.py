@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import httpx2
 import openai
 import pytest
 from starlette.requests import Request
@@ -206,3 +207,9 @@ def test_a_fault_of_the_simulators_own_ends_a_batch_as_failed():
 
     batch = asyncio.run(life())
     assert batch["status"] == "failed" and batch["errors"]["data"][0]["code"] == "server_error"
+
+
+@pytest.mark.parametrize("parts", [{"data": {"purpose": "batch"}}, {"files": {"file": ("a.jsonl", b"{}")}}])
+def test_a_file_without_its_purpose_or_a_purpose_without_a_file_is_refused(client, parts):
+    got = httpx2.post(f"{client.base_url}files", **parts, trust_env=False)
+    assert got.status_code == 400 and got.json()["error"]["message"] == "a file needs the parts 'file' and 'purpose'"

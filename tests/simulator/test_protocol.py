@@ -268,3 +268,10 @@ def test_what_is_asked_beyond_the_messages_is_checked(port, more, param):
     status, answer = post(port, json.dumps({"model": "sim-large", "messages": QUESTION, **more}).encode())
     assert status == 400
     assert answer["error"]["type"] == "invalid_request_error" and answer["error"]["param"] == param
+
+
+def test_a_seed_is_any_integer_of_64_bits(port):
+    """Oracle: the two ends of the range, and the two numbers beyond."""
+    for seed, is_taken in ((-(2**63), True), (2**63 - 1, True), (2**63, False), (-(2**63) - 1, False)):
+        status, _ = post(port, json.dumps({"model": "sim-large", "messages": QUESTION, "seed": seed}).encode())
+        assert (status == 200) == is_taken, seed

@@ -180,3 +180,13 @@ def test_no_stage_asks_more_than_planned(stage):
     collect = {"benchmark": benchmark.collect_benchmark, "pass_at_k": collect_pass_at_k}[stage]
     collect({"personas": personas(100), "prompts": prompts(46)}, {"seed": 1} | demo, shard=0, of=1, ask=ask)
     assert len(ask.asked) == planned
+
+
+def test_the_answer_is_what_follows_the_last_line_answer():
+    """Oracle: read by eye; a model that plans first writes the marker of its draft, too."""
+    drafted = (
+        "1. She is frugal.\nANSWER: Buy the large one.\n2. No, she lives alone.\n**ANSWER:**\nBuy the small one.\n"
+    )
+    assert benchmark.final_answer(drafted) == "Buy the small one."
+    assert benchmark.final_answer("My ANSWER: within a line counts for nothing") == ""
+    assert benchmark.final_answer("ANSWER: one\nANSWER:\n") == "", "nothing follows the last one"

@@ -44,3 +44,14 @@ class TestDiscriminator:
         found = discriminator.against_source(base, drawn(base, old.tolist()))
         assert value(found, "propensity_ratio")["estimate"] > 2
         assert value(found, "propensity_ratio")["method"].endswith("differs by more than chance")
+
+    def test_the_ratio_is_the_error_over_snokes_expectation_for_these_terms(self, base, draws, monkeypatch):
+        """Oracle: Snoke et al. 2018, (k - 1) / 8 over both samples' size, for an error of 0.01 and k terms."""
+        terms = np.ones((len(base.pool), 9))
+        monkeypatch.setattr(discriminator, "design_matrix", lambda *_, **__: terms)
+        monkeypatch.setattr(discriminator, "propensity_error", lambda *_: 0.01)
+        found = discriminator.against_source(base, draws).set_index("statistic")
+        assert found["group"].tolist() == ["all", "all"] and "of 9 terms" in found.loc["propensity_error", "method"]
+        ratio = found.loc["propensity_ratio"]
+        assert ratio["estimate"] == pytest.approx(0.01 / (8 / 8 / (2 * len(draws))))
+        assert (ratio["low"], ratio["high"]) == pytest.approx(tuple(stats.chi2.ppf([0.025, 0.975], 8) / 8))

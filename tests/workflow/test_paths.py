@@ -1,11 +1,16 @@
-"""What a file, an environment and a checkout may be called, from `make` to the table that a notebook writes."""
+"""What a file, an environment and a checkout may be called, from `make` to the table that a notebook writes.
+
+Its small runs also show what `make paper` says of a run that ends well, and of one that fails.
+"""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
 import pandas as pd
 import pytest
 from snakemake.exceptions import WorkflowError
@@ -17,7 +22,7 @@ FOLDER = "a b/é#1'\""
 BANK = "-b $(touch INJECTED); touch INJECTED; `touch INJECTED` 'q' \"é\" it#.csv"
 SMALL = """
 run: odd
-shards: 1
+shards: null
 prompts: {n: 20, n_train: 12}
 pool: {n_items: 8, n_panel_items: 8}
 """
@@ -37,10 +42,15 @@ def tree(tmp_path_factory):
         (tree / "data" / name).symlink_to(ROOT / "data" / name)
     (tree / ".venv").symlink_to(sys.prefix)
     pd.read_csv(ROOT / "data/prompts/bank.csv").head(60).to_csv(tree / BANK, index=False)
-    command = [tree / ".venv/bin/python", "-m", "workflow.paper", "--run=odd", f"--prompts={BANK}", "--until=prompts"]
-    done = subprocess.run(command, cwd=tree, capture_output=True, text=True, check=False)
-    (tree / "output.txt").write_text(done.stdout + done.stderr, "utf-8")
+    (tree / "output.txt").write_text("".join(until_prompts(tree)), "utf-8")
     return tree
+
+
+def until_prompts(tree):
+    """What a run up to the prompts says on stdout and on stderr."""
+    command = [tree / ".venv/bin/python", "-m", "workflow.paper", "--run=odd", f"--prompts={BANK}", "--until=prompts"]
+    done = subprocess.run([*command, "--cores=2"], cwd=tree, capture_output=True, text=True, check=False)
+    return done.stdout, done.stderr
 
 
 def test_a_bank_whose_name_is_a_command_gives_its_table_and_runs_nothing(tree):
@@ -53,6 +63,35 @@ def test_a_notebook_runs_in_a_folder_of_any_name(tree):
     log = tree / "data/runs/odd/logs/04_prompts.log"
     assert log.is_file() and log.read_text("utf-8") == "notebooks/04_prompts.ipynb: done\n"
     assert FOLDER not in (tree / "data/runs/odd/notebooks/04_prompts.ipynb").read_text("utf-8")
+
+
+def test_one_shard_a_core_where_the_configuration_names_no_number(tree):
+    sealed = sorted(path.name for path in (tree / "data/runs/odd/sealed").iterdir())
+    assert sealed == ["prompts-0-of-2.parquet", "prompts-1-of-2.parquet", "prompts.parquet"]
+
+
+def test_a_run_says_one_line_a_step_and_where_the_results_are(tree):
+    steps, closing = (tree / "output.txt").read_text("utf-8").split("\n\n")
+    said = [re.fullmatch(r"(\d/4)  (.+?) +\d+:\d\d(   about \d+:\d\d left)?", line) for line in steps.splitlines()]
+    assert [(line[1], bool(line[3])) for line in said] == [("1/4", True), ("2/4", True), ("3/4", True), ("4/4", False)]
+    assert {said[n][2] for n in (0, 1)} == {f"collect prompts, shard {shard} of 2" for shard in (0, 1)}
+    assert [said[n][2] for n in (2, 3)] == ["seal prompts", "04 prompts"]
+    assert [line.split()[0] for line in closing.splitlines()] == ["tables", "notebooks", "figures", "claims"]
+
+
+def test_a_run_that_fails_says_which_check_stopped_it_and_where_more_stands(tree):
+    path = tree / "notebooks/04_prompts.ipynb"
+    right = path.read_text("utf-8")
+    notebook = nbformat.reads(right, as_version=4)
+    notebook.cells.append(nbformat.v4.new_code_cell('assert len(prompts) == 3, "not three prompts"'))
+    nbformat.write(notebook, path)
+    said, faults = until_prompts(tree)
+    path.write_text(right, "utf-8")
+    assert said == ""
+    stopped, more = faults.strip().split("\n\n")
+    assert re.fullmatch(r"stopped: 04 prompts: notebooks/04_prompts.ipynb: cell \d+: .*not three prompts", stopped)
+    assert more == "what Snakemake says of it: data/runs/odd/logs/snakemake.log"
+    assert "Error in rule prompts" in (tree / "data/runs/odd/logs/snakemake.log").read_text("utf-8")
 
 
 @pytest.fixture
