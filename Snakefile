@@ -240,9 +240,7 @@ use rule census as prompts with:
         f"{RUN}/logs/04_prompts.log",
     params:
         seed=config["seed"],
-        n=config["prompts"]["n"],
-        n_train=config["prompts"]["n_train"],
-        n_classified=config["prompts"]["n_classified"],
+        **{key: config["prompts"][key] for key in ("n", "n_train", "n_classified")},
         simulated=SIMULATED,
     message:
         "04 prompts"
