@@ -239,8 +239,8 @@ use rule census as prompts with:
     log:
         f"{RUN}/logs/04_prompts.log",
     params:
-        seed=config["seed"],
         **{key: config["prompts"][key] for key in ("n", "n_train", "n_classified")},
+        seed=config["seed"],
         simulated=SIMULATED,
     message:
         "04 prompts"
@@ -407,9 +407,9 @@ use rule census as ablation with:
     log:
         f"{RUN}/logs/08_ablation.log",
     params:
-        seed=config["seed"],
         **{key: config["ablation"][key] for key in ("n_personas", "n_questions", "n_shown")},
         **{key: config["feedback"][key] for key in ("template", "max_retries")},
+        seed=config["seed"],
         ablated=config["ablation"]["attributes"],
         n_bootstrap=config["resample"]["n_bootstrap"],
         simulated=SIMULATED,
