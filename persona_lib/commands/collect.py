@@ -189,7 +189,7 @@ def _tell(chosen: argparse.Namespace, summary: Summary, is_real: bool) -> None:
     lines = [summary.sentence(), *(summary.who() if is_real else ()), *summary.warnings()]
     if summary.statuses["cut_off"]:
         lines.append("to have whole what was cut off, raise max_tokens in the parameters of its endpoint")
-    if summary.statuses["unparsed"] or summary.statuses["not_taken"]:
+    if is_real and summary.statuses["unparsed"] + summary.statuses["not_taken"]:
         lines.append("to ask again for what is unparsed or not taken: this command with --ask-again STATUS")
     if summary.statuses["failed"]:
         again = f"python -m workflow.paper --run RUN -- --forcerun collect_{chosen.stage}"

@@ -49,6 +49,14 @@ def test_a_code_counts_before_words_and_words_before_the_status():
     assert read({"error": {"message": "Your credit balance is too low"}}, 429).kind == "credit"
 
 
+def test_the_innermost_code_counts():
+    raw = json.dumps({"error": {"code": "context_length_exceeded", "message": "Too long"}})
+    found = read(
+        {"error": {"code": "server_error", "message": "Provider returned error", "metadata": {"raw": raw}}}, 500
+    )
+    assert found.kind == "too_long" and found.said == "500: context_length_exceeded: Too long"
+
+
 def test_a_status_within_counts_before_that_of_the_response():
     assert read({"error": {"code": 429, "message": "Hm."}}, 400).kind == "rate"
     assert read({"error": {"code": "1000", "message": "Hm."}}, 400).kind == "unknown"
