@@ -233,6 +233,9 @@ class TestCompare:
             imsave(tmp_path / f"{name}.png", image)
         assert compare.compare_file(tmp_path / "a.png", tmp_path / "b.png").word != compare.DIFFERENT
         assert compare.compare_file(tmp_path / "a.png", tmp_path / "c.png").word == compare.DIFFERENT
+        imsave(tmp_path / "d.png", picture[:20])
+        found = compare.compare_file(tmp_path / "a.png", tmp_path / "d.png")
+        assert found.word == compare.DIFFERENT and found.detail.endswith("size (40, 40, 4) became (20, 40, 4)")
 
     def test_worst(self):
         verdicts = [compare.Verdict(word, "") for word in (compare.IDENTICAL, compare.EQUAL, compare.DIFFERENT)]

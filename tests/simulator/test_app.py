@@ -54,8 +54,9 @@ def test_a_lost_connection_inside_the_process_is_one_to_the_official_client():
         async with openai.AsyncOpenAI(base_url="http://here/v1", api_key="x", max_retries=0, http_client=client) as ask:
             await ask.chat.completions.create(model="sim-large", messages=QUESTION)
 
-    with pytest.raises(openai.APIConnectionError):
+    with pytest.raises(openai.APIConnectionError) as error:
         asyncio.run(lost())
+    assert type(error.value.__cause__).__name__ == "ReadError"
 
 
 def test_another_path_is_not_found(port):

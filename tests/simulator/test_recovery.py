@@ -132,3 +132,10 @@ def test_biases_come_out_of_choices_with_known_utilities(people):
     for name in ("noise", "position_bias", "verbosity_bias", "self_preference"):
         low, estimate, high = found.loc[name, ["low", "estimate", "high"]]
         assert abs(estimate - getattr(who, name)) < high - low < 0.5, name
+
+
+def test_statuses_come_at_the_declared_rates():
+    """Oracle: the rates of the model; of 100,000 a share is within 0.005 of it, and refused goes before unparsed."""
+    who = replace(load().models["sim-large"], refusal_rate=0.3, malformed_rate=0.2)
+    drawn = pd.Series(studies.statuses(np.random.default_rng(1), 100_000, who)).value_counts(normalize=True)
+    assert drawn.to_dict() == pytest.approx({"refused": 0.3, "unparsed": 0.7 * 0.2, "ok": 0.7 * 0.8}, abs=0.005)

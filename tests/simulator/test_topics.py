@@ -10,7 +10,7 @@ from simulated import REPO
 
 from persona_lib.simulator import writing
 from persona_lib.simulator.sentences import load_bank
-from persona_lib.simulator.topics import classify, subject_of, topic_phrase
+from persona_lib.simulator.topics import _doing, classify, subject_of, topic_phrase
 from persona_lib.simulator.world import load
 
 
@@ -67,3 +67,10 @@ def test_the_classifier_knows_topics_and_controversy():
         assert found[0] == is_controversial and topic in (found[1], None), prompt
     wrong = [not classify(f"Is plan {i} fair?", topics, error=0.04)[0] for i in range(4000)]
     assert abs(np.mean(wrong) - 0.04) < 4 * np.sqrt(0.04 * 0.96 / 4000)
+
+
+def test_a_word_that_ends_like_a_comparison_is_a_verb_only_if_it_is_listed():
+    """Oracle: English. To consider is something to do; quickly and taller are not."""
+    assert _doing("Consider", "the price of bread", known=False) == "considering the price of bread"
+    assert _doing("rely", "the price of bread", known=False) == "relying the price of bread"
+    assert [_doing(word, "the price of bread", known=False) for word in ("quickly", "taller", "latest")] == [""] * 3
