@@ -1,7 +1,4 @@
-"""The compendium, in reading order: census, personas, prompts, feedback, analysis, figures, claims.
-
-Rule NN runs notebooks/NN_*.ipynb, which replays what collect_* asked. No `shell:`, which would run a file's name.
-"""
+"""The compendium in reading order: rule NN runs notebooks/NN_*.ipynb. No `shell:`, which would run a file's name."""
 
 from workflow.library import library_files, notebook
 from workflow.paths import without_wildcards
@@ -16,6 +13,8 @@ config = validated(config, ["config/demo.yaml", *workflow.overwrite_configfiles]
 RUN = "data/runs/{run}"
 TEMPLATES = sorted(expand("data/templates/{name}.yaml", name=glob_wildcards("data/templates/{name}.yaml").name))
 SIMULATED = is_simulated(config)
+STAGES = ["personas", "prompts", "feedback", "validation", "pool", "ablation", "benchmark", "pass_at_k"]
+ASKED = STAGES if config["personas"]["model_stage"] else STAGES[1:]
 SHARDS = config["shards"] or workflow.cores
 BANK, DICTIONARY, *CENSUS = without_wildcards(
     config["prompts"]["bank"], config["census"]["dictionary"], *config["census"]["files"]
@@ -34,7 +33,7 @@ FIELDS = {
 
 wildcard_constraints:
     run="[a-z0-9_]+",
-    stage="personas|prompts|feedback|validation|pool|ablation|benchmark|pass_at_k",
+    stage="|".join(STAGES),
     shard=r"\d+",
 
 
@@ -587,6 +586,7 @@ use rule census as claims with:
         pluralism=rules.pluralism.output.pluralism,
         truth=rules.truth.output.truth if SIMULATED else [],
         figures=rules.figures.output.figures,
+        ledgers=[f"{RUN}/sealed/{each}.parquet" for each in ASKED],
     output:
         claims=f"{RUN}/claims.parquet",
         notebook=f"{RUN}/notebooks/15_claims.ipynb",
