@@ -53,6 +53,13 @@ class TestDemographics:
         assert ends[1::2] == [pytest.approx([-1, 1])] * 5 and ends[::2] == [pytest.approx([-1.8, 1.8])] * 5
         assert [float(line.get_xdata()[0]) for line in axes.lines[:5]] == pytest.approx([0] * 5)
 
+    def test_the_panels_begin_right_below_the_legend(self, personas):
+        """By measure: between the legend and the highest panel is room for the panel's title, not for another panel."""
+        figure = distributions.demographics(personas)
+        figure.canvas.draw()
+        top = max(axes.get_position().y1 for axes in figure.axes) * figure.get_size_inches()[1]
+        assert 0.1 < figure.legends[0].get_window_extent().y0 / figure.dpi - top < 0.6
+
     def test_every_attribute_has_its_panel(self, personas):
         assert {axes.get_label() for axes in distributions.demographics(personas).axes} == set(ATTRIBUTES)
 

@@ -1,6 +1,7 @@
 """Descriptions: a line an attribute, whatever stands in a value; and their lines read back."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from judges import NAMES, description
 from small_personas import candidates, run
@@ -48,3 +49,12 @@ def test_written_text_cannot_pose_as_another_attribute():
     for text in made["description"]:
         assert len(text.splitlines()) == 33 and "{{prompt}} {x}" in text
         assert sum(line.startswith("Age: ") for line in text.splitlines()) == 1
+
+
+def test_no_income_is_unknown_only_for_those_whom_the_census_asks():
+    """Oracle: the ACS asks persons of 15 years and over."""
+    people = pd.DataFrame(
+        {"income_usd": [float("nan"), float("nan"), 0.0], "age_years": [14, 15, 40], "race": "unknown"}
+    )
+    assert descriptions.is_unknown(people, "income_usd").tolist() == [False, True, False]
+    assert descriptions.is_unknown(people, "race").all()

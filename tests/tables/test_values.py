@@ -21,8 +21,8 @@ def test_bands_are_those_of_dp05_and_dp03():
     """As the tables print them: thirteen of age, seven of positive income and two of none."""
     assert AGE_BANDS[1:5] == ("5 to 9", "10 to 14", "15 to 19", "20 to 24") and len(AGE_BANDS) == 13
     assert INCOME_BANDS[:3] == ("Loss", "None", "Under $10,000") and len(INCOME_BANDS) == 9
-    assert INCOME_BANDS[3] == "$10,000 to $24,999"
-    assert INCOME_BANDS[-2:] == ("$100,000 to $149,999", "$150,000 and over")
+    assert INCOME_BANDS[3:6] == ("$10,000 to $24,999", "$25,000 to $49,999", "$50,000 to $74,999")
+    assert INCOME_BANDS[6:] == ("$75,000 to $99,999", "$100,000 to $149,999", "$150,000 and over")
 
 
 @pytest.mark.parametrize(
