@@ -140,6 +140,9 @@ def test_notebook_defaults_are_the_demo_configuration():
         expected = {}
         for whole in re.findall(r'^\s+\*\*config\["(\w+)"\],', block, flags=re.M):
             expected |= config[whole]
+        some = r'^\s+\*\*\{key: config\["(\w+)"\]\[key\] for key in \(([^)]*)\)\},'
+        for part, keys in re.findall(some, block, flags=re.M):
+            expected |= {key: config[part][key] for key in re.findall(r'"(\w+)"', keys)}
         for name, keys in re.findall(r'^\s+(\w+)=config((?:\["\w+"\])+),', block, flags=re.M):
             expected[name] = config
             for key in re.findall(r'"(\w+)"', keys):
