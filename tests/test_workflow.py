@@ -250,7 +250,7 @@ def test_paper_names_the_known_runs():
     )
     assert (
         done.returncode == 1
-        and done.stderr.strip() == "config/dema.yaml: no such file; RUN is one of demo, paper, real"
+        and done.stderr.strip() == "config/dema.yaml: no such file; RUN is one of demo, paper, real, smollm"
     )
 
 

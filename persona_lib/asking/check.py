@@ -42,7 +42,7 @@ def check(
     allow_open_files(sum(endpoint.concurrency for endpoint in live))
     replies = asyncio.run(_each(live, ledger, shard, of, budget))
     return [_advice(endpoint, reply) for endpoint, reply in zip(live, replies, strict=True) if reply is not None
-            and reply.status == "unparsed"]  # fmt: skip
+            and reply.status in ("unparsed", "cut_off")]  # fmt: skip
 
 
 async def _each(
@@ -76,6 +76,8 @@ async def _checked(client: Client, asked: Request, *, admitted: bool) -> Reply |
     for is_last in (False, True):
         try:
             reply, _ = await client.send(asked)
+            if reply.status == "not_taken":
+                raise AskError(f"endpoint {endpoint.alias}: did not take a short question ({reply.detail})")
             return reply
         except AskError as error:
             raise AskError(f"{error}{lost}") from None

@@ -88,10 +88,11 @@ class World:
 
         Over the declared shares of the values the mean is 0 on every dimension and the mean square, over values and
         dimensions, 1. A value of no declared share is one more pseudo-random draw of that mean and mean square.
-        Zero for an unknown attribute and for a value that says nothing. With a reader: the model's own mistaken
+        Zero for an unknown attribute and for a value that says nothing. A full stop at its end is no part of a value:
+        a summary ends its sentences in stops of its own. With a reader: the model's own mistaken
         effect of that value, independent of the true one.
         """
-        return self._effect(attribute, " ".join(str(value).split()).casefold(), reader)
+        return self._effect(attribute, " ".join(str(value).split()).casefold().rstrip("."), reader)
 
     def _effect_uncached(self, attribute: str, value: str, reader: str) -> np.ndarray:
         if attribute not in self.weights or value in self.silent:
@@ -298,8 +299,11 @@ def declared(name: str) -> dict:
 
 @cache
 def load_shares() -> dict[str, dict[str, float]]:
-    """The shares of `shares.yaml`, read once."""
-    return declared("shares.yaml")
+    """The shares of `shares.yaml`, read once; a full stop at the end of a value is left out, as `effect` does."""
+    return {
+        name: {value.rstrip("."): share for value, share in own.items()}
+        for name, own in declared("shares.yaml").items()
+    }
 
 
 @cache

@@ -133,10 +133,10 @@ class TestQuote:
         assert (found["calls_high"].sum() == 0) == is_same and quote.unpaid(found) != is_same
 
     def test_a_stage_with_nothing_left_checks_no_endpoint(self, tmp_path):
-        """By hand: eight stages of two shards check the endpoint 16 times, without two sealed ones 12 times."""
+        """By hand: eight stages of one shard check the endpoint 8 times, without two sealed ones 6 times."""
         for stage in ("pool", "feedback"):
             seal(tmp_path, stage, one_endpoint())
-        for folder, n in ((None, 16), (tmp_path, 12)):
+        for folder, n in ((None, 8), (tmp_path, 6)):
             found = quote.quote(one_endpoint(), folder, templates=FORMS, lengths=LENGTHS, prices=PRICES)
             check = found.set_index("stage").loc["check"]
             assert [check[f"calls_{end}"] for end in plan.ENDS] == [n] * 3

@@ -4,7 +4,7 @@ import pytest
 
 from persona_lib.messages import check_form
 from persona_lib.messages.endpoint import Endpoint
-from persona_lib.messages.request import read
+from persona_lib.messages.reply import read
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,9 @@ from persona_lib.asking.client import body
 from persona_lib.messages import request as requests
 from persona_lib.messages import templates
 from persona_lib.messages.endpoint import Endpoint
+from persona_lib.messages.reply import read
 from persona_lib.messages.request import Request
+from persona_lib.messages.templates import schema as schema_of
 from persona_lib.simulator import portraits, respondents, roles, writing
 from persona_lib.simulator.forms import parse_description
 from persona_lib.simulator.protocol import complete
@@ -57,7 +59,8 @@ def test_every_template_has_a_role_and_gets_an_answer_of_its_form():
         else:
             import jsonschema
 
-            jsonschema.validate(json.loads(text), template.response_schema)
+            slots = {slot: ASKED[slot] for slot in template.slots}
+            jsonschema.validate(json.loads(text), schema_of(template, slots))
     assert re.search(r"(?ms)^EVALUATION:$.*^SUGGESTIONS:$.*^DONE\Z", spotless("sim-large", "critique_neutral"))
     assert re.search(r"(?m)^ANSWER:$", spotless("sim-large", "answer_chain_of_thought"))
 
@@ -169,7 +172,7 @@ def test_a_question_decides_for_everybody_in_the_declared_share():
             dropped = [
                 "age_years"
                 not in portraits.recover(
-                    portraits.summarise(parse_description(description(k + j)), f"Question {i}?", who, bytes([k, j]))
+                    portraits.summarise(parse_description(description(k + j)), f"Question {i}?", who, bytes([i, k, j]))
                 )
                 for j, who in enumerate((one, other))
             ]
@@ -209,13 +212,15 @@ def test_an_endpoint_that_takes_no_schema_is_understood(name):
         assert "valid against this JSON schema" in request.messages[1]["content"]
         sent = json.loads(json.dumps(body(request)))
         assert "response_format" not in sent and FORMS.recognise(sent["messages"]) == (name, slots)
-        return requests.read(request, json.dumps(complete(sent, FORMS)))
+        return read(request, json.dumps(complete(sent, FORMS)))
 
     endpoints = {"e": Endpoint("e", "sim-terse", json_schema=False)}
     slots = {slot: ASKED[slot] for slot in WORDS[name].slots}
     rows = pd.DataFrame({"endpoint": "e", "template": name, "slots": [slots] * 40, "sample": range(40)})
     built = requests.build(rows, endpoints=endpoints, templates=WORDS)
-    repairs = [requests.repair(request, requests.Reply("unparsed", detail="not JSON: A.")) for request in built]
+    repairs = [
+        requests.repair(request, requests.Reply("unparsed", detail="not JSON: A."), endpoints["e"]) for request in built
+    ]
     most = 40 * (rate := load().models["sim-terse"].malformed_rate) + 6 * np.sqrt(40 * rate * (1 - rate))
     for asked in (built, repairs):
         assert sum(replied(request).status not in ("ok", "refused") for request in asked) <= most
@@ -255,7 +260,7 @@ def test_same_request_same_answer_in_any_process_and_order(tmp_path):
         ).stdout
         for order, seed in (("forth", "1"), ("back", "77"))
     ]  # fmt: skip
-    assert outputs[0] == outputs[1] and len(json.loads(outputs[0])) == 64
+    assert outputs[0] == outputs[1] and len(json.loads(outputs[0])) == 4 * len(WORDS)
 
 
 def test_any_edit_changes_the_version(tmp_path, monkeypatch):

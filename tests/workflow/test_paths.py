@@ -25,6 +25,7 @@ run: odd
 shards: null
 prompts: {n: 20, n_train: 12}
 pool: {n_items: 8, n_panel_items: 8}
+ablation: {n_questions: 8}
 """
 
 

@@ -20,7 +20,7 @@ def machine(monkeypatch, tmp_path):
                 setup, "sys", types.SimpleNamespace(version_info=version, version=text, exit=setup.sys.exit)
             )
         with pytest.raises(SystemExit) as stopped:
-            setup.main("env", "requirements.lock")
+            setup.main("env", "requirements.lock", alone=False)
         assert list(tmp_path.iterdir()) == []
         return str(stopped.value)
 
