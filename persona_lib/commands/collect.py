@@ -185,8 +185,11 @@ def _where(chosen: argparse.Namespace) -> str:
 
 
 def _tell(chosen: argparse.Namespace, summary: Summary, is_real: bool) -> None:
-    """Say on stderr what a reader of the results must know: what became of the requests, who answered, what is odd."""
-    lines = [summary.sentence(), *(summary.who() if is_real else ()), *summary.warnings()]
+    """Say on stderr what a reader of the results must know: what became of the requests, who answered, what is odd.
+
+    Of the simulator, whose refusals and slips are declared, only what is odd; its counts go to the log.
+    """
+    lines = [*((summary.sentence(), *summary.who()) if is_real else ()), *summary.warnings()]
     if summary.statuses["cut_off"]:
         lines.append("to have whole what was cut off, raise max_tokens in the parameters of its endpoint")
     if is_real and summary.statuses["unparsed"] + summary.statuses["not_taken"]:
@@ -194,6 +197,8 @@ def _tell(chosen: argparse.Namespace, summary: Summary, is_real: bool) -> None:
     if summary.statuses["failed"]:
         again = f"python -m workflow.paper --run RUN -- --forcerun collect_{chosen.stage}"
         lines.append(f"to ask again for what failed: this command once more, or {again}")
+    if not is_real:
+        _log.info(summary.sentence())
     for line in lines:
         _log.info(line)
         print(f"persona: {_where(chosen)}: {line}", file=sys.stderr)

@@ -182,11 +182,11 @@ class TestCollect:
         assert pd.read_parquet(tmp_path / "run/toy-0-of-1.parquet")["status"].eq("ok").all()
         lines = (tmp_path / "run" / "ledger" / "toy-0-of-1.jsonl").read_text("utf-8")
         assert lines.count('"status":"cut_off"') == N + 1, "the check before the first call was cut off too"
-        assert lines.count('"again":true') == 2 * N
+        assert lines.count('"again":true') == 2 * N + 1, "and was made again"
         server.calls.clear()
         assert cli.main(house(endpoints=endpoints)) == 0 and not server.calls, "the new replies count from then on"
         assert cli.main(["check-ledger", str(tmp_path / "run" / "ledger" / "toy-0-of-1.jsonl")]) == 0
-        assert f"{2 * N} asked again" in capsys.readouterr().out
+        assert f"{2 * N + 1} asked again" in capsys.readouterr().out
         assert cli.main([*house(mode="replay"), "--ask-again", "unparsed"]) == 1
         assert "--ask-again: mode is replay, which asks nobody" in capsys.readouterr().err
 
