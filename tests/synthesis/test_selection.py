@@ -60,8 +60,8 @@ def test_intervals_of_groups_hold_together():
 def test_permutation_p_is_calibrated_and_finds_a_bias():
     rng = np.random.default_rng(4)
     of = pd.DataFrame({"sex": rng.choice(["F", "M"], 300)})
-    fair = [selection._unequal(of, rng.random(300) < 0.1, n_random=99, seed=s)[0]["estimate"] for s in range(200)]
-    assert abs(np.mean(np.array(fair) <= 0.1) - 0.1) < 0.07  # three standard errors
+    fair = [selection._unequal(of, rng.random(300) < 0.1, n_random=99, seed=s)[0]["estimate"] for s in range(80)]
+    assert abs(np.mean(np.array(fair) <= 0.1) - 0.1) < 0.1  # three standard errors
     biased = rng.random(300) < np.where(of["sex"] == "F", 0.05, 0.3)
     assert selection._unequal(of, biased, n_random=999, seed=1)[0]["estimate"] < 0.01
 
