@@ -5,7 +5,9 @@ import json
 import threading
 import time
 from collections import Counter
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
+
+from replying import Replying
 
 from persona_lib.messages.templates import Template
 
@@ -48,14 +50,7 @@ class Endless(ThreadingHTTPServer):
         """A client that went away is no news here."""
 
 
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    wbufsize = -1
-
-    def log_message(self, *_):
-        """Silence."""
-
+class Handler(Replying):
     def do_GET(self):
         path = self.path.partition("?")[0]
         self.server.gets.append(path)
@@ -80,15 +75,6 @@ class Handler(BaseHTTPRequestHandler):
         finally:
             with server.guard:
                 server.under_way -= 1
-
-    def send(self, status, block, headers=(), kind="application/json", length=None):
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(length or len(block)))
-        for name, value in headers:
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(block)
 
     def say(self, text, **rest):
         self.send(200, json.dumps(completion(text, **rest)).encode())

@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import yaml
+from replying import Replying
 
 USAGE = {"prompt_tokens": 7, "completion_tokens": 2, "total_tokens": 9}
 
@@ -63,26 +64,12 @@ class Case:
 CASES = {case["name"]: Case(**case) for case in yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text("utf-8"))}
 
 
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    wbufsize = -1
-
-    def log_message(self, *_):
-        """Silence."""
-
+class Handler(Replying):
     def do_POST(self):
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.asked.append(asked)
         case = self.server.cases[asked["model"]]
-        block = case.block
-        self.send_response(case.status)
-        for name, value in case.http.get("headers", {}).items():
-            self.send_header(name, value)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(block)))
-        self.end_headers()
-        self.wfile.write(block)
+        self.send(case.status, case.block, case.http.get("headers", {}).items())
 
 
 class CaseServer(ThreadingHTTPServer):

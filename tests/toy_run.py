@@ -4,8 +4,10 @@ import json
 import subprocess
 import sys
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
+
+from replying import Replying
 
 from persona_lib.ledger import live as ledger
 from persona_lib.messages.check_form import FORM
@@ -42,25 +44,18 @@ sys.exit(cli.main())
 """
 
 
-class Echo(BaseHTTPRequestHandler):
+class Echo(Replying):
     """Gives the user's text back after the server's `delay_s`, and counts every sample of every text.
 
     The call by which an endpoint is checked is answered at once, and counted apart, in `checks`.
     """
-
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    wbufsize = -1
-
-    def log_message(self, *_):
-        """Silence."""
 
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         text = body["messages"][-1]["content"]
         self.server.heard = f"{self.path} {self.headers}"
         if self.server.fault:
-            self.send(self.server.fault, {"error": {"message": self.server.heard}})
+            self.send(self.server.fault, json.dumps({"error": {"message": self.server.heard}}).encode())
             return
         if text == FORM.user:
             self.server.checks.append(body)
@@ -83,15 +78,8 @@ class Echo(BaseHTTPRequestHandler):
         message = {"role": "assistant", "content": text}
         usage = {"prompt_tokens": len(text), "completion_tokens": len(text)}
         found = {"model": "m@1", "choices": [{"message": message, "finish_reason": self.server.finish}], "usage": usage}
-        self.send(200, found | ({"model": self.server.heard} if self.server.echo_all else {}))
-
-    def send(self, status, found):
-        block = json.dumps(found).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(block)))
-        self.end_headers()
-        self.wfile.write(block)
+        found |= {"model": self.server.heard} if self.server.echo_all else {}
+        self.send(200, json.dumps(found).encode())
 
 
 class Quiet(ThreadingHTTPServer):

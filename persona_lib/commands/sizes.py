@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from persona_lib.stages.feedback import pairs_each
 from persona_lib.stages.prompts import read_bank, screen
 from persona_lib.tables.schema import SchemaError
 
@@ -65,7 +66,7 @@ def _of_personas(config: Mapping) -> list[Limit]:
 
 def _of_items(config: Mapping) -> list[Limit]:
     pool, feedback, n = config["pool"], config["feedback"], config["personas"]["n"]
-    per_persona = sum(feedback[key] for key in ("n_train_pairs", "n_heldout_pairs", "n_heldout_prompts"))
+    per_persona = pairs_each(feedback)
     heldout = _heldout(config)
     in_pool = (f"pool.n_items = {pool['n_items']}", pool["n_items"], "raise pool.n_items")
     judged = (f"pool.n_panel_items = {pool['n_panel_items']}", pool["n_panel_items"], "raise pool.n_panel_items")

@@ -19,6 +19,7 @@ from persona_lib.messages.check_form import FORM, is_checked
 from persona_lib.messages.endpoint import Endpoint, read_endpoints
 from persona_lib.messages.request import canonical
 from persona_lib.messages.templates import Template
+from persona_lib.stages.feedback import pairs_each
 from persona_lib.stages.pass_at_k import ATTEMPTED, REEXAMINED
 from persona_lib.tables.schema import attributes
 from persona_lib.tables.values import PARTS
@@ -56,7 +57,7 @@ def planned_calls(settings: Mapping, *, n_bank: int | None = None) -> pd.DataFra
     roles, feedback, pool = settings["roles"], settings["feedback"], settings["pool"]
     n_draws, n_personas, n_prompts = (settings[key][n] for key, n in _SIZES)
     n_heldout = n_prompts - settings["prompts"]["n_train"]
-    n_pairs = n_personas * sum(feedback[key] for key in ("n_train_pairs", "n_heldout_pairs", "n_heldout_prompts"))
+    n_pairs = n_personas * pairs_each(feedback)
     n_written = n_draws if settings["personas"]["model_stage"] else 0
     n_judged, n_items, n_panel = settings["validation"]["n_pairs"], pool["n_items"], pool["n_panel_personas"]
     n_rated = pool["n_raters"] * n_panel * pool["n_panel_items"]

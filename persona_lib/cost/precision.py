@@ -18,6 +18,8 @@ from typing import NamedTuple
 import pandas as pd
 from scipy import stats
 
+from persona_lib.stages.feedback import pairs_each
+
 CORRELATION = 0.1  # between units of one persona, as planned with
 SHARE = 0.5  # where a share is least certain
 LEVEL, POWER = 0.95, 0.8
@@ -35,7 +37,7 @@ def precision(n_personas: int, units_each: float, *, correlation: float = CORREL
 
     Parameters
     ----------
-    n_personas : at least 2, else both are infinite
+    n_personas : at least 2, else both are 1
     units_each : mean number of units a persona, at least 1
     correlation : of two units of one persona, in [0, 1]
 
@@ -68,7 +70,7 @@ def planned_precision(settings: Mapping) -> pd.DataFrame:
     feedback, pool, ablation = settings["feedback"], settings["pool"], settings["ablation"]
     n, n_judged = settings["personas"]["n"], settings["validation"]["n_pairs"]
     n_bench, n_tried = settings["benchmark"]["n_items"], settings["pass_at_k"]["n_items"]
-    n_pairs = sum(feedback[key] for key in ("n_train_pairs", "n_heldout_pairs", "n_heldout_prompts"))
+    n_pairs = pairs_each(feedback)
     all_models = n_bench * len(settings["roles"]["contestants"])
     rows = [
         ("05 feedback", "revisions that keep the rules", n, n_pairs),

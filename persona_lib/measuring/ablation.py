@@ -17,10 +17,9 @@ from persona_lib.measuring import resample
 from persona_lib.measuring.coefficients import coefficients, contingency, kappa_of_varied
 from persona_lib.measuring.corrections import adjusted_p_values
 from persona_lib.tables import schema, streams
-from persona_lib.tables.values import PARTS, PLACEBO
+from persona_lib.tables.values import ARMS, PARTS, PLACEBO
 
 CLUSTERS = ["persona_id", "item_id"]
-ARMS = ["without", "without_again", "with", "with_again"]
 FALSE_DISCOVERY_RATE = 0.05
 
 

@@ -21,11 +21,10 @@ from persona_lib.stages.refining import refine, with_ids
 from persona_lib.tables.descriptions import line, values_of
 from persona_lib.tables.schema import TOLD, SchemaError, attributes
 from persona_lib.tables.streams import generator, shard_of
-from persona_lib.tables.values import PLACEBO
+from persona_lib.tables.values import ARMS, PLACEBO
 
 LETTERS = list("BCDFGHKLMNPRSTVW")
-# The column of the plan that is shown, and the number of the sample: each arm is asked twice.
-ARMS = {"without": ("without", 0), "without_again": ("without", 1), "with": ("with", 0), "with_again": ("with", 1)}
+AGAIN = "_again"  # ends the name of the arm that asks the same once more
 
 
 def plan_ablation(
@@ -133,7 +132,9 @@ def run_ablation(
     revised = rows.assign(pairs="revised", answer_b_id="revision." + rows["revision"])
     final = tries[tries["stands"]].set_index("row").assign(answer_id=revised["answer_b_id"])
     both = pd.concat([revised, rows.assign(pairs="pool")], ignore_index=True)
-    arms = [both.assign(arm=arm, persona=both[shown], sample=sample) for arm, (shown, sample) in ARMS.items()]
+    arms = [
+        both.assign(arm=arm, persona=both[arm.removesuffix(AGAIN)], sample=int(arm.endswith(AGAIN))) for arm in ARMS
+    ]
     wanted = pd.concat(arms, ignore_index=True)
     known_answers = pd.concat([pool_answers, final], ignore_index=True)
     key = ["attribute", "persona_id", "item_id", "pairs", "arm", "shown_attributes", "swapped"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pandas as pd
 
 from persona_lib.messages.ask import Ask
@@ -11,6 +13,17 @@ from persona_lib.tables.schema import SchemaError
 from persona_lib.tables.streams import generator, shard_of
 
 BLOCK = 50  # prompts asked in one go: bounds the memory of a shard
+
+
+def pairs_each(sizes: Mapping) -> int:
+    """How many pairs every persona gets; `sizes` is the block `feedback` of a configuration.
+
+    Examples
+    --------
+    >>> pairs_each({"n_train_pairs": 100, "n_heldout_pairs": 50, "n_heldout_prompts": 50})
+    200
+    """
+    return sum(sizes[key] for key in ("n_train_pairs", "n_heldout_pairs", "n_heldout_prompts"))
 
 
 def assign(

@@ -1,4 +1,4 @@
-"""Values that several packages share, each declared once: traits, modes, the placebo, bands of age and income."""
+"""Values that several packages share, each declared once: traits, modes, arms, the placebo, bands of age and income."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ BIG_FIVE = ("openness", "conscientiousness", "extraversion", "agreeableness", "n
 PLACEBO = "placebo"  # an attribute that says nothing of substance, beside the 33
 PARTS = ("demographic", "idiosyncratic", "values")  # of a description, judged by alone: see `descriptions.part`
 MODES = list(tables()["attempts"].columns["mode"].values or ())  # in the order of the paper's Figure 10
+ARMS = list(tables()["ablation_judgements"].columns["arm"].values or ())  # an attribute left out and shown, each twice
 
 # The bands of the published ACS tables DP05 and DP03: the first year, or dollar, of each.
 AGE_STARTS = (0, 5, 10, 15, 20, 25, 35, 45, 55, 60, 65, 75, 85)
