@@ -1,8 +1,8 @@
 """A blind test of the simulated answers: can a reader tell what was asked, and which side the answer takes?
 
-    python benchmarks/blind.py draw  --tables data/expected/demo     # writes blind/texts.csv and blind/key.csv
-    python benchmarks/blind.py sides                                 # writes blind/sides.csv, once blind/read.csv is there
-    python benchmarks/blind.py score                                 # once blind/matched.csv is there
+    python benchmarks/blind.py draw --tables data/expected/demo  # writes blind/texts.csv and blind/key.csv
+    python benchmarks/blind.py sides                              # writes blind/sides.csv, given blind/read.csv
+    python benchmarks/blind.py score                              # given blind/matched.csv
 
 `texts.csv`: sixty answers of a run, each with ten prompts of one topic, one of which was asked. A reader who sees only
 this file writes `read.csv`: item, prompt (1 to 10), side (in the reader's own words). `sides.csv` shows these words
@@ -19,8 +19,8 @@ import numpy as np
 import pandas as pd
 from statsmodels.stats.proportion import proportion_confint
 
-from persona_lib.simulator.issues import prompts as issues_of
 from persona_lib.simulator.issues import plain
+from persona_lib.simulator.issues import prompts as issues_of
 from persona_lib.simulator.sentences import load_bank, split
 from persona_lib.simulator.topics import classify
 

@@ -149,7 +149,7 @@ class Draft:
         return None
 
     def _fitting(self, i: int) -> np.ndarray:
-        """The sentences of the bank that may stand in a place: for a reason another of its side, for a position none."""
+        """The sentences of the bank that may stand in a place: another reason for a reason, none for a position."""
         known = self._known[i]
         if self._side is not None and known in self._side.sentences:
             return np.array([] if known == self._side.position else self._side.reasons, dtype=int)

@@ -91,8 +91,8 @@ def critique_neutral(call: Call) -> str:
 
 
 def _critique(call: Call, *, prefers_short: bool) -> str:
-    given = (call.slots[name] for name in ("persona", "prompt", "answer"))
-    return writing.critique(*given, call.who, call.digest, prefers_short=prefers_short)
+    persona, prompt, text = (call.slots[name] for name in ("persona", "prompt", "answer"))
+    return writing.critique(persona, prompt, text, call.who, call.digest, prefers_short=prefers_short)
 
 
 def revise(call: Call) -> str:

@@ -24,8 +24,10 @@ from persona_lib.tables.schema import attributes
 BANK = pd.read_csv(REPO / "data/prompts/bank.csv")
 DECLARED = [issue for path in sorted(issues.FOLDER.glob("*.yaml")) for issue in yaml.safe_load(path.read_text("utf-8"))]
 WHO = load().models["sim-large"]
-BRITISH = r"\b(\w*colour\w*|neighbour\w*|labour\w*|favour\w*|behaviour\w*|judgement\w*|travell\w+|grey|organis\w+|" \
-    r"realis\w+|recognis\w+|centre\w*|theatre|licence|programme|honour\w*|rumour\w*|humour\w*|defence|whilst|towards)\b"  # fmt: skip
+BRITISH = (
+    r"\b(\w*colour\w*|neighbour\w*|labour\w*|favour\w*|behaviour\w*|judgement\w*|travell\w+|grey|organis\w+|towards|"
+    r"realis\w+|recognis\w+|centre\w*|theatre|licence|programme|honour\w*|rumour\w*|humour\w*|defence|whilst)\b"
+)
 
 
 def digest(*said: object) -> bytes:
@@ -56,6 +58,12 @@ def side_said(issue: dict, text: str) -> tuple[set[int], list[int]]:
         if set(wordings(reason["say"])) & set(said)
     ]
     return positions, reasons
+
+
+def side_of(prompt: str, text: str) -> int:
+    """Number of the side whose position opens a text."""
+    issue = load_bank().issue(prompt)
+    return issue.sides.index(issue.side_of(load_bank().find(split(text)[0])))
 
 
 def test_every_shipped_prompt_has_its_issue_and_every_issue_its_prompt():
@@ -112,13 +120,12 @@ def test_models_and_samples_answer_one_prompt_differently():
         apart.append(answered(prompt) != answered(prompt, "sim-medium"))
         texts = [writing.answer(prompt, writing.representative(), WHO, digest(prompt, i)) for i in range(6)]
         samples.append(len(set(texts)))
-        sides |= {load_bank().issue(prompt).sides.index(load_bank().issue(prompt).side_of(load_bank().find(split(t)[0])))
-                  for t in texts}  # fmt: skip
+        sides |= {side_of(prompt, text) for text in texts}
     assert np.mean(apart) > 0.9 and np.mean(samples) > 4 and len(sides) > 1
 
 
 def test_what_a_persona_is_told_depends_on_where_it_stands():
-    """For eight persons, over sixty prompts, a personal answer takes more often the side that suits the person better."""
+    """For eight persons, over sixty prompts, a personal answer takes mostly the side that suits the person better."""
     better = []
     for k in range(8):
         lines = parse_description(description(k))
@@ -127,7 +134,7 @@ def test_what_a_persona_is_told_depends_on_where_it_stands():
             issue = load_bank().issue(prompt)
             worth = [position @ load_bank().vectors[list(side.sentences)].mean(axis=0) for side in issue.sides]
             text = writing.answer(prompt, position, WHO, digest(prompt))
-            better.append(issue.sides.index(issue.side_of(load_bank().find(split(text)[0]))) == int(np.argmax(worth)))
+            better.append(side_of(prompt, text) == int(np.argmax(worth)))
     assert np.mean(better) > 0.65
 
 
@@ -168,9 +175,9 @@ def test_critiques_never_praise_what_they_ask_to_change(revised):
 
 
 def test_a_persona_cites_the_line_to_which_this_answer_costs_most(revised):
-    """Oracle: the parts of the position as the critic reads them, times the vectors of the answer's position, twice, and
-    reasons; mostly the costliest is cited, always one that costs something, since lines bear unequally on a question. A
-    quote is the line word for word; the median person cites at least five lines in eight critiques.
+    """Oracle: the parts of the position as the critic reads them, times the vectors of the answer's position, twice,
+    and reasons. Mostly the costliest is cited, always one that costs something, since lines bear unequally on a
+    question. A quote is the line word for word; the median person cites at least five lines in eight critiques.
     """
     label = dict(zip(attributes()["attribute"], attributes()["label"], strict=True))
     cited: dict[str, list[str]] = {}

@@ -37,7 +37,7 @@ def asked(who: Model, name: str, n: int, **slots: str) -> list[str]:
 
 
 def stands(text: str) -> np.ndarray:
-    """The mean of the vectors of a text's sentences, all of them of the bank, in which a position counts as declared."""
+    """The mean of the vectors of a text's sentences, all of them of the bank; a position counts as declared."""
     numbers = [load_bank().find(sentence) for sentence in split(text)]
     assert None not in numbers
     counts = [
@@ -200,8 +200,8 @@ def test_critiques_say_how_much_it_matters_and_in_which_direction(critiques):
 
 
 def test_critiques_quote_for_and_against_by_utility(critiques):
-    """Oracle: true utilities of the sentences. Each stands on its side, but for errors of reading; at least one is quoted
-    against; what is left out, though it counts, would praise what leans away from the first suggestion or reject what
+    """Oracle: true utilities of the sentences. Each stands on its side, but for errors of reading; at least one is
+    quoted against; what is left out, though it counts, would praise what leans away from the first suggestion or reject what
     leans towards it.
     """
     sides: dict[bool, list[float]] = {True: [], False: []}
