@@ -4,9 +4,9 @@
 
 Prints one JSON object. answers: how many, and how many of those to prompts with an issue open with a position on it
 and give reasons of that side only. critiques: the share in which a praised sentence leans away from what is suggested
-first; how many different lines the median persona cites over its first eight; the cited families of attributes beside their
-declared weights (share of a person's own part, weight squared), with their total variation. revisions: the share that
-moved along the first suggestion, the shares not longer than the answer, and how many took another position.
+first; how many different lines the median persona cites over its first eight; the cited families of attributes beside
+their declared weights (share of a person's own part, weight squared), with their total variation. revisions: the share
+that moved along the first suggestion, the shares not longer than the answer, and how many took another position.
 """
 
 from __future__ import annotations

@@ -201,8 +201,8 @@ def test_critiques_say_how_much_it_matters_and_in_which_direction(critiques):
 
 def test_critiques_quote_for_and_against_by_utility(critiques):
     """Oracle: true utilities of the sentences. Each stands on its side, but for errors of reading; at least one is
-    quoted against; what is left out, though it counts, would praise what leans away from the first suggestion or reject what
-    leans towards it.
+    quoted against; what is left out, though it counts, would praise what leans away from the first suggestion or
+    reject what leans towards it.
     """
     sides: dict[bool, list[float]] = {True: [], False: []}
     for position, answer, text in critiques:
