@@ -86,8 +86,8 @@ def pooled(surveys: dict[str, Survey], names: list[str], field: str, by: str, de
     """P(shared answer | group) over the named surveys, the groups those of `by`.
 
     Weights are 1 / (0.25 / effective n + allowance^2): the sampling variance at its largest and the variance of a
-    survey's house. Half a respondent is added to every answer, so that none is impossible. Surveys without `by` are
-    left out.
+    survey's house. Half a respondent is added to every answer, so that none is impossible. Surveys that never
+    asked the two together are left out.
 
     Returns
     -------
@@ -97,9 +97,11 @@ def pooled(surveys: dict[str, Survey], names: list[str], field: str, by: str, de
     shares, precision, variance = [], [], []
     answers = list(declared.values(field))
     for name in names:
-        cells = groups(surveys[name].tables[field], declared)
-        if by not in cells:
+        tables = [surveys[name].tables[field], *surveys[name].tables.values()]
+        both = [cells for table in tables if {field, by} <= {*(cells := groups(table, declared))}]
+        if not both:
             continue
+        cells = both[0]
         weight = cells.pivot_table(index=by, columns=field, values="weight", aggfunc="sum", fill_value=0.0)
         weight = weight.reindex(columns=answers, fill_value=0.0)
         n = cells.groupby(by)["n"].sum()
@@ -192,7 +194,8 @@ def with_neither(margin: pd.DataFrame, pooled_share: pd.Series) -> pd.DataFrame:
     left = margin["share"] * (1 - pooled_share[NEITHER]) / margin.loc[~is_neither, "share"].sum()
     how = margin["how"].mask(~is_neither, "published, divided by those who lean, times what Neither leaves")
     how = how.mask(is_neither, "pooled over the surveys: the publication presses for a leaning until 9 % are left")
-    return margin.assign(share=left.mask(is_neither, pooled_share[NEITHER]), how=how)
+    source = margin["source"].mask(is_neither, "chain_margins.csv")
+    return margin.assign(share=left.mask(is_neither, pooled_share[NEITHER]), source=source, how=how)
 
 
 def national_kinds(margin: pd.DataFrame, values: dict[str, list[str]]) -> tuple[pd.Series, pd.Series]:

@@ -15,8 +15,8 @@ EVER_MARRIED = ("Married", "Widowed", "Divorced", "Separated")
 ADVANCED_DEGREE = ("Bachelor's degree", "Master's degree", "Professional degree beyond a bachelor's degree")
 LIVING_ALONE = ("Man living alone", "Woman living alone")
 CHILDREN = ("Own children under 6 only", "Own children 6 to 17 only", "Own children under 6 and 6 to 17")
-# Words of HHT2 and FPARC, which the paper prints and no file that we read is told in. A grandmother may truly be so, but
-# a reader of the two lines cannot know it.
+# Words of HHT2 and FPARC, which the paper prints and no file that we read is told in. A grandmother may truly be so,
+# but a reader of the two lines cannot know it.
 NO_CHILDREN = "no children of the householder less than 18"
 RELATED_CHILDREN = "With related children"
 NOT_BORN_CITIZEN = ("U.S. citizen by naturalization", "Not a U.S. citizen")

@@ -139,11 +139,10 @@ def test_pooling_trusts_no_survey_beyond_its_house(declared):
 
 
 def test_neither_is_the_surveys_and_the_published_shares_divide_the_rest():
-    known = pd.DataFrame(
-        {"category": ["R", "D", "Neither"], "survey_values": ["r", "d", "n"], "share": [0.46, 0.45, 0.09], "how": ""}
-    )
-    found = fit_chain.with_neither(known, pd.Series({"Neither": 0.25}))["share"]
-    assert found.tolist() == pytest.approx([0.75 * 46 / 91, 0.75 * 45 / 91, 0.25])
+    known = pd.DataFrame({"category": ["R", "D", "Neither"], "share": [0.46, 0.45, 0.09], "how": "", "source": "Pew"})
+    found = fit_chain.with_neither(known, pd.Series({"Neither": 0.25}))
+    assert found["share"].tolist() == pytest.approx([0.75 * 46 / 91, 0.75 * 45 / 91, 0.25])
+    assert found["source"].tolist() == ["Pew", "Pew", "chain_margins.csv"]
 
 
 def test_kinds_join_what_either_side_tells_in_one(declared):
