@@ -41,6 +41,7 @@ def test_the_classifier_knows_topics_and_controversy():
         "Is it okay to eat meat?": (True, topics[1]),
         "What is the average temperature in Denver?": (False, None),
         "Can you convert 72 degrees to Celsius?": (False, None),
+        "My father wants his vote back, fair?": (True, None),  # his is no greeting
     }
     for prompt, (is_controversial, topic) in read.items():
         found = classify(prompt, topics, error=0.0)
