@@ -31,10 +31,13 @@ SAME = 0.6  # Jaccard similarity of the character 5-grams above which two prompt
 N_SKELETONS = 50
 # Words that a skeleton keeps: articles, pronouns, prepositions, conjunctions, auxiliaries, question words.
 FUNCTION_WORDS = frozenset(
-    """a an the this that these those i me my mine you your yours he him his she her hers it its we us our ours they them
-    their theirs one and or but so if because while when than as of in on at to for from with without by about into over
-    under between against before after not no nor do does did be am is are was were been being have has had can could
-    will would shall should may might must who whom whose which what where why how there here very too just""".split()
+    re.findall(
+        r"\w+",
+        """a an the this that these those i me my mine you your yours he him his she her hers it its we us our ours they them
+        their theirs one and or but so if because while when than as of in on at to for from with without by about into over
+        under between against before after not no nor do does did be am is are was were been being have has had can could
+        will would shall should may might must who whom whose which what where why how there here very too just""",
+    )
 )
 # What the bank promises: lowest and highest value of each measure.
 PROMISED = {
@@ -92,7 +95,8 @@ def measures(bank: pd.DataFrame, topics: pd.DataFrame, hand: pd.DataFrame) -> di
     survives = passes & verdicts["is_controversial"]
     by_hand = passes.iloc[hand["row"] - 1].to_numpy() & hand["is_contested"].to_numpy()
     low, high = proportion_confint(int(by_hand.sum()), len(by_hand), method="wilson")
-    shares = pd.DataFrame({"bank": verdicts["topic"].value_counts(), "kept": verdicts["topic"][survives].value_counts()})
+    shares = pd.DataFrame({"bank": verdicts["topic"].value_counts()})
+    shares["kept"] = verdicts["topic"][survives].value_counts()
     shares["PRISM"] = topics.set_index("topic")["conversations"]
     return {
         "n": len(bank),

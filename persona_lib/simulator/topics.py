@@ -287,7 +287,7 @@ def classify(prompt: str, topics: Sequence[str], error: float) -> tuple[bool, st
 
 
 def _stems(text: str) -> set[str]:
-    """The words of a text in lower case, without the s of a plural; words of three letters keep theirs: his is not hi."""
+    """The words of a text in lower case, without a plural s; words of three letters keep theirs: his is not hi."""
     words = re.findall(r"[^\W\d_]+", text.lower())
     return {word.removesuffix("s") if len(word) > 3 else word for word in words}
 
