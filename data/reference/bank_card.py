@@ -30,15 +30,14 @@ N_SHOWN, SEED = 60, 20261126
 SAME = 0.6  # Jaccard similarity of the character 5-grams above which two prompts count as near-duplicates
 N_SKELETONS = 50
 # Words that a skeleton keeps: articles, pronouns, prepositions, conjunctions, auxiliaries, question words.
-FUNCTION_WORDS = frozenset(
-    re.findall(
-        r"\w+",
-        """a an the this that these those i me my mine you your yours he him his she her hers it its we us our ours they them
-        their theirs one and or but so if because while when than as of in on at to for from with without by about into over
-        under between against before after not no nor do does did be am is are was were been being have has had can could
-        will would shall should may might must who whom whose which what where why how there here very too just""",
-    )
+KEPT = (
+    "a an the this that these those i me my mine you your yours he him his she her hers it its we us our ours "
+    "they them their theirs one and or but so if because while when than as of in on at to for from with "
+    "without by about into over under between against before after not no nor do does did be am is are was "
+    "were been being have has had can could will would shall should may might must who whom whose which what "
+    "where why how there here very too just"
 )
+FUNCTION_WORDS = frozenset(KEPT.split())
 # What the bank promises: lowest and highest value of each measure.
 PROMISED = {
     "near_duplicates": (0, 0.02),
