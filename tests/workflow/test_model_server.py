@@ -1,7 +1,6 @@
 """The model server of RUN=smollm: told why where it does not start, gone when its run is, and whole runs against it."""
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from checkout import check_out
 from endless import Endless
 from nonsense_model import write_nonsense
 
@@ -126,14 +126,7 @@ class TestWholeRuns:
     def checkout(self, tmp_path):
         if not (ENVIRONMENT / "bin" / "python").exists():
             pytest.skip(f"{ENVIRONMENT} is not there; make test-system installs it")
-        for name in ("notebooks", "config"):
-            shutil.copytree(ROOT / name, tmp_path / name)
-        (tmp_path / "data").mkdir()
-        for name in ("Snakefile", "workflow", "persona_lib", "profiles", "requirements.lock"):
-            (tmp_path / name).symlink_to(ROOT / name)
-        for name in ("reference", "prompts", "templates"):
-            (tmp_path / "data" / name).symlink_to(ROOT / "data" / name)
-        return tmp_path
+        return check_out(tmp_path)
 
     def run(self, checkout, name):
         command = [sys.executable, "-m", "workflow.paper", f"--run={name}", "--cores=2"]
