@@ -12,7 +12,7 @@ import os
 import sys
 from importlib.metadata import files
 
-N_SLOTS, N_CONTEXT = 2, 16_384  # requests at once, and the tokens that they share
+N_SLOTS, N_CONTEXT = 8, 16_384  # prompts whose beginnings are remembered, and the tokens that they share
 
 
 def main() -> None:
