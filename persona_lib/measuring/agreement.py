@@ -29,10 +29,9 @@ NAMES = {
 BOOTSTRAP = "percentiles of a two-factor bootstrap over personas and items"
 
 
-def rater_ids(judgements: pd.DataFrame) -> list[str]:
-    """Ids of the simulated raters: an endpoint's alias, a dot and a number; other ids are models."""
-    ids = pd.Series(sorted(judgements["rater_id"].unique()), dtype="str")
-    return ids[ids.str.fullmatch(r".+\.\d+")].tolist()
+def ids_of(judgements: pd.DataFrame, role: str) -> list[str]:
+    """Who judged in a role, sorted: 'rater' for the raters, 'panel' for the models."""
+    return sorted(judgements.loc[judgements["role"] == role, "rater_id"].unique())
 
 
 @dataclass(frozen=True)
@@ -78,9 +77,8 @@ def choices(judgements: pd.DataFrame, items: pd.DataFrame) -> Choices:
             grid = np.full((len(personas), len(item_ids)), np.nan)
             grid[at] = values
             found[name][rater_id] = grid
-    raters = rater_ids(rows)
-    models = sorted(set(rows["rater_id"]) - set(raters))
-    return Choices(personas, item_ids, found["content"], found["position"], found["asked"], raters, models)
+    who = {role: ids_of(rows, role) for role in ("rater", "panel")}
+    return Choices(personas, item_ids, found["content"], found["position"], found["asked"], who["rater"], who["panel"])
 
 
 def majority(grids: Sequence[np.ndarray]) -> np.ndarray:
@@ -175,9 +173,10 @@ def agreement_statistics(
         for model in coded.models:
             rows += _rows(coded, model, [([model], raters[:N_MAJORITY])], NAMES, **settings)
             rows += _matrix_rows(coded, model, min_shared=min_shared, **settings)
-            for three in combinations(raters, min(N_MAJORITY, len(raters))):
-                numbers = ",".join(rater.rpartition(".")[2] for rater in three)
-                rows += _rows(coded, f"{model}|{numbers}", [([model], three)], {"kappa": "kappa_majority"}, **settings)
+            for numbers in combinations(range(len(raters)), min(N_MAJORITY, len(raters))):
+                group = f"{model}|{','.join(str(i + 1) for i in numbers)}"
+                sides = [([model], [raters[i] for i in numbers])]
+                rows += _rows(coded, group, sides, {"kappa": "kappa_majority"}, **settings)
         rows += _rater_rows(coded, **settings)
     for one, other in combinations(coded.models, 2):
         rows += _rows(coded, f"{one}|{other}", [([one], [other])], NAMES, **settings)

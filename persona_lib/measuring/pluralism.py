@@ -22,7 +22,7 @@ MIN_GROUP = 5
 
 def lead_model(judgements: pd.DataFrame) -> str:
     """The model that judged the pool for the most personas, the first by name if several did."""
-    models = judgements[~judgements["rater_id"].isin(agreement.rater_ids(judgements))]
+    models = judgements[judgements["role"] == "panel"]
     if models.empty:
         raise schema.SchemaError("pool_judgements: no rows of a model; collect the pool with a panel")
     n_personas = models.groupby("rater_id")["persona_shown_id"].nunique()

@@ -12,6 +12,7 @@ from persona_lib.measuring import agreement
 from persona_lib.tables import schema
 
 ITEMS = [f"q{i:04d}" for i in range(1, 13)]
+RATERS = [f"rater.{i}" for i in range(1, 5)]
 PERSONAS = ["p0001", "p0002", "p0003", "p0004", "p0005"]
 
 
@@ -42,9 +43,10 @@ def judged(choices, swapped=None, statuses=None):
             position = "A" if chose_b == shown_b_first else "B"
             ok = status == "ok"
             key = (f"item.{ITEMS[i]}", rater, PERSONAS[p], shown_b_first, 0)
-            rows.append((*key, answer if ok else "", position if ok else "", status, "h"))
+            role = "rater" if rater in RATERS else "panel"
+            rows.append((*key, answer if ok else "", position if ok else "", status, "h", role, "simulated"))
     columns = ["item_id", "rater_id", "persona_shown_id", "swapped", "repeat"]
-    columns += ["chosen_answer_id", "chosen_position", "status", "request_hash"]
+    columns += ["chosen_answer_id", "chosen_position", "status", "request_hash", "role", "rater_kind"]
     return schema.check(pd.DataFrame(rows, columns=columns).assign(lines_shown="all"), "pool_judgements")
 
 
@@ -82,6 +84,26 @@ def test_choices_by_a_part_of_the_description_or_asked_again_are_left_out(items)
     pd.testing.assert_frame_equal(
         agreement.kappas(both, items, min_shared=8), agreement.kappas(table, items, min_shared=8)
     )
+
+
+def test_who_is_a_rater_is_a_column_and_never_read_out_of_an_id(items):
+    """Oracle: the statistics of the same choices under other names, a model's with a dot and a number among them."""
+    names = {"large": "gpt-4.1", "small": "claude-3.5"}
+    names |= {rater: f"anne{number}" for number, rater in enumerate(RATERS)}
+    table = judged(random_choices())
+    renamed = table.assign(rater_id=table["rater_id"].map(names))
+    coded = agreement.choices(renamed, items)
+    assert (coded.models, coded.raters) == (["claude-3.5", "gpt-4.1"], ["anne0", "anne1", "anne2", "anne3"])
+    for measure in (
+        lambda rows: agreement.kappas(rows, items, min_shared=8).query("comparison != 'model-model'"),
+        lambda rows: agreement.agreement_statistics(rows, items, min_shared=8, n_bootstrap=10, seed=1).query(
+            "group in ['rater_rater', 'held_out_rater', 'raters']"
+        ),
+    ):
+        left, right = (measure(rows).drop(columns="model", errors="ignore") for rows in (table, renamed))
+        order = ["comparison", "rater_a", "rater_b", "kappa"] if "comparison" in left else ["statistic", "group"]
+        sides = (side.sort_values(order).reset_index(drop=True) for side in (left, right))
+        pd.testing.assert_frame_equal(*sides)
 
 
 def test_three_raters_leave_none_to_hold_out(items):

@@ -24,9 +24,10 @@ def judged(choices, items):
         for p, i in itertools.product(range(grid.shape[0]), range(grid.shape[1])):
             answer = items[("answer_b_id" if grid[p, i] else "answer_a_id")].iloc[i]
             key = (items["item_id"].iloc[i], rater, f"p{p + 1:04d}", False, 0)
-            rows.append((*key, answer, "B" if grid[p, i] else "A", "ok", "h"))
+            role = "panel" if rater in ("large", "small") else "rater"
+            rows.append((*key, answer, "B" if grid[p, i] else "A", "ok", "h", role, "simulated"))
     columns = ["item_id", "rater_id", "persona_shown_id", "swapped", "repeat"]
-    columns += ["chosen_answer_id", "chosen_position", "status", "request_hash"]
+    columns += ["chosen_answer_id", "chosen_position", "status", "request_hash", "role", "rater_kind"]
     return schema.check(pd.DataFrame(rows, columns=columns).assign(lines_shown="all"), "pool_judgements")
 
 
