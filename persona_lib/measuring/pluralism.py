@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from persona_lib.measuring import agreement, benchmark, resample
+from persona_lib.measuring import agreement, benchmark, bootstrap, resample
 from persona_lib.measuring.corrections import adjusted_p_values
 from persona_lib.tables import schema, streams
 
@@ -207,14 +207,14 @@ def _distance_row(cells: pd.DataFrame, name: str, *, n_bootstrap: int, rng: np.r
     grids = [both.pivot(index="persona_id", columns="item_id", values=column) for column in (name, "raters")]
     shown = grids[0].notna().to_numpy().astype(float)
     gap = (grids[0] - grids[1]).fillna(0).to_numpy()
-    personas = resample.multiplicities(shown.shape[0], n_bootstrap=n_bootstrap, rng=rng)
-    items = resample.multiplicities(shown.shape[1], n_bootstrap=n_bootstrap, rng=rng)
+    personas = bootstrap.multiplicities(shown.shape[0], n_bootstrap=n_bootstrap, rng=rng)
+    items = bootstrap.multiplicities(shown.shape[1], n_bootstrap=n_bootstrap, rng=rng)
     weight = personas @ shown
     distances = np.abs(personas @ gap) / np.where(weight > 0, weight, 1)
     items = np.where(weight > 0, items, 0)
     replicates = (distances * items).sum(axis=1) / items.sum(axis=1)
     value = total_variation(cells, first=name, second="raters")
-    low, high = resample.percentile_interval(np.clip(replicates - np.nanmean(replicates) + value, 0, 1))
+    low, high = bootstrap.percentile_interval(np.clip(replicates - np.nanmean(replicates) + value, 0, 1))
     return schema.statistic("distance", name, value, low=low, high=high, **counts, method=method)
 
 
@@ -242,7 +242,11 @@ def central_statistics(central: pd.DataFrame) -> list[dict]:
     """The paper's central claim: do answers without a persona pass less often for departing personas?"""
     clusters = benchmark.CLUSTERS
     one_each = central.drop_duplicates("persona_id")
-    rows = [resample.clustered_mean(one_each, value="likeness", clusters=["persona_id"]).row("likeness", "all")]
+    rows = [
+        resample.clustered_mean(one_each, value="likeness", clusters=["persona_id"], within=(0, 1)).row(
+            "likeness", "all"
+        )
+    ]
     for where, group in ((1.0, "near"), (0.0, "far")):
         part = central[central["is_near"] == where]
         rows.append(resample.clustered_rate(part, value="passed", clusters=clusters).row("pass_rate", group))
@@ -250,7 +254,7 @@ def central_statistics(central: pd.DataFrame) -> list[dict]:
         found = resample.clustered_difference(part, value="passed", group="is_near", clusters=clusters)
         rows.append(found.row("central_claim", group))
     tenths = central.assign(tenths=central["likeness"] * 10)
-    slope = resample.clustered_slope(tenths, value="passed", on="tenths", clusters=clusters)
+    slope = resample.clustered_slope(tenths, value="passed", on="tenths", clusters=clusters, within=(-1, 1))
     return [*rows, slope.row("central_slope", "all")]
 
 

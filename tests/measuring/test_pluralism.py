@@ -51,7 +51,7 @@ def attempt_table(passed, model="large"):
             {
                 "item_id": f"{persona}.q0001",
                 "persona_id": persona,
-                "prompt_id": f"q{i % 3:04d}",
+                "prompt_id": f"q{i % 6:04d}",
                 "model": model,
                 "mode": "baseline",
                 "critic_persona_id": persona,
