@@ -13,9 +13,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from persona_lib.measuring import jackknife, resample
-from persona_lib.measuring.coefficients import coefficients, contingency, kappa_of_varied
-from persona_lib.measuring.corrections import adjusted_p_values
+from persona_lib.estimating import jackknife, resample
+from persona_lib.estimating.coefficients import coefficients, contingency, kappa_of_varied
+from persona_lib.estimating.corrections import adjusted_p_values
 from persona_lib.tables import schema
 from persona_lib.tables.values import ARMS, PARTS, PLACEBO
 

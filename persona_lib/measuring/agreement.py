@@ -15,8 +15,8 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from persona_lib.measuring import jackknife, matrix, resample
-from persona_lib.measuring.coefficients import alpha_of_sums, alpha_terms, coefficients
+from persona_lib.estimating import jackknife, matrix, resample
+from persona_lib.estimating.coefficients import alpha_of_sums, alpha_terms, coefficients
 from persona_lib.tables import schema
 
 N_MAJORITY = 3

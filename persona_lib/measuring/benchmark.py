@@ -11,8 +11,8 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from persona_lib.measuring import resample
-from persona_lib.measuring.corrections import adjusted_p_values
+from persona_lib.estimating import resample
+from persona_lib.estimating.corrections import adjusted_p_values
 from persona_lib.measuring.summaries import as_numbers, summary_statistics
 from persona_lib.tables import schema
 from persona_lib.tables.values import MODES

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from persona_lib.measuring import jackknife, resample
+from persona_lib.estimating import jackknife, resample
 from persona_lib.measuring.benchmark import CLUSTERS, own_attempts, reexamined_attempts
 from persona_lib.tables import schema
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from persona_lib.measuring import agreement, benchmark, bootstrap, resample
-from persona_lib.measuring.corrections import adjusted_p_values
+from persona_lib.estimating import bootstrap, resample
+from persona_lib.estimating.corrections import adjusted_p_values
+from persona_lib.measuring import agreement, benchmark
 from persona_lib.tables import schema, streams
 
 CLUSTERS = ["persona_id", "item_id"]

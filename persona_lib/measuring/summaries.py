@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from persona_lib.measuring import resample
-from persona_lib.measuring.coefficients import cohen_kappa
+from persona_lib.estimating import resample
+from persona_lib.estimating.coefficients import cohen_kappa
 from persona_lib.tables import schema
 
 CLUSTERS = ["persona_id", "prompt_id"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from persona_lib.measuring import resample
+from persona_lib.estimating import resample
 from persona_lib.tables import schema
 from persona_lib.tables.revisions import RULES
 

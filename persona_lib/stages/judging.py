@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from persona_lib.messages.ask import Ask
-from persona_lib.messages.players import kind
 from persona_lib.stages import steps
+from persona_lib.stages.players import kind
 from persona_lib.tables.descriptions import part
 from persona_lib.tables.schema import SchemaError
 from persona_lib.tables.streams import generator

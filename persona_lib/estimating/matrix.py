@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from persona_lib.measuring.coefficients import coefficients, kappa_of_varied
+from persona_lib.estimating.coefficients import coefficients, kappa_of_varied
 
 
 def cross_counts(first: np.ndarray, second: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from persona_lib.measuring.resample import LEVEL, complete
+from persona_lib.estimating.resample import LEVEL, complete
 
 CHUNK_CELLS = 4_000_000
 

@@ -1,22 +1,15 @@
-"""Intervals, clustered errors, bootstraps. Oracles: statsmodels, hand counts, identities, simulation."""
+"""Intervals, clustered errors. Oracles: statsmodels, hand counts, identities, simulation."""
 
 import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
+from crossed_rows import crossed
 from scipy.special import expit
 from statsmodels.stats.proportion import proportion_confint
 
-from persona_lib.measuring import bootstrap, resample
+from persona_lib.estimating import resample
 from persona_lib.tables.schema import SchemaError
-
-
-def crossed(rng, n_personas=12, n_items=9):
-    """A binary table with persona and item effects."""
-    personas, items = rng.normal(size=n_personas), rng.normal(size=n_items)
-    passed = rng.random((n_personas, n_items)) < expit(personas[:, None] + items)
-    index = [(f"p{p}", f"i{i}", passed[p, i], personas[p]) for p in range(n_personas) for i in range(n_items)]
-    return pd.DataFrame(index, columns=["persona_id", "item_id", "passed", "taste"])
 
 
 @pytest.fixture
@@ -142,37 +135,6 @@ def test_p_value_of_no_difference_at_all():
     assert np.isnan(resample.clustered_mean(few, value="difference", clusters=["persona_id"]).p_value), "too few"
     table["difference"] = 1
     assert np.isnan(resample.clustered_mean(table, value="difference", clusters=["persona_id"]).p_value)
-
-
-def test_bootstrap_sums_equal_a_loop_over_drawn_clusters(table):
-    drawn = bootstrap.bootstrap_sums(
-        table, features=["passed"], clusters=["persona_id", "item_id"], n_bootstrap=3, rng=np.random.default_rng(2)
-    )
-    rng = np.random.default_rng(2)
-    personas = bootstrap.multiplicities(12, n_bootstrap=3, rng=rng)
-    items = bootstrap.multiplicities(9, n_bootstrap=3, rng=rng)
-    grid = table["passed"].to_numpy(float).reshape(12, 9)
-    assert drawn[:, 0].tolist() == [float(personas[b] @ grid @ items[b]) for b in range(3)]
-
-
-def test_bootstrap_chunks_do_not_change_the_numbers(table, monkeypatch):
-    settings = {"features": ["passed"], "clusters": ["persona_id"], "n_bootstrap": 50}
-    whole = bootstrap.bootstrap_sums(table, **settings, rng=np.random.default_rng(3))
-    monkeypatch.setattr(bootstrap, "CHUNK_CELLS", 200)
-    parts = bootstrap.bootstrap_sums(table, **settings, rng=np.random.default_rng(3))
-    assert np.array_equal(whole, parts)
-
-
-def test_bootstrap_of_one_factor_has_the_clustered_error(table):
-    sums = bootstrap.bootstrap_sums(
-        table.assign(n=1),
-        features=["passed", "n"],
-        clusters=["persona_id"],
-        n_bootstrap=4000,
-        rng=np.random.default_rng(4),
-    )
-    ours = resample.clustered_mean(table, value="passed", clusters=["persona_id"]).standard_error
-    assert (sums[:, 0] / sums[:, 1]).std() == pytest.approx(ours * np.sqrt(11 / 12), rel=0.05)
 
 
 def test_coverage_is_near_nominal_on_crossed_data():

@@ -1,7 +1,5 @@
 """The jackknife. Oracles: scipy and scikit-learn with each cluster really left out, identities, simulation."""
 
-import itertools
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,9 +8,8 @@ from scipy.special import expit
 from scipy.stats import t as student
 from sklearn.metrics import cohen_kappa_score
 
-from persona_lib.measuring import jackknife
-from persona_lib.measuring.coefficients import coefficients
-from persona_lib.measuring.matrix import mean_kappas, other_counts
+from persona_lib.estimating import jackknife
+from persona_lib.estimating.coefficients import coefficients
 
 
 def counts_of(first, second):
@@ -120,65 +117,8 @@ def test_another_scale_stops():
         jackknife.estimate(0.5, [np.zeros(6)] * 3, scale="log", n=1, n_excluded=0, what="")
 
 
-def test_pairs_of_different_personas_are_those_that_a_loop_counts():
-    """Oracle: all pairs of personas in plain loops, with each persona, item and cell really taken out."""
-    rng = np.random.default_rng(4)
-    first, second = rng.integers(0, 2, (2, 5, 4)).astype(float)
-    first[1, 2] = second[3, 0] = np.nan
-    cells = rng.random((5, 4)) < 0.8
-
-    def counted(one, two):
-        counts = np.zeros((2, 2))
-        for a, b, i in itertools.product(range(5), range(5), range(4)):
-            if a != b and not np.isnan(one[a, i]) and not np.isnan(two[b, i]):
-                counts[int(one[a, i]), int(two[b, i])] += 1
-        return counts
-
-    def without(where):
-        return counted(*(np.where(where, np.nan, grid) for grid in (first, second)))
-
-    p, i = np.indices((5, 4))
-    total, (by_persona, by_item, by_cell) = other_counts(first, second, cells)
-    np.testing.assert_array_equal(total, counted(first, second))
-    np.testing.assert_array_equal(by_persona, [without(p == each) for each in range(5)])
-    np.testing.assert_array_equal(by_item, [without(i == each) for each in range(4)])
-    at = zip(*np.nonzero(cells), strict=True)
-    np.testing.assert_array_equal(by_cell, [without((p == a) & (i == b)) for a, b in at])
-
-
-def test_means_of_a_matrix_are_those_of_its_cells():
-    """Oracle: scikit-learn's kappa of every cell, with a persona, an item or a cell really taken out."""
-    rng = np.random.default_rng(5)
-    first = rng.integers(0, 2, (4, 9)).astype(float)
-    second = np.where(rng.random((4, 9)) < 0.7, first, 1 - first)
-
-    def means(one, two, personas):
-        found = {True: [], False: []}
-        for a, b in itertools.product(personas, personas):
-            known = ~np.isnan(one[a]) & ~np.isnan(two[b])
-            sides = one[a][known], two[b][known]
-            if all(len(set(side)) == 2 for side in sides):  # else undefined, and left out
-                found[a == b].append(cohen_kappa_score(*sides))
-        return np.mean(found[True]), np.mean(found[False])
-
-    everyone = range(4)
-    found = mean_kappas(first, second, np.ones((4, 9), dtype=bool), min_shared=2)
-    for place, name in enumerate(("own", "other")):
-        value, (by_persona, by_item, by_cell), n = found[name]
-        assert value == pytest.approx(means(first, second, everyone)[place])
-        assert n == (4 if name == "own" else 12)
-        gone = [means(first, second, [p for p in everyone if p != each])[place] for each in everyone]
-        assert by_persona == pytest.approx(gone)
-        kept = [np.delete(np.arange(9), i) for i in range(9)]
-        assert by_item == pytest.approx([means(first[:, k], second[:, k], everyone)[place] for k in kept])
-        for number, (p, i) in enumerate(itertools.product(range(4), range(9))):
-            one, two = first.copy(), second.copy()
-            one[p, i] = two[p, i] = np.nan
-            assert by_cell[number] == pytest.approx(means(one, two, everyone)[place])
-
-
 def test_coverage_of_a_kappa_is_near_nominal_on_crossed_data():
-    """A quick look, not the evidence: 200 worlds of 20 personas x 20 items with effects of both."""
+    """A quick look, not the evidence: 100 worlds of 20 personas x 20 items with effects of both."""
     rng = np.random.default_rng(6)
 
     def drawn(n_personas, n_items):
@@ -186,7 +126,7 @@ def test_coverage_of_a_kappa_is_near_nominal_on_crossed_data():
         chance = expit(common + rng.normal(0, 0.7, (2, n_personas, n_items)))
         return (rng.random(chance.shape) < chance).astype(float)
 
-    truth = cohen_kappa_score(*drawn(1500, 1500).reshape(2, -1))
+    truth = cohen_kappa_score(*drawn(600, 600).reshape(2, -1))
     persona, item = np.repeat(np.arange(20), 20), np.tile(np.arange(20), 20)
-    found = [kappa(*drawn(20, 20).reshape(2, -1), persona, item) for _ in range(200)]
-    assert 0.9 <= np.mean([each.low <= truth <= each.high for each in found]) <= 0.99
+    found = [kappa(*drawn(20, 20).reshape(2, -1), persona, item) for _ in range(100)]
+    assert 0.88 <= np.mean([each.low <= truth <= each.high for each in found]) <= 0.99

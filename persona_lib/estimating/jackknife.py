@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from persona_lib.measuring.resample import ANYWHERE, LEVEL, MIN_CLUSTERS, TOO_FEW, Estimate, two_way, wilson
+from persona_lib.estimating.resample import ANYWHERE, LEVEL, MIN_CLUSTERS, TOO_FEW, Estimate, two_way, wilson
 
 SCALES = ("fisher", "logit", "plain")  # on which the interval is symmetric
 METHOD = "two-way jackknife over personas and items, t quantile"

@@ -2,8 +2,8 @@
 
 import pytest
 
-from persona_lib.messages import players
 from persona_lib.messages.endpoint import SIMULATOR, Endpoint, RequestError
+from persona_lib.stages import players
 
 MINE, THEIRS = Endpoint("mine", "gpt-4.1", "https://there/v1"), Endpoint("theirs", "qwen2.5", "https://there/v1")
 ROLES = {
