@@ -13,6 +13,7 @@ import pandas as pd
 from persona_lib.estimating import bootstrap, resample
 from persona_lib.estimating.corrections import adjusted_p_values
 from persona_lib.measuring import agreement, benchmark
+from persona_lib.measuring.departure import departure_statistics, departures
 from persona_lib.tables import schema, streams
 
 CLUSTERS = ["persona_id", "item_id"]
@@ -273,12 +274,14 @@ def pluralism_statistics(
     Returns
     -------
     Table `pluralism`: majority_share, minority_share and representative of the pool as the lead
-    model judged it; fits_majority and group_difference by group; fits_raters and distance of the
+    model judged it; fits_majority and group_difference by group; accuracy and accuracy_by_distance
+    of the representative answer, the models and another rater; fits_raters and distance of the
     panel; likeness, pass_rate, central_claim and central_slope of the benchmark's baseline mode.
     """
     judged = with_majority(pool_choices(judgements, items, rater=lead_model(judgements)))
     rows = majority_statistics(judged)
     rows += group_statistics(judged, persona_groups(personas))
+    rows += departure_statistics(departures(judgements, items))
     rows += panel_statistics(rater_cells(judgements, items), n_bootstrap=n_bootstrap, seed=seed)
     rows += central_statistics(central_attempts(attempts, likeness(judged)))
     return pd.DataFrame(rows)
