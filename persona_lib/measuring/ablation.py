@@ -69,7 +69,7 @@ def flips(judgements: pd.DataFrame, items: pd.DataFrame) -> pd.DataFrame:
         raise schema.SchemaError(
             f"ablation_judgements: {sizes.index[sizes < len(ARMS)][0]} lacks an arm; collect again"
         )
-    wide = rows.pivot(index=keys, columns="arm", values="choice")[ARMS].reset_index()
+    wide = rows.pivot(index=keys, columns="arm", values="choice").reindex(columns=ARMS).reset_index()
     wide.columns.name = None
     known = wide[ARMS].notna().all(axis=1)
     cross = [(wide[x] != wide[y]).astype(float) for x in ARMS[:2] for y in ARMS[2:]]

@@ -94,10 +94,6 @@ def majority(grids: Sequence[np.ndarray]) -> np.ndarray:
     return np.where(for_b > len(stacked) / 2, 1.0, np.where(for_a > len(stacked) / 2, 0.0, np.nan))
 
 
-def _headline(grids: dict[str, np.ndarray], raters: Sequence[str]) -> np.ndarray:
-    return majority([grids[rater] for rater in raters[:N_MAJORITY]])
-
-
 def kappas(judgements: pd.DataFrame, items: pd.DataFrame, *, min_shared: int) -> pd.DataFrame:
     """Kappa of every pair of personas: the cells of the persona x persona matrices.
 
@@ -118,7 +114,7 @@ def kappas(judgements: pd.DataFrame, items: pd.DataFrame, *, min_shared: int) ->
     coded = choices(judgements, items)
     wanted = []
     if coded.raters:
-        most = _headline(coded.content, coded.raters)
+        most = _side(coded, coded.content, coded.raters[:N_MAJORITY])
         wanted += [("model-rater", model, coded.content[model], most) for model in coded.models]
         held_out = coded.raters[N_MAJORITY : N_MAJORITY + 1]
         wanted += [("rater-majority", "", coded.content[rater], most) for rater in held_out]
@@ -153,22 +149,21 @@ def agreement_statistics(judgements: pd.DataFrame, items: pd.DataFrame, *, min_s
     one rater against the majority of three others. All cells (persona x item) of a comparison are
     pooled into one table of counts; intervals by the two-way jackknife, symmetric in Fisher's z for
     coefficients, in the log-odds for raw agreement, in itself for persona_gain. n counts pairs of
-    choices, n_excluded those that were asked for and did not come.
+    choices, n_excluded those that were asked for and did not come. Without raters their rows are undefined.
 
     Returns
     -------
     Table `agreement`; the groups are models, `model|model`, `rater_rater` and `held_out_rater`.
     """
     coded = choices(judgements, items)
-    raters, rows = coded.raters, []
-    if raters:
-        for model in coded.models:
-            rows += _rows(coded, model, [([model], raters[:N_MAJORITY])], NAMES)
-            rows += _matrix_rows(coded, model, min_shared=min_shared)
-            for numbers in combinations(range(len(raters)), min(N_MAJORITY, len(raters))):
-                group = f"{model}|{','.join(str(i + 1) for i in numbers)}"
-                rows += _rows(coded, group, [([model], [raters[i] for i in numbers])], {"kappa": "kappa_majority"})
-        rows += _rater_rows(coded)
+    raters = coded.raters
+    rows = _rater_rows(coded)
+    for model in coded.models:
+        rows += _rows(coded, model, [([model], raters[:N_MAJORITY])], NAMES)
+        rows += _matrix_rows(coded, model, min_shared=min_shared)
+        for numbers in combinations(range(len(raters)), min(N_MAJORITY, len(raters))):
+            group = f"{model}|{','.join(str(i + 1) for i in numbers)}"
+            rows += _rows(coded, group, [([model], [raters[i] for i in numbers])], {"kappa": "kappa_majority"})
     for one, other in combinations(coded.models, 2):
         rows += _rows(coded, f"{one}|{other}", [([one], [other])], NAMES)
     return pd.DataFrame(rows + _share_rows(coded))
@@ -177,20 +172,21 @@ def agreement_statistics(judgements: pd.DataFrame, items: pd.DataFrame, *, min_s
 def _rows(
     coded: Choices, group: str, sides: Sequence[tuple[Sequence[str], Sequence[str]]], names: dict[str, str]
 ) -> list[dict]:
-    """Coefficients averaged over the compared sides; a side is a rater, or several by their majority."""
-    asked = [np.logical_and.reduce([coded.asked[rater] == 1 for rater in (*one, *other)]) for one, other in sides]
+    """Coefficients averaged over the compared sides; a side is a rater, several by their majority, or nobody."""
+    sides = sides or [((), ())]
+    asked = [_asked(coded, (*one, *other)) for one, other in sides]
     n_asked = sum(int(each.sum()) for each in asked)
     average = ", mean over raters" if len(sides) > 1 else ""
     rows = []
     for coding, grids in (("content", coded.content), ("position", coded.position)):
         wanted = {key: name for key, name in names.items() if key.startswith("position") == (coding == "position")}
-        hits = np.stack([_hits(_side(grids, one), _side(grids, other)) for one, other in sides], axis=-3)
+        hits = np.stack([_hits(*(_side(coded, grids, side) for side in both)) for both in sides], axis=-3)
         used = hits.any(axis=(-1, -2, -3))
         n = int(hits.sum())
         for key, statistic in wanted.items():
             coefficient = key.removeprefix("position ")
             found = jackknife.of_sums(
-                hits[used].reshape(int(used.sum()), -1),
+                hits[used].reshape(int(used.sum()), 4 * len(sides)),
                 np.nonzero(used),
                 partial(_mean_coefficient, name=coefficient, n_sides=len(sides)),
                 scale="logit" if coefficient == "raw_agreement" else "fisher",
@@ -208,7 +204,15 @@ def _hits(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return np.moveaxis(np.array(pairs, dtype="float64"), (0, 1), (-2, -1))
 
 
-def _side(grids: dict[str, np.ndarray], raters: Sequence[str]) -> np.ndarray:
+def _asked(coded: Choices, raters: Sequence[str]) -> np.ndarray:
+    """The cells that all of these were asked about; none where there is nobody."""
+    everyone = [coded.asked[rater] == 1 for rater in raters]
+    return np.logical_and.reduce(everyone) if everyone else np.zeros((len(coded.personas), len(coded.items)), bool)
+
+
+def _side(coded: Choices, grids: dict[str, np.ndarray], raters: Sequence[str]) -> np.ndarray:
+    if not raters:
+        return np.full((len(coded.personas), len(coded.items)), np.nan)
     return grids[raters[0]] if len(raters) == 1 else majority([grids[rater] for rater in raters])
 
 
@@ -223,10 +227,11 @@ def _mean_coefficient(sums: np.ndarray, *, name: str, n_sides: int) -> np.ndarra
 def _matrix_rows(coded: Choices, model: str, *, min_shared: int) -> list[dict]:
     """What the persona x persona matrix says: own cells against the others, pooled and cell by cell."""
     is_asked = coded.asked[model] == 1
-    is_judged = np.logical_and.reduce([coded.asked[rater] == 1 for rater in coded.raters[:N_MAJORITY]])
+    is_judged = _asked(coded, coded.raters[:N_MAJORITY])
     panel, used = is_judged.any(axis=1), is_judged.any(axis=0)
     is_asked, is_judged = is_asked[panel][:, used], is_judged[panel][:, used]
-    first, second = (grid[panel][:, used] for grid in (coded.content[model], _headline(coded.content, coded.raters)))
+    most = _side(coded, coded.content, coded.raters[:N_MAJORITY])
+    first, second = (grid[panel][:, used] for grid in (coded.content[model], most))
     cells = is_asked & is_judged
     n_own = int(cells.sum())
     n_other = int((is_asked.sum(axis=0) * is_judged.sum(axis=0)).sum()) - n_own
@@ -255,12 +260,11 @@ def _matrix_rows(coded: Choices, model: str, *, min_shared: int) -> list[dict]:
 
 def _rater_rows(coded: Choices) -> list[dict]:
     raters = coded.raters
-    if len(raters) < 2:
-        return []
     without_alpha = {key: name for key, name in NAMES.items() if key != "alpha"}
     pairs = [([one], [other]) for one, other in combinations(raters, 2)]
     rows = _rows(coded, "rater_rater", pairs, without_alpha)
-    stacked = np.stack([coded.content[rater] for rater in raters])
+    shape = (len(raters), len(coded.personas), len(coded.items))
+    stacked = np.array([coded.content[rater] for rater in raters]).reshape(shape)
     terms = alpha_terms(np.stack([(stacked == code).sum(axis=0) for code in (0, 1)], axis=-1))
     used = terms.any(axis=-1)
     n_asked, n = int(sum((coded.asked[rater] == 1).sum() for rater in raters)), int(terms[..., :-1].sum())
@@ -274,10 +278,9 @@ def _rater_rows(coded: Choices) -> list[dict]:
         what="all raters, coded by content",
     )
     rows.append(alpha.row("alpha", "rater_rater"))
-    if len(raters) > N_MAJORITY:
-        held_out = [([one], [other for other in raters if other != one][:N_MAJORITY]) for one in raters]
-        rows += _rows(coded, "held_out_rater", held_out, {key: NAMES[key] for key in ("kappa", "raw_agreement")})
-    return rows
+    held_out = [([one], [other for other in raters if other != one][:N_MAJORITY]) for one in raters]
+    held_out = held_out if len(raters) > N_MAJORITY else []
+    return rows + _rows(coded, "held_out_rater", held_out, {key: NAMES[key] for key in ("kappa", "raw_agreement")})
 
 
 def _share_rows(coded: Choices) -> list[dict]:

@@ -160,20 +160,23 @@ def rater_cells(judgements: pd.DataFrame, items: pd.DataFrame) -> pd.DataFrame:
 
     Columns: persona_id, item_id, raters (majority of the first three), held_out_rater (the fourth),
     one column per model, one_answer (the raters' most frequent answer to the item, NaN if split),
-    is_with_majority (1.0 where the raters' majority for the persona is also the item's).
+    is_with_majority (1.0 where the raters' majority for the persona is also the item's). No rows
+    without a rater beside the three that make a majority.
     """
     coded = agreement.choices(judgements, items)
-    if len(coded.raters) <= agreement.N_MAJORITY:
-        raise schema.SchemaError(
-            f"pool_judgements: {len(coded.raters)} simulated raters a persona; a majority and a held-out one need four"
-        )
-    asked = np.logical_and.reduce([coded.asked[rater] == 1 for rater in coded.raters])
+    four = coded.raters[: agreement.N_MAJORITY + 1]
+    enough = len(four) > agreement.N_MAJORITY
+    shape = (len(coded.personas), len(coded.items))
+    asked = np.logical_and.reduce(
+        [coded.asked[rater] == 1 for rater in coded.raters] if enough else [np.zeros(shape, bool)]
+    )
+    most = agreement.majority([coded.content[rater] for rater in four[:-1]]) if enough else np.full(shape, np.nan)
     at = np.nonzero(asked)
     columns = {
-        "persona_id": np.array(coded.personas)[at[0]],
-        "item_id": np.array(coded.items)[at[1]],
-        "raters": agreement.majority([coded.content[rater] for rater in coded.raters[: agreement.N_MAJORITY]])[at],
-        "held_out_rater": coded.content[coded.raters[agreement.N_MAJORITY]][at],
+        "persona_id": np.array(coded.personas, dtype="str")[at[0]],
+        "item_id": np.array(coded.items, dtype="str")[at[1]],
+        "raters": most[at],
+        "held_out_rater": coded.content[four[-1]][at] if enough else most[at],
         **{model: coded.content[model][at] for model in coded.models},
     }
     cells = pd.DataFrame(columns)

@@ -129,11 +129,13 @@ def test_the_central_claim_is_found_where_it_was_put_in():
     assert shares.max() <= 0.5
 
 
-def test_a_panel_needs_a_held_out_rater():
+def test_without_a_held_out_rater_there_are_no_cells_and_the_panel_is_undefined():
     items = items_of(2)
     table = judged({"large": np.zeros((4, 2)), "rater.1": np.zeros((4, 2))}, items)
-    with pytest.raises(schema.SchemaError, match="need four"):
-        pluralism.rater_cells(table, items)
+    cells = pluralism.rater_cells(table, items)
+    assert cells.empty and "large" in cells
+    rows = pd.DataFrame(pluralism.panel_statistics(cells, n_bootstrap=10, seed=1))
+    assert rows["estimate"].isna().all() and set(rows["n"]) == {0}
 
 
 def test_a_distance_from_nothing_is_undefined_and_counted():
