@@ -95,7 +95,7 @@ def persona_kappas(compared: pd.DataFrame) -> pd.DataFrame:
             row[f"kappa{suffix}"] = float(kappa_of_varied(contingency(both, first="without", second=arm)))
             row[f"n{suffix}"] = len(both)
         rows.append(row)
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=["attribute", "persona_id", "kappa", "n", "kappa_retest", "n_retest"])
 
 
 def arm_kappa(compared: pd.DataFrame, *, arm: str) -> resample.Estimate:
