@@ -363,7 +363,6 @@ use rule census as agreement with:
         **config["pool"],
         seed=config["seed"],
         min_shared=config["agreement"]["min_shared"],
-        n_bootstrap=config["resample"]["n_bootstrap"],
         simulated=SIMULATED,
     message:
         "07 agreement"
@@ -410,7 +409,6 @@ use rule census as ablation with:
         **{key: config["feedback"][key] for key in ("template", "max_retries")},
         seed=config["seed"],
         ablated=config["ablation"]["attributes"],
-        n_bootstrap=config["resample"]["n_bootstrap"],
         simulated=SIMULATED,
     message:
         "08 ablation"
@@ -489,7 +487,6 @@ use rule census as pass_at_k with:
     params:
         **config["pass_at_k"],
         seed=config["seed"],
-        n_bootstrap=config["resample"]["n_bootstrap"],
         simulated=SIMULATED,
     message:
         "10 pass_at_k"

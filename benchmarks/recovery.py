@@ -99,13 +99,13 @@ def biases(choices: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["statistic", "group", "estimate", "low", "high", "n"])
 
 
-def studied(number: int, *, n_bootstrap: int = 200) -> pd.DataFrame:
+def studied(number: int) -> pd.DataFrame:
     """Every study of one world: estimates, intervals and truths."""
     rng = generator(number, "benchmarks.recovery")
     world = a_world(number, rng)
     people = population(world, rng)
     judge, small, raters, critic = (world.models[f"sim-{name}"] for name in ("medium", "small", "rater", "judge"))
-    models, bootstrap = [judge, small], {"n_bootstrap": n_bootstrap, "seed": number}
+    models = [judge, small]
 
     put_in = {(name, "all"): float(getattr(small, name)) for name in BIASES}
     found = [compared(biases(studies.choices(people, small, rng, n=SIZES["choices"]["n"])), put_in)]
@@ -114,13 +114,13 @@ def studied(number: int, *, n_bootstrap: int = 200) -> pd.DataFrame:
     found.append(compared(held, studies.validation_truth(people, judge, rng)))
     sizes = SIZES["ablation"]
     judgements, items = studies.ablation(people, judge, rng, names=ATTRIBUTES, **sizes)
-    influences = ablation.influence_statistics(ablation.flips(judgements, items), **bootstrap)
+    influences = ablation.influence_statistics(ablation.flips(judgements, items))
     truth = studies.ablation_truth(people, judge, rng, names=ATTRIBUTES, n_shown=sizes["n_shown"])
     found.append(compared(influences, truth))
 
     judgements, items = studies.pool(people, models, raters, rng, **SIZES["pool"])
-    kappas = agreement.agreement_statistics(judgements, items, min_shared=8, **bootstrap)
-    by_lines = ablation.lines_statistics(ablation.with_whole(judgements, items), **bootstrap)
+    kappas = agreement.agreement_statistics(judgements, items, min_shared=8)
+    by_lines = ablation.lines_statistics(ablation.with_whole(judgements, items))
     found.append(compared(by_lines, studies.lines_truth(people, judge, rng)))
     by_name, n_raters = {who.name: who for who in models}, SIZES["pool"]["n_raters"]
     found.append(compared(kappas, studies.pool_truth(people, by_name, raters, rng, n_raters=n_raters)))
@@ -130,15 +130,15 @@ def studied(number: int, *, n_bootstrap: int = 200) -> pd.DataFrame:
     truth = attempts.benchmark_truth(people, models, critic, rng)
     truth = {key: value for key, value in truth.items() if key[0] != "drop_rate" or key[1] in DROPPED}
     found.append(compared(rates, truth))
-    found.append(repeated(people, models, critic, rng, **bootstrap))
+    found.append(repeated(people, models, critic, rng))
     return pd.concat(found, ignore_index=True).assign(world=number)
 
 
-def repeated(people: Population, models: list[Model], critic: Model, rng: np.random.Generator, **how) -> pd.DataFrame:
+def repeated(people: Population, models: list[Model], critic: Model, rng: np.random.Generator) -> pd.DataFrame:
     """The study of repeated attempts of one world."""
     tried = attempts.repeated(people, models, critic, rng, **SIZES["repeated"])
     n = SIZES["repeated"]["n_attempts"]
-    rates = pass_at_k.pass_at_k_statistics(tried, n_attempts=n, **how)
+    rates = pass_at_k.pass_at_k_statistics(tried, n_attempts=n)
     return compared(rates, attempts.repeated_truth(people, models, critic, rng, n_attempts=n))
 
 

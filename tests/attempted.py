@@ -11,7 +11,7 @@ def attempted(passed, *, model="large", mode="baseline", critic=None, attempt=0,
     """One attempt per persona (its prompt is q0001, q0002 in turn) with the given verdicts; None is a refusal."""
     rows = []
     for i, verdict in enumerate(passed):
-        persona, prompt = PERSONAS[i], f"q{i % 4 + 1:04d}"
+        persona, prompt = PERSONAS[i], f"q{i % 6 + 1:04d}"
         rows.append(
             {
                 "item_id": f"{persona}.{prompt}",

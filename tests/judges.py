@@ -5,6 +5,7 @@ import json
 
 import pandas as pd
 
+from persona_lib.messages.endpoint import SIMULATOR, Endpoint
 from persona_lib.stages import judging
 from persona_lib.stages.validation import plan_validation
 from persona_lib.tables.schema import attributes, check
@@ -51,6 +52,7 @@ class Fake:
     """A judge that follows `rule`; other templates answer with their name."""
 
     roles = {"judge": "j", "answerer": "a", "panel": ["m1", "m2"], "raters": "rater", "critic": "c", "reviser": "r"}
+    endpoints = {name: Endpoint(name, f"sim-{name}", SIMULATOR) for name in ("j", "a", "m1", "m2", "rater", "c", "r")}
     simulated, by_batch = True, False
 
     def __init__(self, rule=by_content, status=lambda row: "ok") -> None:

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pandas as pd
 
+from persona_lib.messages.endpoint import Endpoint
 from persona_lib.stages.personas import check_consistency, write_fields
 from persona_lib.synthesis import personas
 from persona_lib.tables import schema
@@ -98,6 +99,7 @@ class Asked:
     """A fake `ask`: answers by a function of (template, persona text), remembers what it was asked."""
 
     roles = {"writer": "large", "filter": "medium"}
+    endpoints = {alias: Endpoint(alias, f"sim-{alias}") for alias in ("large", "medium")}
     simulated, by_batch = True, False
 
     def __init__(self, answer=None):

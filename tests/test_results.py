@@ -155,15 +155,13 @@ class TestRecomputation:
     def test_agreement(self):
         shared = CONFIG["agreement"]["min_shared"]
         inputs = table("pool_judgements"), table("pool_items")
-        self.same(
-            "agreement", agreement.agreement_statistics(*inputs, min_shared=shared, n_bootstrap=N_BOOTSTRAP, seed=SEED)
-        )
+        self.same("agreement", agreement.agreement_statistics(*inputs, min_shared=shared))
 
     def test_influences(self):
         compared = ablation.flips(table("ablation_judgements"), table("pool_items"))
-        found = ablation.influence_statistics(compared, n_bootstrap=N_BOOTSTRAP, seed=SEED)
+        found = ablation.influence_statistics(compared)
         beside = ablation.with_whole(table("pool_judgements"), table("pool_items"))
-        by_lines = ablation.lines_statistics(beside, n_bootstrap=N_BOOTSTRAP, seed=SEED)
+        by_lines = ablation.lines_statistics(beside)
         self.same("influences", pd.concat([found, by_lines]))
 
     def test_benchmark(self):
@@ -171,7 +169,7 @@ class TestRecomputation:
 
     def test_pass_at_k(self):
         n = CONFIG["pass_at_k"]["n_attempts"]
-        found = pass_at_k.pass_at_k_statistics(table("pass_attempts"), n_attempts=n, n_bootstrap=N_BOOTSTRAP, seed=SEED)
+        found = pass_at_k.pass_at_k_statistics(table("pass_attempts"), n_attempts=n)
         self.same("pass_at_k", found)
 
     def test_pluralism(self):

@@ -45,7 +45,7 @@ _log = logging.getLogger(__name__)
 class Asker:
     """`ask(requests) -> replies` over a live ledger; use it as a context manager.
 
-    Attributes: `roles`, `simulated` (any endpoint is the simulator), `by_batch` (any is asked by
+    Attributes: `roles`, `endpoints`, `simulated` (any endpoint is the simulator), `by_batch` (any is asked by
     batches), `facts` (what the sealed ledger will say of the run).
 
     Parameters
@@ -86,7 +86,7 @@ class Asker:
         self.roles = roles.copy()
         self.simulated = any(endpoint.base_url == SIMULATOR for endpoint in endpoints.values())
         self.by_batch = any(endpoint.transport == "batch" for endpoint in endpoints.values())
-        self._endpoints, self._templates = endpoints, templates
+        self.endpoints, self._templates = endpoints, templates
         self._used: set[str] = set()
         self._ledger, self._mode, self._budget = ledger, mode, budget
         self._outcomes = Outcomes(endpoints)
@@ -117,7 +117,7 @@ class Asker:
         """What a sealed ledger says of this run."""
         used = [self._templates[name] for name in sorted(self._used)]
         return sealed.about(
-            self._ledger.stage, roles=self.roles, endpoints=self._endpoints, simulated=self.simulated, templates=used
+            self._ledger.stage, roles=self.roles, endpoints=self.endpoints, simulated=self.simulated, templates=used
         )
 
     def __call__(self, requests: pd.DataFrame) -> pd.DataFrame:
@@ -128,7 +128,7 @@ class Asker:
         AskError, ReplayMiss, LedgerError, RequestError
             The run cannot go on; in mode replay, the ledger lacks an answer; the disk refused; a bad row.
         """
-        built = words.build(requests, endpoints=self._endpoints, templates=self._templates)
+        built = words.build(requests, endpoints=self.endpoints, templates=self._templates)
         self._used |= set(requests["template"])
         self._fetch(built)
         doubtful = [request for request in built if request.response_schema is not None]
@@ -142,7 +142,7 @@ class Asker:
         return reply if repair is None else words.settled(reply, self._ledger.use(repair))
 
     def _repair(self, request: Request, reply: Reply | None) -> Request | None:
-        return words.repair(request, reply, self._endpoints[request.endpoint])
+        return words.repair(request, reply, self.endpoints[request.endpoint])
 
     def _fetch(self, requests: Iterable[Request]) -> None:
         """See to it that the ledger has a reply to each request."""
@@ -164,7 +164,7 @@ class Asker:
             waiting.setdefault(request.endpoint, deque()).append(request)
         stop = asyncio.get_running_loop().create_future()
         answers: asyncio.Queue[tuple[Request, Reply, Endpoint] | None] = asyncio.Queue(
-            maxsize=sum(self._endpoints[alias].concurrency for alias in waiting)
+            maxsize=sum(self.endpoints[alias].concurrency for alias in waiting)
         )
         keeper = asyncio.create_task(self._keep(answers, stop, waiting))
         dispatchers = [asyncio.create_task(self._work(alias, queue, answers, stop)) for alias, queue in waiting.items()]
@@ -223,7 +223,7 @@ class Asker:
             if (repair := self._repair(request, reply)) is None:
                 if (why := self._outcomes.count(request, reply)) is not None:
                     halt(stop, AskError(why))
-            elif repair not in self._ledger and self._endpoints[request.endpoint].transport == "chat":
+            elif repair not in self._ledger and self.endpoints[request.endpoint].transport == "chat":
                 self._progress.expect(1, n_known=0)
                 waiting[request.endpoint].appendleft(repair)  # what comes too late for this round has the next
 

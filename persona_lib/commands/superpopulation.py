@@ -8,6 +8,7 @@ import pandas as pd
 
 from persona_lib.measuring import pluralism
 from persona_lib.messages.ask import Roles
+from persona_lib.messages.endpoint import Endpoint, read_endpoints
 from persona_lib.stages import ablation
 from persona_lib.stages.personas import write_fields
 from persona_lib.synthesis import personas, population
@@ -78,8 +79,9 @@ class _Asked:
 
     def __init__(self, settings: Mapping, told: Told) -> None:
         self.roles: Roles = settings["roles"]
-        self._endpoints, self._told = settings["endpoints"], told
+        self.endpoints: Mapping[str, Endpoint] = read_endpoints(settings["endpoints"])
+        self._told = told
 
     def __call__(self, requests: pd.DataFrame) -> pd.DataFrame:
-        models = {alias: endpoint["model"] for alias, endpoint in self._endpoints.items()}
+        models = {alias: endpoint.model for alias, endpoint in self.endpoints.items()}
         return self._told(requests.assign(endpoint=requests["endpoint"].map(models)))

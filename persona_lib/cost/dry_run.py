@@ -30,8 +30,9 @@ _BEGINS, _WORD, _ENDS = "EVALUATION\nSUGGESTIONS\nANSWER:\n", " .", "\nDONE"
 class DryRun:
     """`ask(requests) -> replies` without a network.
 
-    Attributes: `roles`, `by_batch` (as of the asker that will send), `n_asked` (distinct requests), `missing` (of what
-    would have been sent, the calls and their characters, schemas included, by endpoint and template).
+    Attributes: `roles`, `endpoints`, `by_batch` (as of the asker that will send), `n_asked` (distinct requests),
+    `missing` (of what would have been sent, the calls and their characters, schemas included, by endpoint and
+    template).
     Its memory does not grow with the calls.
 
     Parameters
@@ -52,7 +53,7 @@ class DryRun:
     ) -> None:
         self.roles, self._asked = roles.copy(), Index()
         self.by_batch = any(endpoint.transport == "batch" for endpoint in endpoints.values())
-        self._endpoints, self._templates, self._ledger = endpoints, templates, ledger
+        self.endpoints, self._templates, self._ledger = endpoints, templates, ledger
         self._lengths = lengths.loc["reply"].to_dict()  # by end, then by template
         self.missing: dict[tuple[str, str], tuple[int, int]] = {}
 
@@ -63,7 +64,7 @@ class DryRun:
 
     def __call__(self, requests: pd.DataFrame) -> pd.DataFrame:
         """Replies on the requests' index; see `request.table`."""
-        built = words.build(requests, endpoints=self._endpoints, templates=self._templates)
+        built = words.build(requests, endpoints=self.endpoints, templates=self._templates)
         replies = [self._reply(one, name) for one, name in zip(built, requests["template"], strict=True)]
         return words.table(built, replies, index=requests.index)
 
@@ -71,7 +72,7 @@ class DryRun:
         is_new = self._asked.add(request.hash, file=0, byte=0)
         known = self._ledger.find(request) if self._ledger is not None else None
         if known is not None:
-            repair = words.repair(request, known, self._endpoints[request.endpoint])
+            repair = words.repair(request, known, self.endpoints[request.endpoint])
             return known if repair is None else words.settled(known, self._reply(repair, template))
         length = sum(len(message["content"]) for message in request.messages)
         if request.response_schema is not None:
@@ -87,7 +88,7 @@ class DryRun:
 
     def checks(self) -> list[Endpoint]:
         """The endpoints that still have something to be asked; the call that checks each of them is counted."""
-        found = [self._endpoints[alias] for alias in dict.fromkeys(alias for alias, _ in self.missing)]
+        found = [self.endpoints[alias] for alias in dict.fromkeys(alias for alias, _ in self.missing)]
         for endpoint in filter(check_form.is_checked, found):
             asked = check_form.request(endpoint)
             length = sum(len(message["content"]) for message in asked.messages)
@@ -97,13 +98,13 @@ class DryRun:
 
     def estimate(self, prices: pd.DataFrame) -> dict[str, tuple[float, float, float | None]]:
         """Tokens in, tokens out and USD (None: unknown) of what would be sent, at each end: low, expected, high."""
-        price_by_alias = {alias: price_of(one, prices) for alias, one in self._endpoints.items()}
+        price_by_alias = {alias: price_of(one, prices) for alias, one in self.endpoints.items()}
         found: dict[str, tuple[float, float, float | None]] = {}
         for end in ENDS:
             tokens_in, tokens_out = 0.0, 0.0
             cost: float | None = 0.0
             for (alias, template), (n, characters) in self.missing.items():
-                most = min(self._lengths[end][template], reply_limit(self._endpoints[alias]))
+                most = min(self._lengths[end][template], reply_limit(self.endpoints[alias]))
                 tokens, price = (characters / CHARACTERS_PER_TOKEN[end], n * most), price_by_alias[alias]
                 tokens_in, tokens_out = tokens_in + tokens[0], tokens_out + tokens[1]
                 cost = None if cost is None or price is None else cost + price.of(*tokens)

@@ -13,10 +13,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from persona_lib.measuring import resample
-from persona_lib.measuring.coefficients import coefficients, contingency, kappa_of_varied
-from persona_lib.measuring.corrections import adjusted_p_values
-from persona_lib.tables import schema, streams
+from persona_lib.estimating import jackknife, resample
+from persona_lib.estimating.coefficients import coefficients, contingency, kappa_of_varied
+from persona_lib.estimating.corrections import adjusted_p_values
+from persona_lib.tables import schema
 from persona_lib.tables.values import ARMS, PARTS, PLACEBO
 
 CLUSTERS = ["persona_id", "item_id"]
@@ -69,7 +69,7 @@ def flips(judgements: pd.DataFrame, items: pd.DataFrame) -> pd.DataFrame:
         raise schema.SchemaError(
             f"ablation_judgements: {sizes.index[sizes < len(ARMS)][0]} lacks an arm; collect again"
         )
-    wide = rows.pivot(index=keys, columns="arm", values="choice")[ARMS].reset_index()
+    wide = rows.pivot(index=keys, columns="arm", values="choice").reindex(columns=ARMS).reset_index()
     wide.columns.name = None
     known = wide[ARMS].notna().all(axis=1)
     cross = [(wide[x] != wide[y]).astype(float) for x in ARMS[:2] for y in ARMS[2:]]
@@ -95,27 +95,29 @@ def persona_kappas(compared: pd.DataFrame) -> pd.DataFrame:
             row[f"kappa{suffix}"] = float(kappa_of_varied(contingency(both, first="without", second=arm)))
             row[f"n{suffix}"] = len(both)
         rows.append(row)
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=["attribute", "persona_id", "kappa", "n", "kappa_retest", "n_retest"])
 
 
-def arm_kappa(compared: pd.DataFrame, *, arm: str, n_bootstrap: int, rng: np.random.Generator) -> resample.Estimate:
+def arm_kappa(compared: pd.DataFrame, *, arm: str) -> resample.Estimate:
     """Cohen's kappa between the arm without and another arm, coded by content, over all personas and questions.
 
     1: the attribute changes no choice. 0: the two arms agree by chance only. NaN where both arms
-    always choose the same answer.
+    always choose the same answer. The interval is that of the two-way jackknife in Fisher's z.
     """
     both = compared.dropna(subset=["without", arm])
-    cells = {f"{x}{y}": (both["without"] == x) & (both[arm] == y) for x in (0, 1) for y in (0, 1)}
-    table = both[CLUSTERS].assign(**cells)
-    sums = resample.bootstrap_sums(table, features=list(cells), clusters=CLUSTERS, n_bootstrap=n_bootstrap, rng=rng)
-    replicates = coefficients(sums.reshape(-1, 2, 2))["kappa"]
-    value = float(coefficients(table[list(cells)].sum().to_numpy().reshape(2, 2))["kappa"])
-    low, high = resample.percentile_interval(replicates) if not np.isnan(value) else (np.nan, np.nan)
-    method = "pooled over personas and items, coded by content; percentiles of a two-factor bootstrap"
-    return resample.Estimate(value, low, high, len(both), len(compared) - len(both), method)
+    cells = [(both["without"] == x) & (both[arm] == y) for x in (0, 1) for y in (0, 1)]
+    return jackknife.of_sums(
+        np.stack(cells, axis=-1).astype("float64"),
+        [pd.factorize(both[column])[0] for column in CLUSTERS],
+        lambda sums: coefficients(sums.reshape(*sums.shape[:-1], 2, 2))["kappa"],
+        scale="fisher",
+        n=len(both),
+        n_excluded=len(compared) - len(both),
+        what="pooled over personas and items, coded by content",
+    )
 
 
-def influence_statistics(compared: pd.DataFrame, *, n_bootstrap: int, seed: int) -> pd.DataFrame:
+def influence_statistics(compared: pd.DataFrame) -> pd.DataFrame:
     """Influence of every attribute on the choices, with intervals and corrected tests.
 
     On revised pairs the kappas: of every persona, their mean with a t interval over personas, and pooled. On the
@@ -134,12 +136,12 @@ def influence_statistics(compared: pd.DataFrame, *, n_bootstrap: int, seed: int)
     kappa_range of `all`, and kappa_range of the retest, which noise alone makes.
     """
     by_pairs = {name: compared[compared["pairs"] == name] for name in ("revised", "pool")}
-    rows = _kappa_rows(by_pairs["revised"], n_bootstrap=n_bootstrap, seed=seed)
+    rows = _kappa_rows(by_pairs["revised"])
     p_values = {}
     for attribute, part in _groups(by_pairs["pool"]).items():
         for statistic, value in (("flip_rate", "flipped"), ("retest_flip_rate", "retest_flipped")):
             rows.append(resample.clustered_rate(part, value=value, clusters=CLUSTERS).row(statistic, attribute))
-        excess = resample.clustered_mean(part, value="excess", clusters=CLUSTERS)
+        excess = resample.clustered_mean(part, value="excess", clusters=CLUSTERS, within=(-0.5, 1))
         rows.append(excess.row("excess_flip", attribute))
         p_values[attribute] = excess.p_value
         rows.append(_plain("p_value", attribute, excess.p_value, excess.n, excess.n_excluded, "two-sided t test"))
@@ -154,12 +156,11 @@ def _groups(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return {**dict(iter(table.groupby("attribute"))), "all": table[table["attribute"] != PLACEBO]}
 
 
-def _kappa_rows(compared: pd.DataFrame, *, n_bootstrap: int, seed: int) -> list[dict]:
+def _kappa_rows(compared: pd.DataFrame) -> list[dict]:
     rows = []
     for attribute, part in _groups(compared).items():
         for statistic, arm in (("kappa", "with"), ("kappa_retest", "without_again")):
-            rng = streams.generator(seed, "ablation.bootstrap", statistic, attribute)
-            rows.append(arm_kappa(part, arm=arm, n_bootstrap=n_bootstrap, rng=rng).row(statistic, attribute))
+            rows.append(arm_kappa(part, arm=arm).row(statistic, attribute))
     each = persona_kappas(compared)
     what = "over the questions of one persona, coded by content; undefined where a side never varies"
     for suffix in ("", "_retest"):
@@ -167,7 +168,7 @@ def _kappa_rows(compared: pd.DataFrame, *, n_bootstrap: int, seed: int) -> list[
             group, n = f"{row['attribute']}|{row['persona_id']}", row[f"n{suffix}"]
             rows.append(_plain(f"persona_kappa{suffix}", group, row[f"kappa{suffix}"], n, 0, what))
         for attribute, part in _groups(each).items():
-            mean = resample.clustered_mean(part, value=f"kappa{suffix}", clusters=["persona_id"])
+            mean = resample.clustered_mean(part, value=f"kappa{suffix}", clusters=["persona_id"], within=(-1, 1))
             rows.append(mean.row(f"mean_kappa{suffix}", attribute))
     return rows
 
@@ -200,7 +201,7 @@ def with_whole(judgements: pd.DataFrame, items: pd.DataFrame) -> pd.DataFrame:
     return wide
 
 
-def lines_statistics(beside: pd.DataFrame, *, n_bootstrap: int, seed: int) -> pd.DataFrame:
+def lines_statistics(beside: pd.DataFrame) -> pd.DataFrame:
     """How far some lines of a description lead to the choices of the whole.
 
     Parameters
@@ -217,11 +218,10 @@ def lines_statistics(beside: pd.DataFrame, *, n_bootstrap: int, seed: int) -> pd
     for name in (*PARTS, "retest"):
         rate = resample.clustered_rate(beside, value=f"same_{name}", clusters=CLUSTERS)
         rows.append(rate.row("agreement_with_whole", name))
-        rng = streams.generator(seed, "ablation.bootstrap", "with_whole", name)
         renamed = beside.rename(columns={"whole": "without"})
-        rows.append(arm_kappa(renamed, arm=name, n_bootstrap=n_bootstrap, rng=rng).row("kappa_with_whole", name))
+        rows.append(arm_kappa(renamed, arm=name).row("kappa_with_whole", name))
     apart = beside.assign(difference=beside["same_idiosyncratic"] - beside["same_demographic"])
-    found = resample.clustered_mean(apart, value="difference", clusters=CLUSTERS)
+    found = resample.clustered_mean(apart, value="difference", clusters=CLUSTERS, within=(-1, 1))
     return pd.DataFrame([*rows, found.row("lines_difference", "idiosyncratic-demographic")])
 
 

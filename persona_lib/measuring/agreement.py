@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations
 
 import numpy as np
 import pandas as pd
 
-from persona_lib.measuring import resample
-from persona_lib.measuring.coefficients import alpha_of_sums, alpha_terms, coefficients, kappa_of_varied
-from persona_lib.tables import schema, streams
+from persona_lib.estimating import jackknife, matrix, resample
+from persona_lib.estimating.coefficients import alpha_of_sums, alpha_terms, coefficients
+from persona_lib.tables import schema
 
 N_MAJORITY = 3
 NAMES = {
@@ -26,13 +27,11 @@ NAMES = {
     "alpha": "alpha",
     "position kappa": "kappa_position",
 }
-BOOTSTRAP = "percentiles of a two-factor bootstrap over personas and items"
 
 
-def rater_ids(judgements: pd.DataFrame) -> list[str]:
-    """Ids of the simulated raters: an endpoint's alias, a dot and a number; other ids are models."""
-    ids = pd.Series(sorted(judgements["rater_id"].unique()), dtype="str")
-    return ids[ids.str.fullmatch(r".+\.\d+")].tolist()
+def ids_of(judgements: pd.DataFrame, role: str) -> list[str]:
+    """Who judged in a role, sorted: 'rater' for the raters, 'panel' for the models."""
+    return sorted(judgements.loc[judgements["role"] == role, "rater_id"].unique())
 
 
 @dataclass(frozen=True)
@@ -78,9 +77,8 @@ def choices(judgements: pd.DataFrame, items: pd.DataFrame) -> Choices:
             grid = np.full((len(personas), len(item_ids)), np.nan)
             grid[at] = values
             found[name][rater_id] = grid
-    raters = rater_ids(rows)
-    models = sorted(set(rows["rater_id"]) - set(raters))
-    return Choices(personas, item_ids, found["content"], found["position"], found["asked"], raters, models)
+    who = {role: ids_of(rows, role) for role in ("rater", "panel")}
+    return Choices(personas, item_ids, found["content"], found["position"], found["asked"], who["rater"], who["panel"])
 
 
 def majority(grids: Sequence[np.ndarray]) -> np.ndarray:
@@ -94,15 +92,6 @@ def majority(grids: Sequence[np.ndarray]) -> np.ndarray:
     stacked = np.stack(grids)
     for_b, for_a = (stacked == 1).sum(axis=0), (stacked == 0).sum(axis=0)
     return np.where(for_b > len(stacked) / 2, 1.0, np.where(for_a > len(stacked) / 2, 0.0, np.nan))
-
-
-def _headline(grids: dict[str, np.ndarray], raters: Sequence[str]) -> np.ndarray:
-    return majority([grids[rater] for rater in raters[:N_MAJORITY]])
-
-
-def _cross_counts(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    hits = [[(first == x).astype("float64") @ (second == y).T for y in (0, 1)] for x in (0, 1)]
-    return np.moveaxis(np.array(hits), (0, 1), (-2, -1))
 
 
 def kappas(judgements: pd.DataFrame, items: pd.DataFrame, *, min_shared: int) -> pd.DataFrame:
@@ -125,193 +114,173 @@ def kappas(judgements: pd.DataFrame, items: pd.DataFrame, *, min_shared: int) ->
     coded = choices(judgements, items)
     wanted = []
     if coded.raters:
-        most = _headline(coded.content, coded.raters)
+        most = _side(coded, coded.content, coded.raters[:N_MAJORITY])
         wanted += [("model-rater", model, coded.content[model], most) for model in coded.models]
         held_out = coded.raters[N_MAJORITY : N_MAJORITY + 1]
         wanted += [("rater-majority", "", coded.content[rater], most) for rater in held_out]
     for one, other in combinations(coded.models, 2):
         wanted.append(("model-model", f"{one}|{other}", coded.content[one], coded.content[other]))
-    found = pd.concat([_matrix(coded.personas, *each) for each in wanted], ignore_index=True)
-    return found.assign(kappa=found["kappa"].where(found["n"] >= min_shared))
-
-
-def _matrix(personas: list[str], comparison: str, model: str, first: np.ndarray, second: np.ndarray) -> pd.DataFrame:
-    panel = ~np.isnan(first).all(axis=1) & ~np.isnan(second).all(axis=1)
-    counts = _cross_counts(first[panel], second[panel])
-    a, b = (grid.ravel() for grid in np.meshgrid(*2 * [np.array(personas)[panel]], indexing="ij"))
-    rows = pd.DataFrame(
-        {
-            "comparison": comparison,
-            "model": model,
-            "rater_a": a.astype(str),
-            "rater_b": b.astype(str),
-            "kappa": kappa_of_varied(counts).ravel(),
-            "agreement": coefficients(counts)["raw_agreement"].ravel(),
-            "n": counts.sum(axis=(-1, -2)).ravel().astype(int),
-        }
+    found = pd.concat(
+        [_matrix(coded.personas, *each, min_shared=min_shared) for each in wanted] or [_no_cells()], ignore_index=True
     )
+    return found[list(schema.tables()["kappas"].columns)]
+
+
+def _no_cells() -> pd.DataFrame:
+    return _matrix([], "", "", np.empty((0, 0)), np.empty((0, 0)), min_shared=1)
+
+
+def _matrix(
+    personas: list[str], comparison: str, model: str, first: np.ndarray, second: np.ndarray, *, min_shared: int
+) -> pd.DataFrame:
+    panel = ~np.isnan(first).all(axis=1) & ~np.isnan(second).all(axis=1)
+    found = matrix.kappa_matrix(first[panel], second[panel], min_shared=min_shared)
+    a, b = (grid.ravel() for grid in np.meshgrid(*2 * [np.array(personas, dtype="str")[panel]], indexing="ij"))
+    rows = pd.DataFrame({"comparison": comparison, "model": model, "rater_a": a.astype(str), "rater_b": b.astype(str)})
+    rows = rows.assign(**{name: values.ravel() for name, values in found.items()})
     return rows[rows["n"] > 0]
 
 
-def agreement_statistics(
-    judgements: pd.DataFrame, items: pd.DataFrame, *, min_shared: int, n_bootstrap: int, seed: int
-) -> pd.DataFrame:
+def agreement_statistics(judgements: pd.DataFrame, items: pd.DataFrame, *, min_shared: int) -> pd.DataFrame:
     """Agreement of models with raters, raters with raters and models with models, with intervals.
 
     A model's choices as a persona are compared with the majority of the first three raters of that
     persona, and with every other choice of three. `held_out_rater` is the like-for-like baseline:
     one rater against the majority of three others. All cells (persona x item) of a comparison are
-    pooled into one table of counts; personas and items are resampled together. n counts pairs of
-    choices, n_excluded those that were asked for and did not come.
+    pooled into one table of counts; intervals by the two-way jackknife, symmetric in Fisher's z for
+    coefficients, in the log-odds for raw agreement, in itself for persona_gain. n counts pairs of
+    choices, n_excluded those that were asked for and did not come. Without raters their rows are undefined.
 
     Returns
     -------
     Table `agreement`; the groups are models, `model|model`, `rater_rater` and `held_out_rater`.
     """
     coded = choices(judgements, items)
-    raters, rows = coded.raters, []
-    settings = {"n_bootstrap": n_bootstrap, "seed": seed}
-    if raters:
-        for model in coded.models:
-            rows += _rows(coded, model, [([model], raters[:N_MAJORITY])], NAMES, **settings)
-            rows += _matrix_rows(coded, model, min_shared=min_shared, **settings)
-            for three in combinations(raters, min(N_MAJORITY, len(raters))):
-                numbers = ",".join(rater.rpartition(".")[2] for rater in three)
-                rows += _rows(coded, f"{model}|{numbers}", [([model], three)], {"kappa": "kappa_majority"}, **settings)
-        rows += _rater_rows(coded, **settings)
+    raters = coded.raters
+    rows = _rater_rows(coded)
+    for model in coded.models:
+        rows += _rows(coded, model, [([model], raters[:N_MAJORITY])], NAMES)
+        rows += _matrix_rows(coded, model, min_shared=min_shared)
+        for numbers in combinations(range(len(raters)), min(N_MAJORITY, len(raters))):
+            group = f"{model}|{','.join(str(i + 1) for i in numbers)}"
+            rows += _rows(coded, group, [([model], [raters[i] for i in numbers])], {"kappa": "kappa_majority"})
     for one, other in combinations(coded.models, 2):
-        rows += _rows(coded, f"{one}|{other}", [([one], [other])], NAMES, **settings)
+        rows += _rows(coded, f"{one}|{other}", [([one], [other])], NAMES)
     return pd.DataFrame(rows + _share_rows(coded))
 
 
-def _draws(cells: np.ndarray, *, n_bootstrap: int, seed: int) -> list[np.ndarray]:
-    """Multiplicities of personas and of items that have a cell; the first row of each is the sample itself."""
-    found = []
-    for axis, name in ((1, "personas"), (0, "items")):
-        used = np.any(cells, axis=axis)
-        rng = streams.generator(seed, "agreement.bootstrap", name)
-        weights = np.zeros((n_bootstrap + 1, len(used)))
-        weights[0, used] = 1
-        weights[1:, used] = resample.multiplicities(int(used.sum()), n_bootstrap=n_bootstrap, rng=rng)
-        found.append(weights)
-    return found
-
-
-def _own_counts(first: np.ndarray, second: np.ndarray, personas: np.ndarray, items: np.ndarray) -> np.ndarray:
-    hits = [[((personas @ ((first == x) & (second == y))) * items).sum(axis=1) for y in (0, 1)] for x in (0, 1)]
-    return np.moveaxis(np.array(hits), -1, 0)
-
-
-def _other_counts(first: np.ndarray, second: np.ndarray, personas: np.ndarray, items: np.ndarray) -> np.ndarray:
-    both = [
-        [
-            (personas @ (first == x)) * (personas @ (second == y)) - personas**2 @ ((first == x) & (second == y))
-            for y in (0, 1)
-        ]
-        for x in (0, 1)
-    ]
-    return np.moveaxis((np.array(both) * items).sum(axis=-1), -1, 0)
-
-
-def _row(statistic: str, group: str, values: np.ndarray, n: int, n_excluded: int, what: str) -> dict:
-    low, high = resample.percentile_interval(values[1:]) if n else (np.nan, np.nan)
-    if np.isnan(values[0]):
-        low = high = np.nan
-    counts = {"n": int(n), "n_excluded": int(n_excluded)}
-    method = f"{what}; {BOOTSTRAP}"
-    return schema.statistic(statistic, group, float(values[0]), low=low, high=high, **counts, method=method)
-
-
 def _rows(
-    coded: Choices,
-    group: str,
-    sides: Sequence[tuple[Sequence[str], Sequence[str]]],
-    names: dict[str, str],
-    *,
-    n_bootstrap: int,
-    seed: int,
+    coded: Choices, group: str, sides: Sequence[tuple[Sequence[str], Sequence[str]]], names: dict[str, str]
 ) -> list[dict]:
-    """Coefficients averaged over the compared sides; a side is a rater, or several by their majority."""
-    asked = [np.logical_and.reduce([coded.asked[rater] == 1 for rater in (*one, *other)]) for one, other in sides]
-    panel = np.logical_or.reduce(asked).any(axis=1)
-    personas, items = _draws(np.logical_or.reduce(asked)[panel], n_bootstrap=n_bootstrap, seed=seed)
-    n_asked = sum(each.sum() for each in asked)
+    """Coefficients averaged over the compared sides; a side is a rater, several by their majority, or nobody."""
+    sides = sides or [((), ())]
+    asked = [_asked(coded, (*one, *other)) for one, other in sides]
+    n_asked = sum(int(each.sum()) for each in asked)
     average = ", mean over raters" if len(sides) > 1 else ""
     rows = []
     for coding, grids in (("content", coded.content), ("position", coded.position)):
         wanted = {key: name for key, name in names.items() if key.startswith("position") == (coding == "position")}
-        both = [(_side(grids, one)[panel], _side(grids, other)[panel]) for one, other in sides]
-        counts = [_own_counts(first, second, personas, items) for first, second in both]
-        n = sum(each[0].sum() for each in counts)
+        hits = np.stack([_hits(*(_side(coded, grids, side) for side in both)) for both in sides], axis=-3)
+        used = hits.any(axis=(-1, -2, -3))
+        n = int(hits.sum())
         for key, statistic in wanted.items():
-            values = _mean([coefficients(each)[key.removeprefix("position ")] for each in counts])
-            what = f"pooled over personas and items, coded by {coding}{average}"
-            rows.append(_row(statistic, group, values, n, n_asked - n, what))
+            coefficient = key.removeprefix("position ")
+            found = jackknife.of_sums(
+                hits[used].reshape(int(used.sum()), 4 * len(sides)),
+                np.nonzero(used),
+                partial(_mean_coefficient, name=coefficient, n_sides=len(sides)),
+                scale="logit" if coefficient == "raw_agreement" else "fisher",
+                n=n,
+                n_excluded=n_asked - n,
+                what=f"pooled over personas and items, coded by {coding}{average}",
+            )
+            rows.append(found.row(statistic, group))
     return rows
 
 
-def _side(grids: dict[str, np.ndarray], raters: Sequence[str]) -> np.ndarray:
+def _hits(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Which of the four pairs of choices a cell holds: personas x items x 2 x 2; all 0 where one side has none."""
+    pairs = [[(first == x) & (second == y) for y in (0, 1)] for x in (0, 1)]
+    return np.moveaxis(np.array(pairs, dtype="float64"), (0, 1), (-2, -1))
+
+
+def _asked(coded: Choices, raters: Sequence[str]) -> np.ndarray:
+    """The cells that all of these were asked about; none where there is nobody."""
+    everyone = [coded.asked[rater] == 1 for rater in raters]
+    return np.logical_and.reduce(everyone) if everyone else np.zeros((len(coded.personas), len(coded.items)), bool)
+
+
+def _side(coded: Choices, grids: dict[str, np.ndarray], raters: Sequence[str]) -> np.ndarray:
+    if not raters:
+        return np.full((len(coded.personas), len(coded.items)), np.nan)
     return grids[raters[0]] if len(raters) == 1 else majority([grids[rater] for rater in raters])
 
 
-def _mean(values: Sequence[np.ndarray]) -> np.ndarray:
-    stacked = np.stack(values)
-    defined = ~np.isnan(stacked)
-    with np.errstate(invalid="ignore"):
-        return np.where(defined, stacked, 0).sum(axis=0) / np.where(defined.any(axis=0), defined.sum(axis=0), np.nan)
+def _mean_coefficient(sums: np.ndarray, *, name: str, n_sides: int) -> np.ndarray:
+    """A coefficient of each side's counts, averaged over the sides where it is defined."""
+    values = coefficients(sums.reshape(*sums.shape[:-1], n_sides, 2, 2))[name]
+    defined = ~np.isnan(values)
+    n = defined.sum(axis=-1)
+    return np.where(n > 0, np.where(defined, values, 0).sum(axis=-1) / np.where(n > 0, n, 1), np.nan)
 
 
-def _matrix_rows(coded: Choices, model: str, *, min_shared: int, n_bootstrap: int, seed: int) -> list[dict]:
+def _matrix_rows(coded: Choices, model: str, *, min_shared: int) -> list[dict]:
     """What the persona x persona matrix says: own cells against the others, pooled and cell by cell."""
     is_asked = coded.asked[model] == 1
-    is_judged = np.logical_and.reduce([coded.asked[rater] == 1 for rater in coded.raters[:N_MAJORITY]])
-    panel = is_judged.any(axis=1)
-    is_asked, is_judged = is_asked[panel], is_judged[panel]
-    first, second = coded.content[model][panel], _headline(coded.content, coded.raters)[panel]
-    personas, items = _draws(is_asked & is_judged, n_bootstrap=n_bootstrap, seed=seed)
-    n_own = int((is_asked & is_judged).sum())
+    is_judged = _asked(coded, coded.raters[:N_MAJORITY])
+    panel, used = is_judged.any(axis=1), is_judged.any(axis=0)
+    is_asked, is_judged = is_asked[panel][:, used], is_judged[panel][:, used]
+    most = _side(coded, coded.content, coded.raters[:N_MAJORITY])
+    first, second = (grid[panel][:, used] for grid in (coded.content[model], most))
+    cells = is_asked & is_judged
+    n_own = int(cells.sum())
     n_other = int((is_asked.sum(axis=0) * is_judged.sum(axis=0)).sum()) - n_own
-    own = _own_counts(first, second, personas, items)
-    other = _other_counts(first, second, personas, items)
-    kappa_own, kappa_other = coefficients(own)["kappa"], coefficients(other)["kappa"]
-    hits = [[np.einsum("bi,pi,qi->bpq", items, first == x, second == y, optimize=True) for y in (0, 1)] for x in (0, 1)]
-    cells = kappa_of_varied(np.moveaxis(np.array(hits), (0, 1), (-2, -1)))
-    cells[:, _cross_counts(first, second).sum(axis=(-1, -2)) < min_shared] = np.nan
-    weights = personas[:, :, None] * personas[:, None, :]
-    diagonal = np.eye(len(first), dtype=bool)
-    n, what = other[0].sum(), "model as one persona, raters of others, pooled"
-    rows = [_row("kappa_other", model, kappa_other, n, n_other - n, what)]
-    n, what = own[0].sum(), "kappa_content minus kappa_other"
-    rows.append(_row("persona_gain", model, kappa_own - kappa_other, n, n_own - n, what))
-    for statistic, where in (("mean_kappa", diagonal), ("mean_kappa_other", ~diagonal)):
-        use = np.where(where & ~np.isnan(cells), weights, 0)
-        total = use.sum(axis=(1, 2))
-        values = (use * np.nan_to_num(cells)).sum(axis=(1, 2)) / np.where(total > 0, total, np.nan)
-        n = int((use[0] > 0).sum())
-        rows.append(_row(statistic, model, values, n, int(where.sum()) - n, "mean of the matrix's defined cells"))
+    own_hits = _hits(first, second)
+    own = own_hits.sum(axis=(0, 1))
+    own_left = [own - own_hits.sum(axis=1), own - own_hits.sum(axis=0), own - own_hits[cells]]
+    other, other_left = matrix.other_counts(first, second, cells)
+    kappa_own, *own_values = (coefficients(counts)["kappa"] for counts in (own, *own_left))
+    kappa_other, *other_values = (coefficients(counts)["kappa"] for counts in (other, *other_left))
+    n, what = int(other.sum()), "model as one persona, raters of others, pooled"
+    found = jackknife.estimate(float(kappa_other), other_values, scale="fisher", n=n, n_excluded=n_other - n, what=what)
+    rows = [found.row("kappa_other", model)]
+    n, gains = int(own.sum()), [a - b for a, b in zip(own_values, other_values, strict=True)]
+    gain, what = float(kappa_own - kappa_other), "kappa_content minus kappa_other"
+    found = jackknife.estimate(gain, gains, scale="plain", n=n, n_excluded=n_own - n, what=what, within=(-2.0, 2.0))
+    rows.append(found.row("persona_gain", model))
+    means = matrix.mean_kappas(first, second, cells, min_shared=min_shared)
+    size = {"own": len(first), "other": len(first) * (len(first) - 1)}
+    for statistic, name in (("mean_kappa", "own"), ("mean_kappa_other", "other")):
+        value, left, n = means[name]
+        what = "mean of the matrix's defined cells"
+        found = jackknife.estimate(value, left, scale="fisher", n=n, n_excluded=size[name] - n, what=what)
+        rows.append(found.row(statistic, model))
     return rows
 
 
-def _rater_rows(coded: Choices, *, n_bootstrap: int, seed: int) -> list[dict]:
-    raters, settings = coded.raters, {"n_bootstrap": n_bootstrap, "seed": seed}
-    if len(raters) < 2:
-        return []
+def _rater_rows(coded: Choices) -> list[dict]:
+    raters = coded.raters
     without_alpha = {key: name for key, name in NAMES.items() if key != "alpha"}
     pairs = [([one], [other]) for one, other in combinations(raters, 2)]
-    rows = _rows(coded, "rater_rater", pairs, without_alpha, **settings)
-    stacked = np.stack([coded.content[rater] for rater in raters])
+    rows = _rows(coded, "rater_rater", pairs, without_alpha)
+    shape = (len(raters), len(coded.personas), len(coded.items))
+    stacked = np.array([coded.content[rater] for rater in raters]).reshape(shape)
     terms = alpha_terms(np.stack([(stacked == code).sum(axis=0) for code in (0, 1)], axis=-1))
-    asked = np.stack([coded.asked[rater] == 1 for rater in raters])
-    panel = np.any(asked, axis=(0, 2))
-    personas, items = _draws(np.any(asked, axis=0)[panel], n_bootstrap=n_bootstrap, seed=seed)
-    values = alpha_of_sums(np.einsum("bp,pif,bi->bf", personas, terms[panel], items, optimize=True))
-    n = int(terms[..., :-1].sum())
-    rows.append(_row("alpha", "rater_rater", values, n, int(asked.sum()) - n, "all raters, coded by content"))
-    if len(raters) > N_MAJORITY:
-        held_out = [([one], [other for other in raters if other != one][:N_MAJORITY]) for one in raters]
-        two = {key: NAMES[key] for key in ("kappa", "raw_agreement")}
-        rows += _rows(coded, "held_out_rater", held_out, two, **settings)
-    return rows
+    used = terms.any(axis=-1)
+    n_asked, n = int(sum((coded.asked[rater] == 1).sum() for rater in raters)), int(terms[..., :-1].sum())
+    alpha = jackknife.of_sums(
+        terms[used],
+        np.nonzero(used),
+        alpha_of_sums,
+        scale="fisher",
+        n=n,
+        n_excluded=n_asked - n,
+        what="all raters, coded by content",
+    )
+    rows.append(alpha.row("alpha", "rater_rater"))
+    held_out = [([one], [other for other in raters if other != one][:N_MAJORITY]) for one in raters]
+    held_out = held_out if len(raters) > N_MAJORITY else []
+    return rows + _rows(coded, "held_out_rater", held_out, {key: NAMES[key] for key in ("kappa", "raw_agreement")})
 
 
 def _share_rows(coded: Choices) -> list[dict]:

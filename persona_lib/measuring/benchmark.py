@@ -11,8 +11,8 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from persona_lib.measuring import resample
-from persona_lib.measuring.corrections import adjusted_p_values
+from persona_lib.estimating import resample
+from persona_lib.estimating.corrections import adjusted_p_values
 from persona_lib.measuring.summaries import as_numbers, summary_statistics
 from persona_lib.tables import schema
 from persona_lib.tables.values import MODES
@@ -126,7 +126,7 @@ def _difference_rows(part: pd.DataFrame, model: str, modes: list[str]) -> list[d
     for reference, mode in combinations(modes, 2):
         group = f"{model}|{mode}-{reference}"
         both = mode_difference(part, mode=mode, reference=reference)
-        found = resample.clustered_mean(both, value="difference", clusters=CLUSTERS)
+        found = resample.clustered_mean(both, value="difference", clusters=CLUSTERS, within=(-1, 1))
         p_values[group] = found.p_value
         counts = {"n": found.n, "n_excluded": found.n_excluded}
         rows.append(found.row("difference", group))
@@ -146,6 +146,6 @@ def _calibration_rows(attempts: pd.DataFrame) -> list[dict]:
     rows = [_rate(wide, kind).row("calibration", kind) for kind in ("own", "other", "generic")]
     for kind in ("other", "generic"):
         paired = wide.assign(difference=wide["own"] - wide[kind])
-        found = resample.clustered_mean(paired, value="difference", clusters=CLUSTERS)
+        found = resample.clustered_mean(paired, value="difference", clusters=CLUSTERS, within=(-1, 1))
         rows.append(found.row("calibration", f"own-{kind}"))
     return rows

@@ -10,8 +10,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from persona_lib.measuring import agreement, benchmark, resample
-from persona_lib.measuring.corrections import adjusted_p_values
+from persona_lib.estimating import bootstrap, resample
+from persona_lib.estimating.corrections import adjusted_p_values
+from persona_lib.measuring import agreement, benchmark
+from persona_lib.measuring.departure import departure_statistics, departures
 from persona_lib.tables import schema, streams
 
 CLUSTERS = ["persona_id", "item_id"]
@@ -22,7 +24,7 @@ MIN_GROUP = 5
 
 def lead_model(judgements: pd.DataFrame) -> str:
     """The model that judged the pool for the most personas, the first by name if several did."""
-    models = judgements[~judgements["rater_id"].isin(agreement.rater_ids(judgements))]
+    models = judgements[judgements["role"] == "panel"]
     if models.empty:
         raise schema.SchemaError("pool_judgements: no rows of a model; collect the pool with a panel")
     n_personas = models.groupby("rater_id")["persona_shown_id"].nunique()
@@ -158,20 +160,23 @@ def rater_cells(judgements: pd.DataFrame, items: pd.DataFrame) -> pd.DataFrame:
 
     Columns: persona_id, item_id, raters (majority of the first three), held_out_rater (the fourth),
     one column per model, one_answer (the raters' most frequent answer to the item, NaN if split),
-    is_with_majority (1.0 where the raters' majority for the persona is also the item's).
+    is_with_majority (1.0 where the raters' majority for the persona is also the item's). No rows
+    without a rater beside the three that make a majority.
     """
     coded = agreement.choices(judgements, items)
-    if len(coded.raters) <= agreement.N_MAJORITY:
-        raise schema.SchemaError(
-            f"pool_judgements: {len(coded.raters)} simulated raters a persona; a majority and a held-out one need four"
-        )
-    asked = np.logical_and.reduce([coded.asked[rater] == 1 for rater in coded.raters])
+    four = coded.raters[: agreement.N_MAJORITY + 1]
+    enough = len(four) > agreement.N_MAJORITY
+    shape = (len(coded.personas), len(coded.items))
+    asked = np.logical_and.reduce(
+        [coded.asked[rater] == 1 for rater in coded.raters] if enough else [np.zeros(shape, bool)]
+    )
+    most = agreement.majority([coded.content[rater] for rater in four[:-1]]) if enough else np.full(shape, np.nan)
     at = np.nonzero(asked)
     columns = {
-        "persona_id": np.array(coded.personas)[at[0]],
-        "item_id": np.array(coded.items)[at[1]],
-        "raters": agreement.majority([coded.content[rater] for rater in coded.raters[: agreement.N_MAJORITY]])[at],
-        "held_out_rater": coded.content[coded.raters[agreement.N_MAJORITY]][at],
+        "persona_id": np.array(coded.personas, dtype="str")[at[0]],
+        "item_id": np.array(coded.items, dtype="str")[at[1]],
+        "raters": most[at],
+        "held_out_rater": coded.content[four[-1]][at] if enough else most[at],
         **{model: coded.content[model][at] for model in coded.models},
     }
     cells = pd.DataFrame(columns)
@@ -207,14 +212,14 @@ def _distance_row(cells: pd.DataFrame, name: str, *, n_bootstrap: int, rng: np.r
     grids = [both.pivot(index="persona_id", columns="item_id", values=column) for column in (name, "raters")]
     shown = grids[0].notna().to_numpy().astype(float)
     gap = (grids[0] - grids[1]).fillna(0).to_numpy()
-    personas = resample.multiplicities(shown.shape[0], n_bootstrap=n_bootstrap, rng=rng)
-    items = resample.multiplicities(shown.shape[1], n_bootstrap=n_bootstrap, rng=rng)
+    personas = bootstrap.multiplicities(shown.shape[0], n_bootstrap=n_bootstrap, rng=rng)
+    items = bootstrap.multiplicities(shown.shape[1], n_bootstrap=n_bootstrap, rng=rng)
     weight = personas @ shown
     distances = np.abs(personas @ gap) / np.where(weight > 0, weight, 1)
     items = np.where(weight > 0, items, 0)
     replicates = (distances * items).sum(axis=1) / items.sum(axis=1)
     value = total_variation(cells, first=name, second="raters")
-    low, high = resample.percentile_interval(np.clip(replicates - np.nanmean(replicates) + value, 0, 1))
+    low, high = bootstrap.percentile_interval(np.clip(replicates - np.nanmean(replicates) + value, 0, 1))
     return schema.statistic("distance", name, value, low=low, high=high, **counts, method=method)
 
 
@@ -242,7 +247,11 @@ def central_statistics(central: pd.DataFrame) -> list[dict]:
     """The paper's central claim: do answers without a persona pass less often for departing personas?"""
     clusters = benchmark.CLUSTERS
     one_each = central.drop_duplicates("persona_id")
-    rows = [resample.clustered_mean(one_each, value="likeness", clusters=["persona_id"]).row("likeness", "all")]
+    rows = [
+        resample.clustered_mean(one_each, value="likeness", clusters=["persona_id"], within=(0, 1)).row(
+            "likeness", "all"
+        )
+    ]
     for where, group in ((1.0, "near"), (0.0, "far")):
         part = central[central["is_near"] == where]
         rows.append(resample.clustered_rate(part, value="passed", clusters=clusters).row("pass_rate", group))
@@ -250,7 +259,7 @@ def central_statistics(central: pd.DataFrame) -> list[dict]:
         found = resample.clustered_difference(part, value="passed", group="is_near", clusters=clusters)
         rows.append(found.row("central_claim", group))
     tenths = central.assign(tenths=central["likeness"] * 10)
-    slope = resample.clustered_slope(tenths, value="passed", on="tenths", clusters=clusters)
+    slope = resample.clustered_slope(tenths, value="passed", on="tenths", clusters=clusters, within=(-1, 1))
     return [*rows, slope.row("central_slope", "all")]
 
 
@@ -268,12 +277,14 @@ def pluralism_statistics(
     Returns
     -------
     Table `pluralism`: majority_share, minority_share and representative of the pool as the lead
-    model judged it; fits_majority and group_difference by group; fits_raters and distance of the
+    model judged it; fits_majority and group_difference by group; accuracy and accuracy_by_distance
+    of the representative answer, the models and another rater; fits_raters and distance of the
     panel; likeness, pass_rate, central_claim and central_slope of the benchmark's baseline mode.
     """
     judged = with_majority(pool_choices(judgements, items, rater=lead_model(judgements)))
     rows = majority_statistics(judged)
     rows += group_statistics(judged, persona_groups(personas))
+    rows += departure_statistics(departures(judgements, items))
     rows += panel_statistics(rater_cells(judgements, items), n_bootstrap=n_bootstrap, seed=seed)
     rows += central_statistics(central_attempts(attempts, likeness(judged)))
     return pd.DataFrame(rows)

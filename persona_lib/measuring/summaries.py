@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from persona_lib.measuring import resample
-from persona_lib.measuring.coefficients import cohen_kappa
+from persona_lib.estimating import resample
+from persona_lib.estimating.coefficients import cohen_kappa
 from persona_lib.tables import schema
 
 CLUSTERS = ["persona_id", "prompt_id"]
@@ -101,7 +101,8 @@ def _concordance_rows(scored: pd.DataFrame) -> list[dict]:
         for item, part in complete.groupby(level=keys)
     ]
     questions = scored[keys].drop_duplicates().merge(pd.DataFrame(each, columns=[*keys, "w"]), on=keys, how="left")
-    found = resample.clustered_mean(questions, value="w", clusters=CLUSTERS).row("kendall_w_question", "all")
+    mean = resample.clustered_mean(questions, value="w", clusters=CLUSTERS, within=(0, 1))
+    found = mean.row("kendall_w_question", "all")
     return [*rows, {**found, "method": f"{what} dropped on one question; {found['method']}"}]
 
 
@@ -123,9 +124,10 @@ def _whole_rows(scored: pd.DataFrame) -> list[dict]:
     summaries = grouped.agg(
         n_dropped=("by_model", lambda values: values.sum(skipna=False)), equivalent=("is_equivalent", "first")
     ).reset_index()
-    rows = []
+    n_attributes, rows = scored["attribute"].nunique(), []
     for group, part in {"all": summaries, **dict(iter(summaries.groupby("model")))}.items():
-        rows.append(resample.clustered_mean(part, value="n_dropped", clusters=CLUSTERS).row("n_dropped", group))
+        n_dropped = resample.clustered_mean(part, value="n_dropped", clusters=CLUSTERS, within=(0, n_attributes))
+        rows.append(n_dropped.row("n_dropped", group))
         rows.append(resample.clustered_rate(part, value="equivalent", clusters=CLUSTERS).row("equivalent", group))
     return rows
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from persona_lib.measuring import resample
+from persona_lib.estimating import resample
 from persona_lib.tables import schema
 from persona_lib.tables.revisions import RULES
 
@@ -155,7 +155,8 @@ def validation_statistics(judgements: pd.DataFrame, pairs: pd.DataFrame, answers
     for shown in SHOWN:
         rows.append(_rate(same[same["shown"] == shown], "is_consistent").row("order_consistency", shown))
     for other in SHOWN[1:]:
-        effect = resample.clustered_mean(persona_effect(judged, other=other), value="difference", clusters=CLUSTERS)
+        difference = persona_effect(judged, other=other)
+        effect = resample.clustered_mean(difference, value="difference", clusters=CLUSTERS, within=(-1, 1))
         rows.append(effect.row("persona_effect", f"own-{other}"))
     for group, part in {"all": judged, **by_shown}.items():
         rows.append(_rate(part, "first").row("first_position", group))

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Protocol, TypedDict, runtime_checkable
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Protocol, TypedDict, runtime_checkable
 
 import pandas as pd
+
+if TYPE_CHECKING:
+    from persona_lib.messages.endpoint import Endpoint
 
 
 class Roles(TypedDict, total=False):
@@ -27,10 +31,12 @@ class Roles(TypedDict, total=False):
 class Ask(Protocol):
     """Requests in, replies out, on one index: an asker, a dry run, a sealed ledger, or a stand-in of the tests.
 
-    Attributes: `roles`, and `by_batch` (some endpoint is asked by batches, so that a round of requests may take a day).
+    Attributes: `roles`, `endpoints` (by alias, those of the roles among them), and `by_batch` (some endpoint is
+    asked by batches, so that a round of requests may take a day).
     """
 
     roles: Roles
+    endpoints: Mapping[str, Endpoint]
     by_batch: bool
 
     def __call__(self, requests: pd.DataFrame) -> pd.DataFrame:

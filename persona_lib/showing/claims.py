@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from persona_lib.measuring.association import cramers_v
+from persona_lib.estimating.association import cramers_v
 from persona_lib.tables import schema
 
 VERDICTS = {

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from persona_lib.measuring.resample import Z_95, wilson
+from persona_lib.estimating.resample import Z_95, wilson
 from persona_lib.showing import drawing
 from persona_lib.showing.drawing import BLUE, GREEN, INK, NOTHING, ORANGE, PALE, PURPLE, SOFT, VERMILION
 from persona_lib.tables import schema

@@ -110,6 +110,7 @@ def validation(
         chances = _pair_chances(people, who, drawn[p], asked[q], drawn[other], np.full(n_pairs, swapped))
         for kind, shown in (("own", p), ("values", p), ("swapped", other), ("none", None)):
             rows = pd.DataFrame({"item_id": pairs["pair_id"], "rater_id": "judge", "swapped": swapped, "repeat": 0})
+            rows = rows.assign(role="judge", rater_kind="simulated")
             rows["persona_shown_id"] = "" if shown is None else numbered("p", shown)
             rows["lines_shown"] = {"values": "values", "none": "none"}.get(kind, "all")
             rows = rows.assign(answer_a_id=pairs["rejected_answer_id"], answer_b_id=pairs["chosen_answer_id"])
@@ -244,16 +245,19 @@ def pool(
     p, q = np.tile(np.arange(n_persons), n_items), np.repeat(np.arange(n_items), n_persons)
     swapped = rng.random(len(cells)) < 0.5
     found = []
-    for name, who in [(m.name, m) for m in models] + [(f"{raters.name}.{r + 1}", raters) for r in range(n_raters)]:
+    everyone = [(who.name, "panel", who) for who in models]
+    everyone += [(f"{raters.name}.{r + 1}", "rater", raters) for r in range(n_raters)]
+    cells["rater_kind"] = "simulated"
+    for name, role, who in everyone:
         tastes = who.taste * rng.standard_normal((n_persons, len(people.world.dimensions)))
         positions = people.positions(who)[drawn] + tastes
         chance = by_content(people, who, positions[p], asked[q], swapped=swapped)
-        rows = cells.assign(rater_id=name, lines_shown="all", swapped=swapped, repeat=0)
+        rows = cells.assign(rater_id=name, role=role, lines_shown="all", swapped=swapped, repeat=0)
         found.append(_judged(rows, chance, statuses(rng, len(cells), who), rng))
     for lines, repeat in (("all", 1), *((lines, 0) for lines in PARTS)):
         positions = people.positions(models[0], lines_shown=lines)[drawn]
         chance = by_content(people, models[0], positions[p], asked[q], swapped=swapped)
-        rows = cells.assign(rater_id=models[0].name, lines_shown=lines, swapped=swapped, repeat=repeat)
+        rows = cells.assign(rater_id=models[0].name, role="panel", lines_shown=lines, swapped=swapped, repeat=repeat)
         found.append(_judged(rows, chance, statuses(rng, len(cells), models[0]), rng))
     return pd.concat(found, ignore_index=True), items
 

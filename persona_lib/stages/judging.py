@@ -7,6 +7,7 @@ import pandas as pd
 
 from persona_lib.messages.ask import Ask
 from persona_lib.stages import steps
+from persona_lib.stages.players import kind
 from persona_lib.tables.descriptions import part
 from persona_lib.tables.schema import SchemaError
 from persona_lib.tables.streams import generator
@@ -81,8 +82,9 @@ def judge(
         if unknown := sorted(set(plan[column]) - known):
             raise SchemaError(f"judging: no {column} {unknown[0]!r} in the tables")
     rows = plan.assign(persona=_shown(plan, personas), prompt=plan["prompt_id"].map(texts))
-    key = ["item_id", "rater_id", "persona_shown_id", "lines_shown", "swapped", "repeat"]
-    return plan[key].join(choose(rows, answers, ask=ask)).reset_index(drop=True)
+    key = ["item_id", "rater_id", "role", "persona_shown_id", "lines_shown", "swapped", "repeat"]
+    kinds = plan["endpoint"].map({alias: kind(one) for alias, one in ask.endpoints.items()})
+    return plan[key].assign(rater_kind=kinds).join(choose(rows, answers, ask=ask)).reset_index(drop=True)
 
 
 def _shown(plan: pd.DataFrame, personas: pd.DataFrame) -> list[str]:

@@ -85,8 +85,8 @@ def plan_pool(
 
     Returns
     -------
-    One row per choice: item_id, rater_id, persona_shown_id, lines_shown, swapped, repeat, endpoint,
-    sample, prompt_id, answer_a_id, answer_b_id.
+    One row per choice: item_id, rater_id, role (panel or rater), persona_shown_id, lines_shown, swapped, repeat,
+    endpoint, sample, prompt_id, answer_a_id, answer_b_id.
 
     Raises
     ------
@@ -108,7 +108,7 @@ def plan_pool(
             for key in everyone
         ],
         ignore_index=True,
-    ).assign(lines_shown="all", repeat=0, sample=0)
+    ).assign(lines_shown="all", repeat=0, sample=0, role="panel")
     of_panel = cells[cells["persona_shown_id"].isin(someone)]
     of_raters = of_panel[of_panel["item_id"].isin(items["item_id"].iloc[shared])]
     first, *others = panel
@@ -118,7 +118,10 @@ def plan_pool(
             of_panel.assign(rater_id=first, endpoint=first, repeat=1, sample=1),
             *[of_panel.assign(rater_id=first, endpoint=first, lines_shown=lines) for lines in PARTS],
             *[of_panel.assign(rater_id=model, endpoint=model) for model in others],
-            *[of_raters.assign(rater_id=f"{raters}.{i + 1}", endpoint=raters, sample=i) for i in range(n_raters)],
+            *[
+                of_raters.assign(rater_id=f"{raters}.{i + 1}", role="rater", endpoint=raters, sample=i)
+                for i in range(n_raters)
+            ],
         ],
         ignore_index=True,
     )

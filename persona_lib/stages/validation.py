@@ -42,6 +42,7 @@ def plan_validation(
             "answer_a_id": drawn["rejected_answer_id"].to_numpy(),
             "answer_b_id": drawn["chosen_answer_id"].to_numpy(),
             "rater_id": judge,
+            "role": "judge",
             "endpoint": judge,
             "sample": 0,
             "repeat": 0,

@@ -9,8 +9,8 @@ import pandas as pd
 from scipy import stats
 
 from persona_lib.census import published
-from persona_lib.measuring.association import chi_square, total_variation
-from persona_lib.measuring.corrections import adjusted_p_values
+from persona_lib.estimating.association import chi_square, total_variation
+from persona_lib.estimating.corrections import adjusted_p_values
 from persona_lib.synthesis import coding
 from persona_lib.synthesis.population import Frame
 from persona_lib.tables.schema import SchemaError, statistic

@@ -8,8 +8,8 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from persona_lib.measuring import association
-from persona_lib.measuring.association import total_variation
+from persona_lib.estimating import association
+from persona_lib.estimating.association import total_variation
 from persona_lib.synthesis import coding
 from persona_lib.synthesis.fidelity import beyond, categories, limits, locate, ranged, verdict
 from persona_lib.synthesis.population import Frame

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from persona_lib.measuring.association import effective_size, total_variation
-from persona_lib.measuring.corrections import adjusted_p_values
-from persona_lib.measuring.resample import LEVEL, wilson
+from persona_lib.estimating.association import effective_size, total_variation
+from persona_lib.estimating.corrections import adjusted_p_values
+from persona_lib.estimating.resample import LEVEL, wilson
 from persona_lib.synthesis import beliefs, rules
 from persona_lib.tables import streams
 from persona_lib.tables.schema import UNKNOWN, SchemaError, statistic

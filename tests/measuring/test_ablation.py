@@ -85,7 +85,7 @@ def test_the_excess_is_the_squared_difference_of_the_chances_on_average():
 
 def test_kappas_and_rates_equal_scikit_learn_and_means(items):
     compared = ablation.flips(world({"sex": 1.0, "race": 0.0}), items)
-    found = schema.check(ablation.influence_statistics(compared, n_bootstrap=40, seed=1), "influences")
+    found = schema.check(ablation.influence_statistics(compared), "influences")
     one = found.set_index(["statistic", "group"])["estimate"]
     sex = compared[compared["attribute"] == "sex"]
     revised, pool = (sex[sex["pairs"] == pairs] for pairs in ("revised", "pool"))
@@ -106,7 +106,7 @@ def test_each_persona_has_a_kappa_over_its_questions_and_their_mean_leaves_out_t
         of_first & (judgements["arm"] == "with"), revision
     )
     compared = ablation.flips(judgements, items)
-    found = ablation.influence_statistics(compared, n_bootstrap=10, seed=1).set_index(["statistic", "group"])
+    found = ablation.influence_statistics(compared).set_index(["statistic", "group"])
     assert np.isnan(found.loc[("persona_kappa", f"sex|{PERSONAS[0]}"), "estimate"])
     expected = []
     for persona_id in PERSONAS[1:]:
@@ -143,7 +143,7 @@ def test_parts_of_a_description_beside_the_whole_by_hand():
     table, items = beside_whole(whole="abab", retest="abaa", demographic="bbbb", idiosyncratic="abab", values="aaaa")
     beside = ablation.with_whole(table, items)
     assert beside["persona_id"].unique().tolist() == ["p"], "only who was judged by parts"
-    found = ablation.lines_statistics(beside, n_bootstrap=10, seed=1).set_index(["statistic", "group"])["estimate"]
+    found = ablation.lines_statistics(beside).set_index(["statistic", "group"])["estimate"]
     rates = {name: found["agreement_with_whole", name] for name in ("retest", "demographic", "idiosyncratic", "values")}
     assert rates == {"retest": 0.75, "demographic": 0.5, "idiosyncratic": 1.0, "values": 0.5}
     assert found["lines_difference", "idiosyncratic-demographic"] == 0.5
@@ -156,7 +156,7 @@ def test_a_part_that_was_not_answered_is_left_out():
         "",
         "refused",
     ]
-    found = ablation.lines_statistics(ablation.with_whole(table, items), n_bootstrap=10, seed=1)
+    found = ablation.lines_statistics(ablation.with_whole(table, items))
     row = found.set_index(["statistic", "group"]).loc[("agreement_with_whole", "values")]
     assert (row["estimate"], row["n"], row["n_excluded"]) == (1, 3, 1)
 
@@ -171,7 +171,7 @@ def test_the_flip_rate_is_unchanged_when_answers_change_names(items):
 
 def test_benjamini_hochberg_leaves_the_placebo_out(items):
     effects = {"sex": 6.0, "race": 0.0, "education": 0.0, "ideology": 6.0, "placebo": 0.0}
-    found = ablation.influence_statistics(ablation.flips(world(effects), items), n_bootstrap=10, seed=1)
+    found = ablation.influence_statistics(ablation.flips(world(effects), items))
     one = found.set_index(["statistic", "group"])["estimate"]
     names = ["education", "ideology", "race", "sex"]
     expected = multipletests([one["p_value", name] for name in names], method="fdr_bh")[1]
@@ -193,14 +193,14 @@ def test_no_influence_is_seldom_found(items):
 
 def test_refusals_are_counted(items):
     compared = ablation.flips(world({"sex": 0.0}, n_refused=1), items)
-    found = ablation.influence_statistics(compared, n_bootstrap=10, seed=1).set_index(["statistic", "group"])
+    found = ablation.influence_statistics(compared).set_index(["statistic", "group"])
     assert found.loc[("excess_flip", "sex"), ["n", "n_excluded"]].tolist() == [63, 1]
 
 
 def test_kappa_of_one_answer_only_is_nan(items):
     judgements = world({"sex": 0.0})
     judgements["chosen_answer_id"] = "baseline." + judgements["item_id"].str.removeprefix("item.")
-    found = ablation.influence_statistics(ablation.flips(judgements, items), n_bootstrap=10, seed=1)
+    found = ablation.influence_statistics(ablation.flips(judgements, items))
     one = found.set_index(["statistic", "group"])
     assert one.loc[("kappa", "sex"), ["estimate", "low", "high"]].isna().all()
     assert one.loc[("p_value", "sex"), "estimate"] == 1

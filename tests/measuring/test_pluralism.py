@@ -5,29 +5,10 @@ import itertools
 import numpy as np
 import pandas as pd
 import pytest
+from pool_rows import items_of, judged
 
 from persona_lib.measuring import pluralism
 from persona_lib.tables import schema
-
-
-def items_of(n):
-    prompts = [f"q{i:04d}" for i in range(1, n + 1)]
-    ids = {name: [f"{name}.{q}" for q in prompts] for name in ("item", "baseline", "divergent")}
-    return pd.DataFrame(
-        {"item_id": ids["item"], "prompt_id": prompts, "answer_a_id": ids["baseline"], "answer_b_id": ids["divergent"]}
-    )
-
-
-def judged(choices, items):
-    rows = []
-    for rater, grid in choices.items():
-        for p, i in itertools.product(range(grid.shape[0]), range(grid.shape[1])):
-            answer = items[("answer_b_id" if grid[p, i] else "answer_a_id")].iloc[i]
-            key = (items["item_id"].iloc[i], rater, f"p{p + 1:04d}", False, 0)
-            rows.append((*key, answer, "B" if grid[p, i] else "A", "ok", "h"))
-    columns = ["item_id", "rater_id", "persona_shown_id", "swapped", "repeat"]
-    columns += ["chosen_answer_id", "chosen_position", "status", "request_hash"]
-    return schema.check(pd.DataFrame(rows, columns=columns).assign(lines_shown="all"), "pool_judgements")
 
 
 def persona_table(n):
@@ -50,7 +31,7 @@ def attempt_table(passed, model="large"):
             {
                 "item_id": f"{persona}.q0001",
                 "persona_id": persona,
-                "prompt_id": f"q{i % 3:04d}",
+                "prompt_id": f"q{i % 6:04d}",
                 "model": model,
                 "mode": "baseline",
                 "critic_persona_id": persona,
@@ -148,11 +129,13 @@ def test_the_central_claim_is_found_where_it_was_put_in():
     assert shares.max() <= 0.5
 
 
-def test_a_panel_needs_a_held_out_rater():
+def test_without_a_held_out_rater_there_are_no_cells_and_the_panel_is_undefined():
     items = items_of(2)
     table = judged({"large": np.zeros((4, 2)), "rater.1": np.zeros((4, 2))}, items)
-    with pytest.raises(schema.SchemaError, match="need four"):
-        pluralism.rater_cells(table, items)
+    cells = pluralism.rater_cells(table, items)
+    assert cells.empty and "large" in cells
+    rows = pd.DataFrame(pluralism.panel_statistics(cells, n_bootstrap=10, seed=1))
+    assert rows["estimate"].isna().all() and set(rows["n"]) == {0}
 
 
 def test_a_distance_from_nothing_is_undefined_and_counted():

@@ -50,6 +50,8 @@ def judged_by(judge, pairs):
             {
                 "item_id": pair.pair_id,
                 "rater_id": "medium",
+                "role": "judge",
+                "rater_kind": "simulated",
                 "persona_shown_id": {"swapped": another, "none": ""}.get(shown, pair.persona_id),
                 "lines_shown": {"values": "values", "none": "none"}.get(shown, "all"),
                 "swapped": swapped,

@@ -55,7 +55,7 @@ def test_influences_come_out_and_a_placebo_has_none(people):
     judged, items = studies.ablation(people, who, rng, names=NAMES, n_persons=60, n_items=40, n_shown=3)
     compared = ablation.flips(judged, items)
     truth = studies.ablation_truth(people, who, rng, names=NAMES, n_shown=3)
-    assert not missed(ablation.influence_statistics(compared, n_bootstrap=60, seed=1), truth, widths=2)
+    assert not missed(ablation.influence_statistics(compared), truth, widths=2)
     assert truth["excess_flip", PLACEBO] == 0
     assert truth["excess_flip", "lifestyle"] > truth["excess_flip", "hearing_difficulty"] + 0.02
 
@@ -67,7 +67,7 @@ def test_agreement_comes_out(people):
     check(judged, "pool_judgements")
     by_name = {who.name: who for who in models}
     truth = studies.pool_truth(people, by_name, people.world.models[raters], rng, n_raters=4)
-    found = agreement.agreement_statistics(judged, items, min_shared=8, n_bootstrap=60, seed=1)
+    found = agreement.agreement_statistics(judged, items, min_shared=8)
     assert not missed(found, truth, widths=2)
     assert truth["kappa_content", "sim-medium"] > truth["kappa_content", "sim-small"]
 
@@ -97,7 +97,7 @@ def test_repeated_attempts_come_out(people):
     rng = np.random.default_rng(8)
     tried = attempts.repeated(people, models, critic, rng, n_items=300, n_attempts=4)
     truth = attempts.repeated_truth(people, models, critic, rng, n_attempts=4)
-    assert not missed(pass_at_k.pass_at_k_statistics(tried, n_attempts=4, n_bootstrap=100, seed=1), truth, widths=2)
+    assert not missed(pass_at_k.pass_at_k_statistics(tried, n_attempts=4), truth, widths=2)
     assert truth["gain", "sim-medium|chain_of_thought|4"] > 0.05
     assert truth["reexamined", "sim-medium|baseline|4"] == pytest.approx(truth["pass_at_k", "sim-medium|baseline|4"])
 
@@ -108,7 +108,7 @@ def test_parts_of_descriptions_come_out(people):
         people, models, people.world.models["sim-rater"], rng, n_persons=60, n_items=40, n_raters=4
     )
     truth = studies.lines_truth(people, models[0], rng)
-    found = ablation.lines_statistics(ablation.with_whole(judged, items), n_bootstrap=60, seed=1)
+    found = ablation.lines_statistics(ablation.with_whole(judged, items))
     assert not missed(found, truth, widths=2)
     assert truth["lines_difference", "idiosyncratic-demographic"] > 0.05
 

@@ -3,6 +3,7 @@
 import pytest
 from judges import SIZES, Fake, personas, prompts
 
+from persona_lib.messages.endpoint import Endpoint
 from persona_lib.stages import judging
 from persona_lib.stages.pool import collect_pool, create_pool, plan_items, plan_pool
 from persona_lib.tables.schema import SchemaError, check
@@ -53,9 +54,19 @@ def test_a_part_of_a_description_shows_those_lines_and_nothing_else():
     }  # fmt: skip
 
 
+def test_each_choice_says_what_kind_of_rater_made_it():
+    ask = Fake()
+    ask.endpoints = ask.endpoints | {"rater": Endpoint("rater", "m", "https://there/v1")}
+    _, _, judged = pooled(ask)
+    kinds = {tuple(row) for row in judged[["role", "rater_kind"]].drop_duplicates().to_numpy()}
+    assert kinds == {("panel", "simulated"), ("rater", "model")}
+
+
 def test_raters_share_their_items():
     _, _, judged = pooled(Fake())
-    raters = judged[judged.rater_id.str.startswith("rater")]
+    raters = judged[judged.role == "rater"]
+    assert set(raters.rater_id) == {"rater.1", "rater.2"}
+    assert set(judged.rater_id[judged.role == "panel"]) == {"m1", "m2"}
     assert raters.item_id.nunique() == 2 and raters.persona_shown_id.nunique() == 3
 
 

@@ -9,7 +9,7 @@ import pytest
 from draws import drawn, no_totals, two_persons, value
 from scipy import stats
 
-from persona_lib.measuring.association import chi_square
+from persona_lib.estimating.association import chi_square
 from persona_lib.synthesis import fidelity, population
 from persona_lib.tables import schema
 from persona_lib.tables.schema import SchemaError

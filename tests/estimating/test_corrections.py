@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from statsmodels.stats.multitest import multipletests
 
-from persona_lib.measuring.corrections import adjusted_p_values
+from persona_lib.estimating.corrections import adjusted_p_values
 
 
 @pytest.mark.parametrize("method", ["holm", "fdr_bh"])

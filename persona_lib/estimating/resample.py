@@ -1,4 +1,4 @@
-"""How sure is a number: intervals, clustered errors, bootstraps and corrections for many tests.
+"""How sure is a number: intervals and clustered errors.
 
 Every judgement of the study belongs to a persona and to a question, and both are drawn: a
 persona's answers resemble one another, and so do the answers to a question. Errors that take the
@@ -20,7 +20,8 @@ from persona_lib.tables import schema
 
 LEVEL = 0.95
 Z_95 = float(stats.norm.ppf(0.5 + LEVEL / 2))
-CHUNK_CELLS = 4_000_000
+MIN_CLUSTERS = 5  # with fewer a t interval says nothing but its own width
+TOO_FEW = f"fewer than {MIN_CLUSTERS} clusters: too few to say"
 
 
 @dataclass(frozen=True)
@@ -51,10 +52,12 @@ class Estimate:
 
     @property
     def p_value(self) -> float:
-        """Two-sided t test of the value 0; 1 where every row is 0, NaN where no error can be computed."""
+        """Two-sided t test of the value 0; 1 where every row is 0, NaN without an error or with too few clusters."""
+        if not self.df + 1 >= MIN_CLUSTERS:
+            return float("nan")
         if self.estimate == 0 and self.standard_error == 0:
             return 1.0
-        if not (self.standard_error > 0 and self.df >= 1):
+        if not self.standard_error > 0:
             return float("nan")
         return float(2 * stats.t.sf(abs(self.estimate) / self.standard_error, self.df))
 
@@ -107,8 +110,7 @@ def clustered_error(scores: np.ndarray, clusters: pd.DataFrame) -> tuple[float, 
     """Standard error of a sum of score contributions, clustered one or two ways, and its degrees of freedom.
 
     With one column of clusters, V = G / (G - 1) x sum over the G clusters of their summed scores
-    squared. With two columns, V = V1 + V2 - V12, V12 clustering on the pair [1]_. Where that
-    difference is not positive, which happens with few clusters, the larger of V1 and V2 stands in.
+    squared. With two columns, V = V1 + V2 - V12, V12 clustering on the pair [1]_; see `two_way`.
     Degrees of freedom: the smaller number of clusters minus 1. NaN with fewer than two clusters.
 
     References
@@ -123,20 +125,35 @@ def clustered_error(scores: np.ndarray, clusters: pd.DataFrame) -> tuple[float, 
     >>> clustered_error(np.array([0.25, 0.25, -0.5]), pd.DataFrame({"persona_id": ["a", "a", "b"]}))
     (1.0, 1)
     """
+    if not 1 <= clusters.shape[1] <= 2:
+        raise ValueError(f"clustered_error: clusters has {clusters.shape[1]} columns, not one or two")
+    n_clusters = int(clusters.nunique().min()) if len(clusters) else 0
+    if n_clusters < 2:
+        return float("nan"), float(n_clusters - 1)
+    variances = _cluster_variances(scores, clusters)
+    variance = two_way(*variances) if len(variances) == 3 else variances[0]
+    return float(np.sqrt(variance)), n_clusters - 1
+
+
+def two_way(first: float, second: float, both: float) -> float:
+    """The variance of errors that are clustered two ways, V1 + V2 - V12, and no less than the larger of V1 and V2.
+
+    With few clusters the difference can fall below either part, even below zero, by chance alone.
+
+    Examples
+    --------
+    >>> two_way(3.0, 2.0, 1.0), two_way(3.0, 0.5, 1.0)
+    (4.0, 3.0)
+    """
+    return max(first + second - both, first, second)
+
+
+def _cluster_variances(scores: np.ndarray, clusters: pd.DataFrame) -> list[float]:
+    """The variance of a sum by each column of clusters; of two columns also by their pairs."""
     codes = [pd.factorize(clusters[column])[0] for column in clusters]
-    counts = [int(code.max()) + 1 if len(code) else 0 for code in codes]
-    if not 1 <= len(codes) <= 2:
-        raise ValueError(f"clustered_error: clusters has {len(codes)} columns, not one or two")
-    if min(counts) < 2:
-        return float("nan"), float(min(counts) - 1)
-    variances = [_cluster_variance(scores, code) for code in codes]
-    variance = variances[0]
     if len(codes) == 2:
-        both = pd.factorize(codes[0].astype(np.int64) * counts[1] + codes[1])[0]
-        variance = sum(variances) - _cluster_variance(scores, both)
-        if variance <= 1e-12 * max(variances):
-            variance = max(variances)
-    return float(np.sqrt(variance)), min(counts) - 1
+        codes.append(pd.factorize(codes[0].astype(np.int64) * (codes[1].max() + 1) + codes[1])[0])
+    return [_cluster_variance(scores, code) for code in codes]
 
 
 def _cluster_variance(scores: np.ndarray, code: np.ndarray) -> float:
@@ -144,7 +161,14 @@ def _cluster_variance(scores: np.ndarray, code: np.ndarray) -> float:
     return float(len(sums) / (len(sums) - 1) * (sums**2).sum())
 
 
-def _complete(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+def complete(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    """These columns of the rows that have a value in each.
+
+    Raises
+    ------
+    SchemaError
+        If a column is missing.
+    """
     if missing := [column for column in columns if column not in table.columns]:
         raise schema.SchemaError(f"resample: column {', '.join(missing)} is missing; there are {list(table.columns)}")
     return table[list(columns)].dropna()
@@ -154,47 +178,63 @@ def _numbers(values: pd.Series) -> np.ndarray:
     return values.astype("float64").to_numpy()
 
 
-def _t_estimate(value: float, error: tuple[float, float], n: int, n_excluded: int, method: str) -> Estimate:
+def _t_estimate(
+    value: float, error: tuple[float, float], n: int, n_excluded: int, method: str, within: tuple[float, float]
+) -> Estimate:
     standard_error, df = error
-    half = stats.t.ppf(0.5 + LEVEL / 2, df) * standard_error if standard_error > 0 and df >= 1 else float("nan")
-    return Estimate(value, value - half, value + half, n, n_excluded, method, standard_error, df)
+    low = high = float("nan")
+    if df + 1 < MIN_CLUSTERS:
+        method = f"{method}; {TOO_FEW}"
+    elif standard_error > 0:
+        half = stats.t.ppf(0.5 + LEVEL / 2, df) * standard_error
+        low, high = (float(np.clip(end, *within)) for end in (value - half, value + half))
+    return Estimate(value, low, high, n, n_excluded, method, standard_error, df)
 
 
-def clustered_mean(table: pd.DataFrame, *, value: str, clusters: Sequence[str]) -> Estimate:
+ANYWHERE = (-np.inf, np.inf)
+
+
+def clustered_mean(
+    table: pd.DataFrame, *, value: str, clusters: Sequence[str], within: tuple[float, float] = ANYWHERE
+) -> Estimate:
     """Mean of a column with an error clustered one or two ways and a t quantile.
 
-    Of a column of paired differences it is the paired risk difference. Rows without a value are
-    left out and counted. The interval is undefined (NaN) with one cluster or without variation.
+    Of a column of paired differences it is the paired risk difference. Rows without a value are left out and counted.
+    The interval is undefined (NaN) with fewer than `MIN_CLUSTERS` clusters or without variation.
 
     Parameters
     ----------
     table : one row per unit; a missing value is a unit that was not scored
     value : the column to average, numbers or booleans
     clusters : one or two columns, for example persona_id and item_id
+    within : the range of the mean, which the interval does not leave
 
     Examples
     --------
-    >>> pairs = pd.DataFrame({"persona_id": ["a", "a", "b", "b"], "item_id": list("xyxy"), "difference": [1, 1, 0, 0]})
+    >>> pairs = pd.DataFrame({"persona_id": list("aabbccddee"), "difference": [1, 1, 0, 0, 0, 0, 1, 0, 0, 1]})
     >>> found = clustered_mean(pairs, value="difference", clusters=["persona_id"])
-    >>> found.estimate, found.standard_error, found.df
-    (0.5, 0.5, 1)
+    >>> found.estimate, round(found.standard_error, 4), found.df
+    (0.4, 0.1871, 4)
     """
-    rows = _complete(table, [value, *clusters])
+    rows = complete(table, [value, *clusters])
     numbers = _numbers(rows[value])
     method = f"mean; error clustered by {' and '.join(clusters)}, t quantile"
     if not len(rows):
         return Estimate(np.nan, np.nan, np.nan, 0, len(table), method)
     mean = float(numbers.mean())
     error = clustered_error((numbers - mean) / len(rows), rows[list(clusters)])
-    return _t_estimate(mean, error, len(rows), len(table) - len(rows), method)
+    return _t_estimate(mean, error, len(rows), len(table) - len(rows), method, within)
 
 
 def clustered_rate(table: pd.DataFrame, *, value: str, clusters: Sequence[str]) -> Estimate:
     """Share of true rows with Wilson's interval at the effective number of rows.
 
-    The effective number is p (1 - p) / SE^2 with the clustered SE, at most n [1]_; where all rows
-    are equal it is the smaller number of clusters. The quantile is the t of the clustered error.
-    Undefined (NaN) without rows; the interval also with a single cluster.
+    The effective number is p (1 - p) / SE^2 with the clustered SE [1]_, which is no less than that of independent
+    cells, pairs of both clusters, or with one way of independent rows. So rows that balance each other within a cell,
+    such as both orders of one pair, may be worth more than as many independent ones; no more than the square of the
+    number of cells, as if one had strayed. Where all rows are equal the effective number is the smaller number of
+    clusters. The quantile is the t of the clustered error. Undefined (NaN) without rows; the interval also with fewer
+    than `MIN_CLUSTERS` clusters.
 
     References
     ----------
@@ -203,17 +243,23 @@ def clustered_rate(table: pd.DataFrame, *, value: str, clusters: Sequence[str]) 
 
     Examples
     --------
-    >>> rows = pd.DataFrame({"persona_id": list("abcd"), "holds": [True, True, True, None]})
+    >>> rows = pd.DataFrame({"persona_id": list("abcdef"), "holds": [True, True, True, None, True, True]})
     >>> found = clustered_rate(rows, value="holds", clusters=["persona_id"])
     >>> found.estimate, found.high, found.n, found.n_excluded
-    (1.0, 1.0, 3, 1)
+    (1.0, 1.0, 5, 1)
     """
     mean = clustered_mean(table, value=value, clusters=clusters)
     method = f"share; Wilson at the effective n of errors clustered by {' and '.join(clusters)}, t quantile"
     low = high = float("nan")
-    if mean.n and mean.df >= 1:
+    if mean.n and mean.df + 1 < MIN_CLUSTERS:
+        method = f"{method}; {TOO_FEW}"
+    elif mean.n:
         spread = mean.estimate * (1 - mean.estimate)
-        variance = max(mean.standard_error**2, spread / mean.n)
+        rows = complete(table, [value, *clusters])
+        scores = (_numbers(rows[value]) - mean.estimate) / len(rows)
+        n_cells = len(rows.drop_duplicates(list(clusters))) if len(clusters) == 2 else len(rows)
+        floor = _cluster_variances(scores, rows[list(clusters)])[2] if len(clusters) == 2 else spread / len(rows)
+        variance = max(mean.standard_error**2, floor, spread / n_cells**2)
         n_effective = spread / variance if spread else mean.df + 1
         critical = float(stats.t.ppf(0.5 + LEVEL / 2, mean.df))
         low, high = wilson(mean.estimate * n_effective, n_effective, critical=critical)
@@ -221,10 +267,11 @@ def clustered_rate(table: pd.DataFrame, *, value: str, clusters: Sequence[str]) 
 
 
 def clustered_difference(table: pd.DataFrame, *, value: str, group: str, clusters: Sequence[str]) -> Estimate:
-    """Mean of the rows where `group` is true minus the mean of the others, with a clustered error.
+    """Share of the rows where `group` is true minus that of the others, with a clustered error, in [-1, 1].
 
-    The estimate and its error are those of a least-squares line on the 0/1 column. Undefined
-    (NaN) if one side is empty. Rows without a value or a group are left out and counted.
+    The estimate and its error are those of a least-squares line on the 0/1 column; the degrees of freedom are the
+    clusters of the smaller side minus one. Undefined (NaN) if one side is empty, the interval also where one side has
+    fewer than `MIN_CLUSTERS` clusters. Rows without a value or a group are left out and counted.
 
     Examples
     --------
@@ -233,13 +280,17 @@ def clustered_difference(table: pd.DataFrame, *, value: str, group: str, cluster
     0.5
     """
     found = clustered_slope(table, value=value, on=group, clusters=clusters)
+    rows = complete(table, [value, group, *clusters])
+    sides = rows.groupby(rows[group].astype(bool))[list(clusters)].nunique().to_numpy()
+    df = float(sides.min()) - 1 if len(sides) == 2 else found.df
     method = f"difference of means; error clustered by {' and '.join(clusters)}, t quantile"
-    return Estimate(
-        found.estimate, found.low, found.high, found.n, found.n_excluded, method, found.standard_error, found.df
-    )
+    error = (found.standard_error, df)
+    return _t_estimate(found.estimate, error, found.n, found.n_excluded, method, (-1.0, 1.0))
 
 
-def clustered_slope(table: pd.DataFrame, *, value: str, on: str, clusters: Sequence[str]) -> Estimate:
+def clustered_slope(
+    table: pd.DataFrame, *, value: str, on: str, clusters: Sequence[str], within: tuple[float, float] = ANYWHERE
+) -> Estimate:
     """Slope of the least-squares line of `value` on the column `on`, with a clustered error.
 
     Undefined (NaN) if `on` does not vary or there are fewer than three rows.
@@ -250,7 +301,7 @@ def clustered_slope(table: pd.DataFrame, *, value: str, on: str, clusters: Seque
     >>> round(clustered_slope(rows, value="passed", on="likeness", clusters=["persona_id"]).estimate, 6)
     2.0
     """
-    rows = _complete(table, list(dict.fromkeys([value, on, *clusters])))
+    rows = complete(table, list(dict.fromkeys([value, on, *clusters])))
     n, n_excluded = len(rows), len(table) - len(rows)
     method = f"least-squares slope; error clustered by {' and '.join(clusters)}, t quantile"
     outcome, predictor = _numbers(rows[value]), _numbers(rows[on])
@@ -260,74 +311,8 @@ def clustered_slope(table: pd.DataFrame, *, value: str, on: str, clusters: Seque
     slope = float(centred @ outcome / (centred @ centred))
     residual = outcome - outcome.mean() - slope * centred
     standard_error, df = clustered_error(centred * residual / (centred @ centred), rows[list(clusters)])
-    return _t_estimate(slope, (standard_error * np.sqrt((n - 1) / (n - 2)), df), n, n_excluded, method)
-
-
-def multiplicities(n_units: int, *, n_bootstrap: int, rng: np.random.Generator) -> np.ndarray:
-    """How often each of n units is drawn in each bootstrap sample: n_bootstrap rows that sum to n_units."""
-    if n_units < 1 or n_bootstrap < 1:
-        raise ValueError(f"multiplicities: {n_units} units and {n_bootstrap} samples; give at least one of each")
-    return rng.multinomial(n_units, np.full(n_units, 1 / n_units), size=n_bootstrap).astype("float64")
-
-
-def bootstrap_sums(
-    table: pd.DataFrame, *, features: Sequence[str], clusters: Sequence[str], n_bootstrap: int, rng: np.random.Generator
-) -> np.ndarray:
-    """Sums of the feature columns in bootstrap samples of whole clusters.
-
-    With one cluster column, clusters are drawn with replacement. With two, both are drawn
-    independently and a row counts as often as its persona times its item: Owen's pigeonhole
-    bootstrap [1]_, which is a little conservative. Statistics that are functions of sums (a mean,
-    a kappa) then need one line of arithmetic.
-
-    Returns
-    -------
-    Array of n_bootstrap rows, one column per feature.
-
-    References
-    ----------
-    .. [1] A. B. Owen (2007). The pigeonhole bootstrap. Annals of Applied Statistics 1, 386-411.
-
-    Examples
-    --------
-    One cluster of two rows can only be drawn as it is.
-
-    >>> rows = pd.DataFrame({"persona_id": ["a", "a"], "passed": [1, 0], "n": [1, 1]})
-    >>> bootstrap_sums(rows, features=["passed", "n"], clusters=["persona_id"], n_bootstrap=2,
-    ...                rng=np.random.default_rng(1)).tolist()
-    [[1.0, 2.0], [1.0, 2.0]]
-    """
-    rows = _complete(table, list(dict.fromkeys([*features, *clusters])))
-    if not 1 <= len(clusters) <= 2:
-        raise ValueError(f"bootstrap_sums: clusters names {len(clusters)} columns, not one or two")
-    if rows.empty:
-        return np.zeros((n_bootstrap, len(features)))
-    codes = [pd.factorize(rows[column])[0] for column in clusters]
-    draws = [multiplicities(code.max() + 1, n_bootstrap=n_bootstrap, rng=rng) for code in codes]
-    numbers = rows[list(features)].astype("float64").to_numpy()
-    step = max(1, CHUNK_CELLS // len(rows))
-    parts = []
-    for start in range(0, n_bootstrap, step):
-        weights = np.ones((1, len(rows)))
-        for code, draw in zip(codes, draws, strict=True):
-            weights = weights * draw[start : start + step][:, code]
-        parts.append(weights @ numbers)
-    return np.concatenate(parts)
-
-
-def percentile_interval(replicates: np.ndarray) -> tuple[float, float]:
-    """The middle 95 % of the replicates; undefined replicates are left out, all undefined gives NaN.
-
-    Examples
-    --------
-    >>> [round(end, 6) for end in percentile_interval(np.arange(101.0))]
-    [2.5, 97.5]
-    """
-    defined = replicates[~np.isnan(replicates)]
-    if not len(defined):
-        return float("nan"), float("nan")
-    low, high = np.quantile(defined, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2])
-    return float(low), float(high)
+    error = (standard_error * np.sqrt((n - 1) / (n - 2)), df)
+    return _t_estimate(slope, error, n, n_excluded, method, within)
 
 
 def in_words(statistics: pd.DataFrame) -> pd.Series:
@@ -349,6 +334,7 @@ def in_words(statistics: pd.DataFrame) -> pd.Series:
     counts = "n = " + statistics["n"].map("{:,}".format) + ", " + statistics["n_excluded"].map("{:,} left out".format)
     is_thin = statistics["n_excluded"].ge(statistics["n"]) & statistics["n_excluded"].gt(0)
     interval = ("95 % " + values[1] + " to " + values[2]).mask(statistics["low"].isna(), "no interval")
+    interval = interval.mask(statistics["method"].str.endswith(TOO_FEW), TOO_FEW)
     text = values[0] + " (" + interval + ("; " + counts).where(is_thin, "") + ")"
     text = text.mask(statistics["estimate"].isna(), "an undefined value (" + counts + ")")
     return text.set_axis(pd.MultiIndex.from_frame(statistics[["statistic", "group"]]))

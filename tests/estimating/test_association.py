@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 from scipy.stats.contingency import association as scipy_association
 
-from persona_lib.measuring.association import cramers_v, cross_table, effective_size, lumped, rao_scott
+from persona_lib.estimating.association import cramers_v, cross_table, effective_size, lumped, rao_scott
 
 TABLE = np.array([[20, 5, 1], [4, 18, 7], [3, 6, 30]])
 

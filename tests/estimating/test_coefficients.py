@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import cohen_kappa_score
 from statsmodels.stats.inter_rater import cohens_kappa, fleiss_kappa
 
-from persona_lib.measuring import coefficients
+from persona_lib.estimating import coefficients
 from persona_lib.tables import schema
 
 
