@@ -21,7 +21,8 @@ from persona_lib.simulator.sentences import load_bank, split
 from persona_lib.simulator.world import load
 from persona_lib.tables.schema import attributes
 
-BANK = pd.read_csv(REPO / "data/prompts/bank.csv")
+BANK = pd.read_csv(REPO / "data/prompts/bank.csv", dtype=str, keep_default_na=False)
+ANSWERED = BANK[BANK["issue"] != ""].drop_duplicates("issue").reset_index(drop=True)  # one prompt of each issue
 DECLARED = [issue for path in sorted(issues.FOLDER.glob("*.yaml")) for issue in yaml.safe_load(path.read_text("utf-8"))]
 WHO = load().models["sim-large"]
 BRITISH = (
@@ -66,9 +67,9 @@ def side_of(prompt: str, text: str) -> int:
     return issue.sides.index(issue.side_of(load_bank().find(split(text)[0])))
 
 
-def test_every_shipped_prompt_has_its_issue_and_every_issue_its_prompt():
+def test_every_issue_has_its_prompt():
     ids = [issue["issue"] for issue in DECLARED]
-    assert len(set(ids)) == len(ids) and set(BANK["issue"]) == set(ids)
+    assert len(set(ids)) == len(ids) >= 600 and set(ANSWERED["issue"]) == set(ids)
     for issue in DECLARED:
         assert len(issue["sides"]) >= 2 and all(len(side["reasons"]) >= 2 for side in issue["sides"])
         assert len(issue["name"].split()) <= 6
@@ -89,7 +90,7 @@ def test_general_sentences_are_in_american_spelling():
 
 def test_an_answer_opens_with_a_position_on_its_prompt_and_gives_reasons_of_that_side():
     by_id = {issue["issue"]: issue for issue in DECLARED}
-    for prompt, name in zip(BANK["text"], BANK["issue"], strict=True):
+    for prompt, name in zip(ANSWERED["text"], ANSWERED["issue"], strict=True):
         text = answered(prompt)
         positions, reasons = side_said(by_id[name], text)
         assert len(positions) == 1 and len(reasons) == 2 and set(reasons) == positions
@@ -98,7 +99,7 @@ def test_an_answer_opens_with_a_position_on_its_prompt_and_gives_reasons_of_that
 
 def test_the_second_answer_takes_another_side():
     by_id = {issue["issue"]: issue for issue in DECLARED}
-    for prompt, name in BANK[["text", "issue"]].iloc[::5].itertuples(index=False):
+    for prompt, name in ANSWERED[["text", "issue"]].iloc[::5].itertuples(index=False):
         first = answered(prompt)
         other = writing.divergent(prompt, first, WHO, digest(prompt, "other"))
         (one, _), (two, reasons) = (side_said(by_id[name], text) for text in (first, other))
@@ -116,7 +117,7 @@ def test_a_prompt_from_elsewhere_is_answered_in_general_sentences_only():
 def test_models_and_samples_answer_one_prompt_differently():
     """Of twenty prompts: two models, and six samples of one, mostly differ; both sides are taken somewhere."""
     apart, samples, sides = [], [], set()
-    for prompt in BANK["text"].iloc[:20]:
+    for prompt in ANSWERED["text"].iloc[:20]:
         apart.append(answered(prompt) != answered(prompt, "sim-medium"))
         texts = [writing.answer(prompt, writing.representative(), WHO, digest(prompt, i)) for i in range(6)]
         samples.append(len(set(texts)))
@@ -130,7 +131,7 @@ def test_what_a_persona_is_told_depends_on_where_it_stands():
     for k in range(8):
         lines = parse_description(description(k))
         position = load().position(lines)
-        for prompt in BANK["text"].iloc[:60]:
+        for prompt in ANSWERED["text"].iloc[:60]:
             issue = load_bank().issue(prompt)
             worth = [position @ load_bank().vectors[list(side.sentences)].mean(axis=0) for side in issue.sides]
             text = writing.answer(prompt, position, WHO, digest(prompt))
@@ -140,7 +141,7 @@ def test_what_a_persona_is_told_depends_on_where_it_stands():
 
 def test_a_position_counts_in_a_text_as_declared():
     """Oracle: the mean by hand, the position twice."""
-    prompt = BANK["text"][0]
+    prompt = ANSWERED["text"][0]
     text = answered(prompt)
     vectors = [load_bank().vectors[load_bank().find(sentence)] for sentence in split(text)]
     assert load().parameters["writing"]["position_weight"] == 2
@@ -154,7 +155,7 @@ def revised() -> list[tuple[str, str, str, str, str]]:
     for k in range(30):
         person = description(k)
         for i in range(8):
-            prompt = BANK["text"][(k * 31 + i * 47) % len(BANK)]
+            prompt = ANSWERED["text"][(k * 31 + i * 47) % len(ANSWERED)]
             base = answered(prompt)
             text = spotless("sim-large", "critique_paper", persona=person, prompt=prompt, answer=base)
             revision = revising.revise(prompt, base, text, WHO, digest(k, i))
