@@ -102,7 +102,8 @@ def test_who_is_a_rater_is_a_column_and_never_read_out_of_an_id(items):
         ),
     ):
         left, right = (measure(rows).drop(columns="model", errors="ignore") for rows in (table, renamed))
-        order = ["comparison", "rater_a", "rater_b", "kappa", "shrunk", "agreement"] if "comparison" in left else ["statistic", "group"]
+        order = ["comparison", "rater_a", "rater_b", "kappa", "shrunk", "agreement"]
+        order = order if "comparison" in left else ["statistic", "group"]
         sides = (side.sort_values(order).reset_index(drop=True) for side in (left, right))
         pd.testing.assert_frame_equal(*sides)
 

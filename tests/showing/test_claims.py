@@ -32,7 +32,7 @@ def claim(**changes):
     """One register row: a number exceeds 0.5."""
     row = {"claim_id": "c", "section": "s", "claim": "it is large", "paper": "large", "paper_low": 0.5}
     row |= {"paper_high": np.nan, "statistic": "share", "group": "all", "table": "toy", "rule": "greater"}
-    return row | {"kind": "qualitative", "rests_on": "answers", "note": ""} | changes
+    return row | {"kind": "qualitative", "rests_on": "answers", "needs": "", "note": ""} | changes
 
 
 def table(*rows):
@@ -53,11 +53,13 @@ class TestRulesInALiveRun:
             ("greater", (0.5, np.nan), (0.7, 0.6, 0.8), "holds"),
             ("greater", (0.5, np.nan), (0.2, 0.1, 0.3), "differs"),
             ("greater", (0.5, np.nan), (0.6, 0.4, 0.8), "undecided"),
-            ("greater", (0.5, np.nan), (0.7, np.nan, np.nan), "holds"),
+            ("greater", (0.5, np.nan), (0.7, np.nan, np.nan), "no interval"),
             ("less", (np.nan, 0.5), (0.2, 0.1, 0.3), "holds"),
             ("less", (np.nan, 0.5), (0.7, 0.6, 0.8), "differs"),
             ("less", (np.nan, 0.5), (0.4, 0.3, 0.6), "undecided"),
-            ("within", (0.6, 0.8), (0.7, 0.1, 0.9), "holds"),
+            ("within", (0.6, 0.8), (0.7, 0.1, 0.9), "undecided"),
+            ("within", (0.6, 0.8), (0.7, 0.62, 0.8), "holds"),
+            ("within", (0.6, 0.8), (0.7, np.nan, np.nan), "no interval"),
             ("within", (0.6, 0.8), (0.5, 0.4, 0.7), "undecided"),
             ("within", (0.6, 0.8), (0.5, 0.4, 0.55), "differs"),
             ("within", (0.6, 0.8), (0.9, 0.85, 0.95), "differs"),
@@ -75,6 +77,42 @@ class TestRulesInALiveRun:
         statistics = table(("large|x", 0.9, 0.8, 1), ("small|x", 0.4, 0.3, 0.45), ("small|y", 0, 0, 0))
         row = claims.compare(pd.DataFrame([claim(group="*|x")]), statistics, None, simulated=False).iloc[0]
         assert (row["group"], row["estimate"], row["verdict"]) == ("small|x", 0.4, "differs")
+
+    def test_the_group_that_differs_decides_though_another_has_the_worse_estimate(self):
+        statistics = table(("large", 0.3, 0.0, 0.7), ("small", 0.4, 0.35, 0.45))
+        row = claims.compare(pd.DataFrame([claim(group="*")]), statistics, None, simulated=False).iloc[0]
+        assert (row["group"], row["verdict"]) == ("small", "differs")
+
+    def test_one_attribute_with_most_of_the_effect_is_never_called_no_dominance(self):
+        """By hand: excesses of 0.7, 0.2 and 0.1 give dominances of 0.4, -0.6 and -0.8; the first lies above 0."""
+        row = claim(rule="less", paper_low=np.nan, paper_high=0.0, group="*")
+        one = table(("a", 0.4, 0.1, 0.7), ("b", -0.6, -0.9, -0.3), ("c", -0.8, -1.1, -0.5))
+        assert verdict(row, one) == "differs"
+        even = table(("a", -0.3, -0.5, -0.1), ("b", -0.3, -0.5, -0.1), ("c", -0.4, -0.6, -0.2))
+        assert verdict(row, even) == "holds"
+
+    def test_beside_undecided_stands_how_many_units_would_decide(self):
+        """Half the width, 0.2, is twice the distance from the bound: four times as many units."""
+        found = claims.compare(pd.DataFrame([claim()]), table(("all", 0.6, 0.4, 0.8)), None, simulated=False).iloc[0]
+        assert (found["verdict"], found["n"]) == ("undecided", 10) and found["n_to_decide"] == pytest.approx(40, abs=1)
+        sure = claims.compare(pd.DataFrame([claim()]), table(("all", 0.7, 0.6, 0.8)), None, simulated=False).iloc[0]
+        assert np.isnan(sure["n_to_decide"])
+
+    @pytest.mark.parametrize(
+        ("needs", "answered", "expected"),
+        [
+            ("people", (), "not testable offline"),
+            ("people", ("people",), "holds"),
+            ("people; gpt-4*", ("people",), "not testable offline"),
+            ("people; gpt-4*", ("people", "gpt-4.1-2025"), "holds"),
+        ],
+    )
+    def test_a_live_run_with_people_or_the_named_model_moves_its_claims(self, needs, answered, expected):
+        row, statistics = claim(kind="not testable offline", needs=needs), table(("all", 0.7, 0.6, 0.8))
+        how = {"simulated": False, "answered": answered}
+        assert claims.compare(pd.DataFrame([row]), statistics, None, **how)["verdict"].item() == expected
+        simulated = claims.compare(pd.DataFrame([row]), statistics, None, **how | {"simulated": True})
+        assert simulated["verdict"].item() == "not testable offline"
 
     def test_every_group_holds_only_if_every_group_is_defined(self):
         undefined = ("small", np.nan, np.nan, np.nan)
@@ -111,6 +149,16 @@ class TestASimulatedRun:
         statistics = table(("all", 0.7, 0.6, 0.8))
         assert verdict(claim(), statistics, truth=0.6, simulated=True) == "recovered"
         assert verdict(claim(), statistics, truth=0.59, simulated=True) == "not recovered"
+
+    def test_an_interval_that_allows_the_contrary_is_too_wide_to_have_recovered_anything(self):
+        statistics = table(("all", 0.6, 0.4, 0.8))
+        assert verdict(claim(), statistics, truth=0.6, simulated=True) == "too wide"
+
+    def test_the_group_that_is_worst_by_its_truth_is_looked_at(self):
+        statistics = table(("large", 0.6, 0.55, 0.7), ("small", 0.7, 0.6, 0.8))
+        truth = pd.DataFrame({"statistic": "share", "group": ["large", "small"], "truth": [0.9, 0.65]})
+        row = claims.compare(pd.DataFrame([claim(group="*")]), statistics, truth, simulated=True).iloc[0]
+        assert (row["group"], row["verdict"]) == ("small", "recovered")
 
     def test_without_truth_or_interval_it_says_so(self):
         assert verdict(claim(), table(("all", 0.7, 0.6, 0.8)), simulated=True) == "no truth"
