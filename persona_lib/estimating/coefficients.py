@@ -17,7 +17,8 @@ def coefficients(counts: np.ndarray) -> dict[str, np.ndarray]:
 
     With p_o the share on the diagonal and r, c the two raters' shares of each category:
     kappa = (p_o - sum r c) / (1 - sum r c); AC1 replaces the chance term by
-    sum m (1 - m) / (k - 1) with m = (r + c) / 2 [1]_; alpha is Krippendorff's for nominal data.
+    sum m (1 - m) / (k - 1) with m = (r + c) / 2 [1]_; PABAK by 1 / k, as if all categories were
+    equally frequent [2]_; alpha is Krippendorff's for nominal data.
     1: always agree; 0: as often as chance would; below 0: less. Undefined (NaN) without items,
     kappa and alpha also where both raters only ever use one and the same category.
 
@@ -25,13 +26,15 @@ def coefficients(counts: np.ndarray) -> dict[str, np.ndarray]:
     ----------
     .. [1] K. L. Gwet (2008). Computing inter-rater reliability and its variance in the presence of
        high agreement. British Journal of Mathematical and Statistical Psychology 61, 29-48.
+    .. [2] T. Byrt, J. Bishop, J. B. Carlin (1993). Bias, prevalence and kappa. Journal of Clinical
+       Epidemiology 46, 423-429.
 
     Examples
     --------
     Cohen's (1960) kind of table: 20 + 15 agreements of 50, chance 0.5.
 
     >>> {name: round(float(value), 4) for name, value in coefficients(np.array([[20, 5], [10, 15]])).items()}
-    {'kappa': 0.4, 'raw_agreement': 0.7, 'ac1': 0.4059, 'alpha': 0.4}
+    {'kappa': 0.4, 'raw_agreement': 0.7, 'pabak': 0.4, 'ac1': 0.4059, 'alpha': 0.4}
     """
     counts = np.asarray(counts, dtype="float64")
     n = counts.sum(axis=(-1, -2))
@@ -48,6 +51,7 @@ def coefficients(counts: np.ndarray) -> dict[str, np.ndarray]:
         return {
             "kappa": kappa,
             "raw_agreement": observed,
+            "pabak": (counts.shape[-1] * observed - 1) / (counts.shape[-1] - 1),
             "ac1": (observed - by_chance) / (1 - by_chance),
             "alpha": alpha,
         }
@@ -144,3 +148,101 @@ def alpha_of_sums(sums: np.ndarray) -> np.ndarray:
     with np.errstate(divide="ignore", invalid="ignore"):
         expected = (n**2 - (totals**2).sum(axis=-1)) / (n - 1)
         return np.where(expected > 1e-12, 1 - disagreement / expected, np.nan)
+
+
+def kappa_error(counts: np.ndarray) -> np.ndarray:
+    """Standard error of Cohen's kappa over independent items, large samples [1]_; any leading axes.
+
+    On few items it is rough. NaN where `kappa_of_varied` is.
+
+    References
+    ----------
+    .. [1] J. L. Fleiss, J. Cohen, B. S. Everitt (1969). Large sample standard errors of kappa and weighted kappa.
+       Psychological Bulletin 72, 323-327.
+
+    Examples
+    --------
+    >>> round(float(kappa_error(np.array([[20, 5], [10, 15]]))), 4)
+    0.127
+    """
+    counts = np.asarray(counts, dtype="float64")
+    n = counts.sum(axis=(-1, -2))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = counts / n[..., None, None]
+        first, second = share.sum(axis=-1), share.sum(axis=-2)
+        chance, kappa = (first * second).sum(axis=-1), kappa_of_varied(counts)
+        off = share * (second[..., :, None] + first[..., None, :]) ** 2
+        same = np.diagonal(share, axis1=-2, axis2=-1)
+        agreed = (same * (1 - (first + second) * (1 - kappa)[..., None]) ** 2).sum(axis=-1)
+        differed = off.sum(axis=(-1, -2)) - np.diagonal(off, axis1=-2, axis2=-1).sum(axis=-1)
+        total = agreed + (1 - kappa) ** 2 * differed - (kappa - chance * (1 - kappa)) ** 2
+        return np.sqrt(np.maximum(total, 0) / n) / (1 - chance)
+
+
+def shrunk(values: np.ndarray, errors: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Values pulled towards their mean, the more the less each is sure of, as far as they spread by chance alone.
+
+    value' = mean + tau^2 / (tau^2 + v) (value - mean), where v is the sampling variance of a value of its size, from
+    the mean of size x error^2, and tau^2 the variance of the values less the mean v, no less than 0 [1]_. Single values
+    then err less on average than the raw ones; where the spread is that of chance all are the mean. Undefined values
+    stay NaN.
+
+    References
+    ----------
+    .. [1] B. Efron, C. Morris (1975). Data analysis using Stein's estimator and its generalizations. Journal of the
+       American Statistical Association 70, 311-319.
+
+    Examples
+    --------
+    Sampling alone has the variance 0.01, the values 0.02: half of each distance is left.
+
+    >>> shrunk(np.array([0.4, 0.6]), np.array([0.1, 0.1]), np.array([9, 9])).round(2).tolist()
+    [0.45, 0.55]
+    """
+    known = ~np.isnan(values)
+    if known.sum() < 2:
+        return values.copy()
+    noise = np.nanmean(sizes[known] * errors[known] ** 2) / np.where(sizes > 0, sizes, 1)
+    mean, spread = values[known].mean(), values[known].var(ddof=1)
+    between = max(0.0, float(spread - noise[known].mean()))
+    return mean + between / np.where(between + noise > 0, between + noise, 1) * (values - mean)
+
+
+def fleiss_terms(per_unit: np.ndarray) -> np.ndarray:
+    """Each unit's part of Fleiss' kappa: its shares of the categories, the share of its pairs of raters that agree, 1.
+
+    0 for units with fewer than two labels.
+
+    Parameters
+    ----------
+    per_unit : units x categories: how many raters gave each label
+    """
+    size = per_unit.sum(axis=-1, keepdims=True)
+    paired = size >= 2
+    whole = np.where(paired, size, 2)
+    agreed = ((per_unit**2).sum(axis=-1, keepdims=True) - size) / (whole * (whole - 1))
+    found = np.concatenate([per_unit / whole, agreed, np.ones_like(agreed)], axis=-1)
+    return np.where(paired, found, 0).astype("float64")
+
+
+def fleiss_of_sums(sums: np.ndarray) -> np.ndarray:
+    """Fleiss' kappa of several raters from the sums of `fleiss_terms` over units; any leading axes.
+
+    1: all agree; 0: as often as the shares of the categories make. NaN where only one label was ever used [1]_.
+
+    References
+    ----------
+    .. [1] J. L. Fleiss (1971). Measuring nominal scale agreement among many raters. Psychological Bulletin 76,
+       378-382.
+
+    Examples
+    --------
+    Two units of three raters, 3-0 and 1-2: they agree in 1 and 1/3 of their pairs, by chance in 5/9.
+
+    >>> round(float(fleiss_of_sums(fleiss_terms(np.array([[3, 0], [1, 2]])).sum(axis=0))), 4)  # (6/9 - 5/9) / (4/9)
+    0.25
+    """
+    n = sums[..., -1]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        observed, chance = sums[..., -2] / n, ((sums[..., :-2] / n[..., None]) ** 2).sum(axis=-1)
+        return np.where(1 - chance > 1e-12, (observed - chance) / (1 - chance), np.nan)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from persona_lib.estimating.coefficients import coefficients, kappa_of_varied
+from persona_lib.estimating.coefficients import coefficients, kappa_error, kappa_of_varied, shrunk
+from persona_lib.estimating.resample import Z_95
 
 
 def cross_counts(first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -39,8 +40,9 @@ def kappa_matrix(first: np.ndarray, second: np.ndarray, *, min_shared: int) -> d
     Returns
     -------
     personas x personas each: kappa, NaN where the two share fewer than `min_shared` items or where one of them makes
-    the same choice on all of these (see `kappa_of_varied`); agreement, the share of the same choices; n, the items
-    shared.
+    the same choice on all of these (see `kappa_of_varied`); low and high, its large-sample 95 % interval over the
+    items, symmetric in Fisher's z, NaN at 1 and -1; shrunk, kappa pulled towards the mean of its like, the matrix's
+    diagonal or all beside it (see `shrunk`); agreement, the share of the same choices; n, the items shared.
 
     Examples
     --------
@@ -51,7 +53,20 @@ def kappa_matrix(first: np.ndarray, second: np.ndarray, *, min_shared: int) -> d
     counts = cross_counts(first, second)
     n = counts.sum(axis=(-1, -2))
     kappa = np.where(n >= min_shared, kappa_of_varied(counts), np.nan)
-    return {"kappa": kappa, "agreement": coefficients(counts)["raw_agreement"], "n": n.astype(int)}
+    error, inner = kappa_error(counts), np.where(np.abs(kappa) < 1, kappa, np.nan)
+    reach = Z_95 * error / (1 - inner**2)
+    pulled = np.full(kappa.shape, np.nan)
+    own = np.arange(len(first))[:, None] == np.arange(len(second))
+    for like in (own, ~own):
+        pulled[like] = shrunk(kappa[like], error[like], n[like])
+    return {
+        "kappa": kappa,
+        "low": np.tanh(np.arctanh(inner) - reach),
+        "high": np.tanh(np.arctanh(inner) + reach),
+        "shrunk": pulled,
+        "agreement": coefficients(counts)["raw_agreement"],
+        "n": n.astype(int),
+    }
 
 
 def other_counts(first: np.ndarray, second: np.ndarray, cells: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:

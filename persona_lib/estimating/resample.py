@@ -178,14 +178,18 @@ def _numbers(values: pd.Series) -> np.ndarray:
     return values.astype("float64").to_numpy()
 
 
-def _t_estimate(
+def t_estimate(
     value: float, error: tuple[float, float], n: int, n_excluded: int, method: str, within: tuple[float, float]
 ) -> Estimate:
+    """A number with the t interval of its error and degrees of freedom, kept within its range.
+
+    No interval with fewer than `MIN_CLUSTERS` clusters, or without variation.
+    """
     standard_error, df = error
     low = high = float("nan")
     if df + 1 < MIN_CLUSTERS:
         method = f"{method}; {TOO_FEW}"
-    elif standard_error > 0:
+    elif standard_error > 0 and not np.isnan(value):
         half = stats.t.ppf(0.5 + LEVEL / 2, df) * standard_error
         low, high = (float(np.clip(end, *within)) for end in (value - half, value + half))
     return Estimate(value, low, high, n, n_excluded, method, standard_error, df)
@@ -223,7 +227,7 @@ def clustered_mean(
         return Estimate(np.nan, np.nan, np.nan, 0, len(table), method)
     mean = float(numbers.mean())
     error = clustered_error((numbers - mean) / len(rows), rows[list(clusters)])
-    return _t_estimate(mean, error, len(rows), len(table) - len(rows), method, within)
+    return t_estimate(mean, error, len(rows), len(table) - len(rows), method, within)
 
 
 def clustered_rate(table: pd.DataFrame, *, value: str, clusters: Sequence[str]) -> Estimate:
@@ -285,7 +289,7 @@ def clustered_difference(table: pd.DataFrame, *, value: str, group: str, cluster
     df = float(sides.min()) - 1 if len(sides) == 2 else found.df
     method = f"difference of means; error clustered by {' and '.join(clusters)}, t quantile"
     error = (found.standard_error, df)
-    return _t_estimate(found.estimate, error, found.n, found.n_excluded, method, (-1.0, 1.0))
+    return t_estimate(found.estimate, error, found.n, found.n_excluded, method, (-1.0, 1.0))
 
 
 def clustered_slope(
@@ -312,7 +316,7 @@ def clustered_slope(
     residual = outcome - outcome.mean() - slope * centred
     standard_error, df = clustered_error(centred * residual / (centred @ centred), rows[list(clusters)])
     error = (standard_error * np.sqrt((n - 1) / (n - 2)), df)
-    return _t_estimate(slope, error, n, n_excluded, method, within)
+    return t_estimate(slope, error, n, n_excluded, method, within)
 
 
 def in_words(statistics: pd.DataFrame) -> pd.Series:

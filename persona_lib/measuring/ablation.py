@@ -132,8 +132,8 @@ def influence_statistics(compared: pd.DataFrame) -> pd.DataFrame:
     -------
     Rows of table `influences`: kappa, kappa_retest, mean_kappa, mean_kappa_retest, flip_rate, retest_flip_rate,
     excess_flip and p_value of each attribute, the placebo and `all` (the attributes pooled); persona_kappa and
-    persona_kappa_retest of `attribute|persona`; p_adjusted of each attribute; n_significant, largest_share and
-    kappa_range of `all`, and kappa_range of the retest, which noise alone makes.
+    persona_kappa_retest of `attribute|persona`; p_adjusted and dominance of each attribute; n_significant,
+    largest_share and kappa_range of `all`, and kappa_range of the retest, which noise alone makes.
     """
     by_pairs = {name: compared[compared["pairs"] == name] for name in ("revised", "pool")}
     rows = _kappa_rows(by_pairs["revised"])
@@ -145,11 +145,41 @@ def influence_statistics(compared: pd.DataFrame) -> pd.DataFrame:
         rows.append(excess.row("excess_flip", attribute))
         p_values[attribute] = excess.p_value
         rows.append(_plain("p_value", attribute, excess.p_value, excess.n, excess.n_excluded, "two-sided t test"))
+    rows += dominance(by_pairs["pool"])
     family = pd.Series({key: value for key, value in p_values.items() if key not in (PLACEBO, "all")}, dtype="float64")
     adjusted = adjusted_p_values(family, method="fdr_bh")
     method = f"Benjamini-Hochberg over {len(family)} attributes"
     rows += [_plain("p_adjusted", name, value, len(family), 0, method) for name, value in adjusted.items()]
     return pd.DataFrame(rows + _overall(pd.DataFrame(rows), adjusted))
+
+
+def dominance(compared: pd.DataFrame) -> list[dict]:
+    """Each attribute's excess less the sum of all others': above 0 it changes more than they do together.
+
+    Parameters
+    ----------
+    compared : rows of `flips` on the pool's pairs
+
+    Returns
+    -------
+    Rows `dominance` of each attribute but the placebo, with errors clustered by persona and question over all
+    attributes together; NaN where one attribute has no scored question.
+    """
+    known = compared[compared["attribute"] != PLACEBO].dropna(subset=["excess"])
+    n_excluded = int((compared["attribute"] != PLACEBO).sum()) - len(known)
+    by = known.groupby("attribute")["excess"]
+    names = sorted(compared.loc[compared["attribute"] != PLACEBO, "attribute"].unique())
+    means = by.mean().reindex(names)
+    scores = (known["excess"] - by.transform("mean")) / by.transform("size")
+    rows = []
+    for name in names:
+        sign = np.where(known["attribute"] == name, 1.0, -1.0)
+        value = float(2 * means[name] - means.sum(skipna=False))
+        error = resample.clustered_error((sign * scores).to_numpy(), known[CLUSTERS])
+        what = "excess less the sum of the other attributes'; error clustered by persona_id and item_id, t quantile"
+        bounds = (-float(len(names)), float(len(names)))
+        rows.append(resample.t_estimate(value, error, len(known), n_excluded, what, bounds).row("dominance", name))
+    return rows
 
 
 def _groups(table: pd.DataFrame) -> dict[str, pd.DataFrame]:

@@ -16,13 +16,15 @@ import numpy as np
 import pandas as pd
 
 from persona_lib.estimating import jackknife, matrix, resample
-from persona_lib.estimating.coefficients import alpha_of_sums, alpha_terms, coefficients
+from persona_lib.estimating.coefficients import alpha_of_sums, alpha_terms, coefficients, fleiss_of_sums, fleiss_terms
 from persona_lib.tables import schema
 
 N_MAJORITY = 3
+AGAIN = " again"  # after the id of a model that was asked the same once more
 NAMES = {
     "kappa": "kappa_content",
     "raw_agreement": "raw_agreement",
+    "pabak": "pabak",
     "ac1": "ac1",
     "alpha": "alpha",
     "position kappa": "kappa_position",
@@ -48,15 +50,18 @@ class Choices:
 
 
 def choices(judgements: pd.DataFrame, items: pd.DataFrame) -> Choices:
-    """Code the first judgement of every persona and item by content and by position.
+    """Code the judgements of every persona and item by content and by position.
+
+    What a rater said when asked again stands under its id and `AGAIN`, and belongs to no role.
 
     Raises
     ------
     SchemaError
         If a judged item is not among the items, or a chosen answer is neither of its item's two.
     """
-    is_whole = (judgements["lines_shown"] == "all") & (judgements["repeat"] == 0)
+    is_whole = (judgements["lines_shown"] == "all") & (judgements["repeat"] <= 1)
     first = judgements[is_whole & (judgements["persona_shown_id"] != "")]
+    first = first.assign(rater_id=first["rater_id"].where(first["repeat"] == 0, first["rater_id"] + AGAIN))
     rows = first.merge(items[["item_id", "answer_a_id", "answer_b_id"]], on="item_id", how="left", validate="m:1")
     ok = (rows["status"] == "ok").to_numpy()
     chosen = rows["chosen_answer_id"].to_numpy()
@@ -77,7 +82,7 @@ def choices(judgements: pd.DataFrame, items: pd.DataFrame) -> Choices:
             grid = np.full((len(personas), len(item_ids)), np.nan)
             grid[at] = values
             found[name][rater_id] = grid
-    who = {role: ids_of(rows, role) for role in ("rater", "panel")}
+    who = {role: ids_of(rows[rows["repeat"] == 0], role) for role in ("rater", "panel")}
     return Choices(personas, item_ids, found["content"], found["position"], found["asked"], who["rater"], who["panel"])
 
 
@@ -153,7 +158,8 @@ def agreement_statistics(judgements: pd.DataFrame, items: pd.DataFrame, *, min_s
 
     Returns
     -------
-    Table `agreement`; the groups are models, `model|model`, `rater_rater` and `held_out_rater`.
+    Table `agreement`; the groups are models, `model|model`, `rater_rater` and `held_out_rater`; fleiss of `panel` and
+    `raters`, kappa_retest of a model that was asked again: more agreement cannot be expected of it.
     """
     coded = choices(judgements, items)
     raters = coded.raters
@@ -161,11 +167,15 @@ def agreement_statistics(judgements: pd.DataFrame, items: pd.DataFrame, *, min_s
     for model in coded.models:
         rows += _rows(coded, model, [([model], raters[:N_MAJORITY])], NAMES)
         rows += _matrix_rows(coded, model, min_shared=min_shared)
+        if model + AGAIN in coded.content:
+            retest = {"kappa": "kappa_retest", "raw_agreement": "raw_agreement_retest"}
+            rows += _rows(coded, model, [([model], [model + AGAIN])], retest)
         for numbers in combinations(range(len(raters)), min(N_MAJORITY, len(raters))):
             group = f"{model}|{','.join(str(i + 1) for i in numbers)}"
             rows += _rows(coded, group, [([model], [raters[i] for i in numbers])], {"kappa": "kappa_majority"})
     for one, other in combinations(coded.models, 2):
         rows += _rows(coded, f"{one}|{other}", [([one], [other])], NAMES)
+    rows += [_fleiss_row(coded, group, ids) for group, ids in (("panel", coded.models), ("raters", raters))]
     return pd.DataFrame(rows + _share_rows(coded))
 
 
@@ -268,19 +278,30 @@ def _rater_rows(coded: Choices) -> list[dict]:
     terms = alpha_terms(np.stack([(stacked == code).sum(axis=0) for code in (0, 1)], axis=-1))
     used = terms.any(axis=-1)
     n_asked, n = int(sum((coded.asked[rater] == 1).sum() for rater in raters)), int(terms[..., :-1].sum())
-    alpha = jackknife.of_sums(
-        terms[used],
-        np.nonzero(used),
-        alpha_of_sums,
-        scale="fisher",
-        n=n,
-        n_excluded=n_asked - n,
-        what="all raters, coded by content",
-    )
+    what = {"scale": "fisher", "what": "all raters, coded by content"}
+    alpha = jackknife.of_sums(terms[used], np.nonzero(used), alpha_of_sums, n=n, n_excluded=n_asked - n, **what)
     rows.append(alpha.row("alpha", "rater_rater"))
     held_out = [([one], [other for other in raters if other != one][:N_MAJORITY]) for one in raters]
     held_out = held_out if len(raters) > N_MAJORITY else []
     return rows + _rows(coded, "held_out_rater", held_out, {key: NAMES[key] for key in ("kappa", "raw_agreement")})
+
+
+def _fleiss_row(coded: Choices, group: str, raters: Sequence[str]) -> dict:
+    """Fleiss' kappa of all these raters on the cells that all were asked about."""
+    asked = _asked(coded, raters)
+    stacked = np.array([coded.content[rater] for rater in raters]).reshape(len(raters), *asked.shape)
+    per_unit = np.stack([(stacked == code).sum(axis=0) for code in (0, 1)], axis=-1)
+    used = asked & (per_unit.sum(axis=-1) >= 2)
+    found = jackknife.of_sums(
+        fleiss_terms(per_unit[used]),
+        np.nonzero(used),
+        fleiss_of_sums,
+        scale="fisher",
+        n=int(used.sum()),
+        n_excluded=int(asked.sum() - used.sum()),
+        what="all raters of a cell, coded by content",
+    )
+    return found.row("fleiss", group)
 
 
 def _share_rows(coded: Choices) -> list[dict]:

@@ -8,33 +8,51 @@ may be compared in both.
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from persona_lib.estimating import resample
 from persona_lib.estimating.association import cramers_v
+from persona_lib.showing.verdicts import CONFIGURATION, decide, matching
 from persona_lib.tables import schema
 
 VERDICTS = {
-    "holds": "live run, or a claim that rests on no answer: ours agrees with the paper by the row's rule",
-    "differs": "live run, or a claim that rests on no answer: ours contradicts the paper by the row's rule",
+    "holds": "live run, or a claim that rests on no answer: our whole interval agrees with the paper by the row's rule",
+    "differs": "live run, or a claim that rests on no answer: our whole interval contradicts it",
     "undecided": "live run, or a claim that rests on no answer: our interval allows both",
-    "recovered": "simulated run: the known truth lies in our interval",
+    "no interval": "live run: computed, but without an interval, and so nothing is decided",
+    "recovered": "simulated run: the known truth lies in our interval, which decides the claim as the truth does",
+    "too wide": "simulated run: the known truth lies in our interval, but so does the contrary of the claim",
     "not recovered": "simulated run: the known truth lies outside our interval",
     "no truth": "simulated run: computed, but the simulated world states no truth or the statistic no interval",
     "not at this scale": "a configured size that this run sets smaller than the paper",
     "not computed": "no statistic of this run speaks to it, or it is undefined",
     "reconstructed": "ours is made anew: the paper does not print it, or its words are not ours to copy",
     "internally inconsistent": "the paper says two things; no side is adopted",
-    "not testable offline": "needs people, named models or closed data",
+    "not testable offline": "needs people, named models or closed data, and these did not answer here",
 }
 FIXED = ("reconstructed", "internally inconsistent", "not testable offline")
 KINDS = ("quantitative", "qualitative", *FIXED)
 RULES = ("none", "exact", "within", "greater", "less", "ordering")
-TEXTS = ("claim_id", "section", "claim", "paper", "statistic", "group", "table", "rule", "kind", "rests_on", "note")
-ANSWERS, CONFIGURATION = "answers", "configuration"
+TEXTS = (
+    "claim_id",
+    "section",
+    "claim",
+    "paper",
+    "statistic",
+    "group",
+    "table",
+    "rule",
+    "kind",
+    "rests_on",
+    "needs",
+    "note",
+)
+ANSWERS = "answers"
 NUMBERS = ("paper_low", "paper_high")
 
 
@@ -45,11 +63,12 @@ class RegisterError(ValueError):
 def read_register(path: str | os.PathLike) -> pd.DataFrame:
     """Read and check `claims.csv`: one row per claim.
 
-    `rule` says how ours is compared: exact (equals paper_low; a configured size), within (the estimate lies in
+    `rule` says how ours is compared: exact (equals paper_low; a configured size), within (the interval lies in
     [paper_low, paper_high]), greater (than paper_low), less (than paper_high), ordering (`group` is
     "a, b > *": each before the sign above each after it), none. `group` may hold `*`; then the group that
-    is worst for the claim decides. `rests_on` says whether the statistic rests on answers of models, or on the
-    configuration and its files alone.
+    is worst for the claim decides (see `verdicts`). `needs` names who must have answered, `people` or models by their
+    names, for a claim that is else not testable. `rests_on` says whether the statistic rests on answers of models, or
+    on the configuration and its files alone.
 
     Raises
     ------
@@ -103,7 +122,9 @@ def counts(
     pass_at_k: pd.DataFrame,
     influences: pd.DataFrame,
 ) -> pd.DataFrame:
-    """Sizes of the run, read off its tables, as rows of shape `statistics`; they have no interval.
+    """Sizes of the run, read off its tables, as rows of shape `statistics`.
+
+    They have no interval, but for the share of the critiques, which are a sample.
 
     Pairs per persona are NaN where personas differ. `share_by_rule` is the share of kept prompts that hold a
     question mark and at least five words, and of critiques that came with both their parts; `total_variation`
@@ -140,8 +161,11 @@ def counts(
     rows = [schema.statistic("count", name, float(n), n=len(pairs), method="counted") for name, n in whole.items()]
     rows.append(schema.statistic("share_by_rule", "prompts_kept", float(asks.mean()), n=len(kept), method="counted"))
     rows.append(schema.statistic("total_variation", "topics_train-heldout", *apart, n=len(kept), method="counted"))
-    came = pairs.loc[pairs["rejected_answer_id"] != "", "critique"] != ""
-    rows.append(schema.statistic("share_by_rule", "critiques", float(came.mean()), n=len(came), method="counted"))
+    asked = pairs[pairs["rejected_answer_id"] != ""]
+    came = resample.clustered_rate(
+        asked.assign(came=asked["critique"] != ""), value="came", clusters=["persona_id", "prompt_id"]
+    )
+    rows.append(came.row("share_by_rule", "critiques"))
     topic = pairs["prompt_id"].map(kept.set_index("prompt_id")["topic"])
     v = cramers_v(pd.crosstab(pairs["persona_id"], topic))
     rows.append(schema.statistic("association", "persona-topic", v, n=len(pairs), method="Cramer's V, bias-corrected"))
@@ -154,18 +178,23 @@ def _only(sizes: pd.Series) -> float:
 
 def _largest(statistics: pd.DataFrame, statistic: str, pattern: str) -> float:
     """Units asked for behind the largest row, scored or not, without the pooled ones."""
-    rows = _matching(statistics, statistic, pattern)
+    rows = matching(statistics, statistic, pattern)
     rows = rows[~rows["group"].str.startswith("all")]
     return float((rows["n"] + rows["n_excluded"]).max()) if len(rows) else float("nan")
 
 
 def _attempts(pass_at_k: pd.DataFrame) -> float:
-    groups = _matching(pass_at_k, "pass_at_k", "*|*|*")["group"]
+    groups = matching(pass_at_k, "pass_at_k", "*|*|*")["group"]
     return float(groups.str.rsplit("|", n=1).str[-1].astype(int).max()) if len(groups) else float("nan")
 
 
 def compare(
-    register: pd.DataFrame, statistics: dict[str, pd.DataFrame], truth: pd.DataFrame | None, *, simulated: bool
+    register: pd.DataFrame,
+    statistics: dict[str, pd.DataFrame],
+    truth: pd.DataFrame | None,
+    *,
+    simulated: bool,
+    answered: Collection[str] = (),
 ) -> pd.DataFrame:
     """One verdict per claim: table `claims`.
 
@@ -176,6 +205,8 @@ def compare(
     truth : table `truth`, or None on live runs
     simulated : whether answers came from the simulator; then no number of ours is set beside the paper's,
         unless the claim rests on the configuration alone
+    answered : the models that answered in a live run, by the names in their replies, and `people` where people judged;
+        a claim that needs them has a verdict then
 
     Raises
     ------
@@ -187,9 +218,10 @@ def compare(
     for claim in register.to_dict("records"):
         if claim["table"] and claim["table"] not in statistics:
             raise RegisterError(f"claim {claim['claim_id']}: no table {claim['table']} among {', '.join(statistics)}")
-        found = _find(claim, statistics)
+        found = decide(claim, statistics[claim["table"]], known if simulated else {}) if claim["statistic"] else {}
         true = known.get((claim["statistic"], found.get("group")), np.nan) if simulated else np.nan
-        verdict = _verdict(claim, found, true, simulated)
+        verdict = _verdict(claim, found, true, simulated=simulated, answered=answered)
+        is_open = verdict in ("undecided", "too wide")
         beside = simulated and claim["rests_on"] == ANSWERS and not np.isnan(found.get("estimate", np.nan))
         rows.append(
             {
@@ -198,6 +230,7 @@ def compare(
                 "group": found.get("group", claim["group"]),
                 **{name: found.get(name, np.nan) for name in ("estimate", "low", "high")},
                 "n": found.get("n"),
+                "n_to_decide": found.get("n_to_decide", np.nan) if is_open else np.nan,
                 "truth": true,
                 "verdict": verdict,
             }
@@ -205,55 +238,10 @@ def compare(
     return schema.check(pd.DataFrame(rows), "claims")
 
 
-def _matching(statistics: pd.DataFrame, statistic: str, pattern: str) -> pd.DataFrame:
-    chosen = statistics["group"].map(lambda group: group == pattern or fnmatchcase(group, pattern)).astype(bool)
-    return statistics[chosen & (statistics["statistic"] == statistic)]
-
-
-def _find(claim: dict, statistics: dict[str, pd.DataFrame]) -> dict:
-    """The row that decides the claim: where `group` fits several, the one that is worst for it.
-
-    `is_whole` is false where one of the several is undefined; then the claim cannot be said to hold.
-    """
-    if not claim["statistic"]:
-        return {}
-    table, low, high = statistics[claim["table"]], claim["paper_low"], claim["paper_high"]
-    if claim["rule"] == "ordering":
-        return _order(claim, table)
-    rows = _matching(table, claim["statistic"], claim["group"])
-    if rows.empty:
-        return {}
-    slack = {
-        "greater": rows["estimate"] - low,
-        "less": high - rows["estimate"],
-        "within": np.minimum(rows["estimate"] - low, high - rows["estimate"]),
-    }.get(claim["rule"], rows["estimate"] * 0)
-    decides = slack.fillna(np.inf).to_numpy().argmin()
-    whole = bool(rows["estimate"].notna().all())
-    return rows.iloc[decides].to_dict() | {"n": int(rows["n"].iloc[decides]), "is_whole": whole}
-
-
-def _order(claim: dict, table: pd.DataFrame) -> dict:
-    """The lowest of the groups before the sign, with the highest of those after it."""
-    before, after = (
-        [name.strip() for name in part.split(",") if name.strip()] for part in claim["group"].split(">", 1)
-    )
-    rows = table[table["statistic"] == claim["statistic"]]
-    top = rows[rows["group"].isin(before)]
-    rest = rows[~rows["group"].isin([*before, "all"]) & ~rows["group"].str.contains("|", regex=False)]
-    if after != ["*"]:
-        rest = rest[rest["group"].isin(after)]
-    whole = bool(top["estimate"].notna().all() and rest["estimate"].notna().all())
-    top, rest = top.dropna(subset="estimate"), rest.dropna(subset="estimate")
-    if len(top) < len(before) or rest.empty:
-        return {}
-    lowest = top.loc[top["estimate"].idxmin()].to_dict()
-    rival = rest.loc[rest["estimate"].idxmax()].to_dict()
-    return lowest | {"n": int(lowest["n"]), "rival": rival, "is_whole": whole}
-
-
-def _verdict(claim: dict, found: dict, true: float, simulated: bool) -> str:
-    if claim["kind"] in FIXED:
+def _verdict(claim: dict, found: dict, true: float, *, simulated: bool, answered: Collection[str]) -> str:
+    needs = [name.strip() for name in claim["needs"].split(";") if name.strip()]
+    moves = not simulated and bool(needs) and all(any(fnmatchcase(who, name) for who in answered) for name in needs)
+    if claim["kind"] in FIXED and not moves:
         return claim["kind"]
     if np.isnan(found.get("estimate", np.nan)):
         return "not computed"
@@ -265,28 +253,10 @@ def _verdict(claim: dict, found: dict, true: float, simulated: bool) -> str:
     if simulated and claim["rests_on"] == ANSWERS:
         if np.isnan(true) or np.isnan(low) or np.isnan(high):
             return "no truth"
-        return "recovered" if low <= true <= high else "not recovered"
-    holds, differs = _sides(claim, found, *_ends(found))
-    return "holds" if holds and found["is_whole"] else "differs" if differs else "undecided"
-
-
-def _ends(row: dict) -> tuple[float, float]:
-    """The interval; the estimate itself where there is none."""
-    low, high = (row["estimate"] if np.isnan(row[end]) else row[end] for end in ("low", "high"))
-    return low, high
-
-
-def _sides(claim: dict, found: dict, low: float, high: float) -> tuple[bool, bool]:
-    """Whether the interval lies wholly on the claim's side, and whether wholly on the other."""
-    if claim["rule"] == "ordering":
-        rival_low, rival_high = _ends(found["rival"])
-        return low > rival_high, high < rival_low
-    if claim["rule"] == "greater":
-        return low > claim["paper_low"], high < claim["paper_low"]
-    if claim["rule"] == "less":
-        return high < claim["paper_high"], low > claim["paper_high"]
-    inside = claim["paper_low"] <= found["estimate"] <= claim["paper_high"]
-    return inside, high < claim["paper_low"] or low > claim["paper_high"]
+        if not low <= true <= high:
+            return "not recovered"
+        return "recovered" if found["holds_by"] > 0 or found["differs_by"] > 0 else "too wide"
+    return found["word"]
 
 
 def recovery(statistics: dict[str, pd.DataFrame], truth: pd.DataFrame | None) -> pd.DataFrame:

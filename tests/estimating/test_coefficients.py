@@ -4,6 +4,8 @@ import krippendorff
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score
 from statsmodels.stats.inter_rater import cohens_kappa, fleiss_kappa
 
@@ -91,3 +93,49 @@ def test_strange_columns_are_named():
     table = pd.DataFrame({"ann": ["x"], "bob": ["z"]})
     with pytest.raises(schema.SchemaError, match="cem is missing"):
         coefficients.cohen_kappa(table, first="ann", second="cem")
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.integers(0, 30), min_size=4, max_size=4))
+def test_the_error_of_kappa_equals_statsmodels(cells):
+    counts = np.array(cells).reshape(2, 2)
+    ours = float(coefficients.kappa_error(counts))
+    if (counts.sum(axis=0) == 0).any() or (counts.sum(axis=1) == 0).any():
+        assert np.isnan(ours)
+    else:
+        theirs = cohens_kappa(counts).var_kappa
+        assert ours**2 == pytest.approx(max(theirs, 0), abs=1e-9)
+
+
+def test_fleiss_equals_statsmodels_and_leaves_out_units_with_one_label():
+    rng = np.random.default_rng(2)
+    per_unit = rng.multinomial(5, [0.5, 0.3, 0.2], size=30)
+    ours = coefficients.fleiss_of_sums(coefficients.fleiss_terms(per_unit).sum(axis=0))
+    assert ours == pytest.approx(fleiss_kappa(per_unit))
+    more = np.concatenate([per_unit, [[1, 0, 0]] * 9])
+    assert coefficients.fleiss_of_sums(coefficients.fleiss_terms(more).sum(axis=0)) == pytest.approx(ours)
+    one_label = coefficients.fleiss_terms(np.array([[5, 0], [5, 0]])).sum(axis=0)
+    assert np.isnan(coefficients.fleiss_of_sums(one_label)) and np.isnan(coefficients.fleiss_of_sums(0 * one_label))
+
+
+def test_pabak_is_kappa_where_the_shares_are_even_and_linear_in_the_agreement():
+    even = coefficients.coefficients(np.array([[30, 20], [20, 30]]))
+    assert even["pabak"] == pytest.approx(even["kappa"])
+    rare = coefficients.coefficients(np.array([[90, 5], [5, 0]]))
+    assert rare["pabak"] == pytest.approx(2 * 0.9 - 1) and rare["kappa"] < 0
+
+
+def test_shrinking_errs_less_than_the_raw_values_and_keeps_a_real_spread():
+    """Oracle: the true values; 60 kappas of ten items with errors of 0.25."""
+    rng = np.random.default_rng(3)
+    error, n = np.full(60, 0.25), np.full(60, 10)
+    for spread in (0.0, 0.2):
+        true = 0.5 + spread * rng.standard_normal(60)
+        raw = true + 0.25 * rng.standard_normal(60)
+        pulled = coefficients.shrunk(raw, error, n)
+        assert ((pulled - true) ** 2).mean() < 0.75 * ((raw - true) ** 2).mean()
+        assert pulled.mean() == pytest.approx(raw.mean())
+    sure = coefficients.shrunk(raw, np.full(60, 1e-6), n)
+    np.testing.assert_allclose(sure, raw, atol=1e-6)
+    holed = np.where(np.arange(60) == 7, np.nan, raw)
+    assert np.isnan(coefficients.shrunk(holed, error, n)).tolist() == (np.arange(60) == 7).tolist()

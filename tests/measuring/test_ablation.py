@@ -214,3 +214,14 @@ def test_a_missing_arm_and_a_foreign_answer_stop(items):
     judgements.loc[0, "chosen_answer_id"] = "baseline.q9999"
     with pytest.raises(schema.SchemaError, match="baseline.q9999"):
         ablation.flips(judgements, items)
+
+
+@pytest.mark.parametrize(("of_others", "dominates"), [(0.0, True), (3.0, False)])
+def test_dominance_is_an_attributes_excess_less_the_others(items, of_others, dominates):
+    """One attribute does everything, or three alike. The estimate is that of the means, by hand."""
+    compared = ablation.flips(world({"sex": 3.0, "race": of_others, "religion": of_others}), items)
+    compared = compared[compared["pairs"] == "pool"]
+    rows = pd.DataFrame(ablation.dominance(compared)).set_index("group")
+    means = compared.groupby("attribute")["excess"].mean()
+    assert rows.loc["sex", "estimate"] == pytest.approx(2 * means["sex"] - means.sum())
+    assert (rows.loc["sex", "low"] > 0) == dominates and (rows.loc["sex", "high"] < 0) == (not dominates)

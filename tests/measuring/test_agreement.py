@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import cohen_kappa_score
+from statsmodels.stats.inter_rater import fleiss_kappa
 
 from persona_lib.measuring import agreement
 from persona_lib.tables import schema
@@ -101,7 +102,8 @@ def test_who_is_a_rater_is_a_column_and_never_read_out_of_an_id(items):
         ),
     ):
         left, right = (measure(rows).drop(columns="model", errors="ignore") for rows in (table, renamed))
-        order = ["comparison", "rater_a", "rater_b", "kappa"] if "comparison" in left else ["statistic", "group"]
+        order = ["comparison", "rater_a", "rater_b", "kappa", "shrunk", "agreement"]
+        order = order if "comparison" in left else ["statistic", "group"]
         sides = (side.sort_values(order).reset_index(drop=True) for side in (left, right))
         pd.testing.assert_frame_equal(*sides)
 
@@ -182,6 +184,28 @@ def test_refused_and_failed_calls_are_left_out_and_counted(items):
     statistics = agreement.agreement_statistics(table, items, min_shared=8)
     row = statistics.set_index(["statistic", "group"]).loc[("kappa_content", "large")]
     assert (row["n"], row["n_excluded"]) == (58, 2), "one refusal, one majority of a single rater"
+
+
+def test_a_model_asked_again_has_the_kappa_of_its_two_answers(items):
+    """Oracle: scikit-learn; the retest enters no other statistic."""
+    found = random_choices(3)
+    again = random_choices(8)["large"]
+    table = judged(found)
+    both = pd.concat([table, judged({"large": again}).assign(repeat=1)], ignore_index=True)
+    one = agreement.agreement_statistics(both, items, min_shared=8).set_index(["statistic", "group"])
+    wanted = cohen_kappa_score(found["large"].ravel(), again.ravel())
+    assert one.loc[("kappa_retest", "large"), "estimate"] == pytest.approx(wanted)
+    before = agreement.agreement_statistics(table, items, min_shared=8).set_index(["statistic", "group"])
+    without = one.drop(["kappa_retest", "raw_agreement_retest"], level="statistic")
+    pd.testing.assert_frame_equal(without, before)
+
+
+def test_fleiss_of_the_panel_and_of_the_raters_equals_statsmodels(items):
+    found = random_choices(5)
+    one = agreement.agreement_statistics(judged(found), items, min_shared=8).set_index(["statistic", "group"])
+    for group, ids in (("panel", ["large", "small"]), ("raters", RATERS)):
+        per_unit = np.stack([sum(found[i].ravel() == code for i in ids) for code in (0, 1)], axis=-1)
+        assert one.loc[("fleiss", group), "estimate"] == pytest.approx(fleiss_kappa(per_unit))
 
 
 def test_majority_needs_more_than_half_of_the_three():

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from claim_rows import claim, table
 
 from persona_lib.showing import claims
 from persona_lib.tables import schema
@@ -26,115 +27,6 @@ TOLD = {  # by kind, what the paper says beside its sizes and numbers
     "quantitative": "critique_parts revision_shorter revision_names_nothing no_summary_equivalent baseline_rate",
     "reconstructed": "critique_words rows_drawn open_fields mode_words",
 }
-
-
-def claim(**changes):
-    """One register row: a number exceeds 0.5."""
-    row = {"claim_id": "c", "section": "s", "claim": "it is large", "paper": "large", "paper_low": 0.5}
-    row |= {"paper_high": np.nan, "statistic": "share", "group": "all", "table": "toy", "rule": "greater"}
-    return row | {"kind": "qualitative", "rests_on": "answers", "note": ""} | changes
-
-
-def table(*rows):
-    """Rows (group, estimate, low, high) of the statistic share."""
-    found = pd.DataFrame(rows, columns=["group", "estimate", "low", "high"])
-    return {"toy": found.assign(statistic="share", n=10, n_excluded=0, method="hand")}
-
-
-def verdict(row, statistics, *, truth=None, simulated=False):
-    known = None if truth is None else pd.DataFrame([{"statistic": "share", "group": row["group"], "truth": truth}])
-    return claims.compare(pd.DataFrame([row]), statistics, known, simulated=simulated)["verdict"].item()
-
-
-class TestRulesInALiveRun:
-    @pytest.mark.parametrize(
-        ("rule", "bounds", "interval", "expected"),
-        [
-            ("greater", (0.5, np.nan), (0.7, 0.6, 0.8), "holds"),
-            ("greater", (0.5, np.nan), (0.2, 0.1, 0.3), "differs"),
-            ("greater", (0.5, np.nan), (0.6, 0.4, 0.8), "undecided"),
-            ("greater", (0.5, np.nan), (0.7, np.nan, np.nan), "holds"),
-            ("less", (np.nan, 0.5), (0.2, 0.1, 0.3), "holds"),
-            ("less", (np.nan, 0.5), (0.7, 0.6, 0.8), "differs"),
-            ("less", (np.nan, 0.5), (0.4, 0.3, 0.6), "undecided"),
-            ("within", (0.6, 0.8), (0.7, 0.1, 0.9), "holds"),
-            ("within", (0.6, 0.8), (0.5, 0.4, 0.7), "undecided"),
-            ("within", (0.6, 0.8), (0.5, 0.4, 0.55), "differs"),
-            ("within", (0.6, 0.8), (0.9, 0.85, 0.95), "differs"),
-            ("exact", (40, 40), (40, np.nan, np.nan), "holds"),
-            ("exact", (40, 40), (39, np.nan, np.nan), "differs"),
-            ("exact", (40, 40), (41, np.nan, np.nan), "differs"),
-            ("exact", (40, 40), (4, np.nan, np.nan), "not at this scale"),
-        ],
-    )
-    def test_each_rule(self, rule, bounds, interval, expected):
-        row = claim(rule=rule, paper_low=bounds[0], paper_high=bounds[1])
-        assert verdict(row, table(("all", *interval))) == expected
-
-    def test_a_star_lets_the_worst_group_decide(self):
-        statistics = table(("large|x", 0.9, 0.8, 1), ("small|x", 0.4, 0.3, 0.45), ("small|y", 0, 0, 0))
-        row = claims.compare(pd.DataFrame([claim(group="*|x")]), statistics, None, simulated=False).iloc[0]
-        assert (row["group"], row["estimate"], row["verdict"]) == ("small|x", 0.4, "differs")
-
-    def test_every_group_holds_only_if_every_group_is_defined(self):
-        undefined = ("small", np.nan, np.nan, np.nan)
-        assert verdict(claim(group="*"), table(("large", 0.9, 0.8, 1), undefined)) == "undecided"
-        assert verdict(claim(group="*"), table(("large", 0.2, 0.1, 0.3), undefined)) == "differs"
-
-    @pytest.mark.parametrize(
-        ("third", "expected"),
-        [((0.2, 0.1, 0.3), "holds"), ((0.6, 0.5, 0.75), "undecided"), ((0.9, 0.85, 1), "differs")],
-    )
-    def test_ordering_compares_the_lowest_before_with_the_highest_after(self, third, expected):
-        statistics = table(("a", 0.9, 0.8, 1), ("b", 0.7, 0.6, 0.8), ("c", *third), ("all", 1, 1, 1), ("m|a", 1, 1, 1))
-        assert verdict(claim(rule="ordering", group="a, b > *"), statistics) == expected
-        assert verdict(claim(rule="ordering", group="a, b > c"), statistics) == expected
-
-    def test_missing_or_undefined_statistic_is_not_computed(self):
-        assert verdict(claim(group="none"), table(("all", 0.7, 0.6, 0.8))) == "not computed"
-        assert verdict(claim(), table(("all", np.nan, np.nan, np.nan))) == "not computed"
-        assert verdict(claim(statistic="", table="", group="", rests_on=""), {}) == "not computed"
-        assert (
-            verdict(claim(rule="ordering", group="a, x > *"), table(("a", 0.9, 0.8, 1), ("b", 0, 0, 0)))
-            == "not computed"
-        )
-
-    @pytest.mark.parametrize("kind", claims.FIXED)
-    def test_fixed_kinds_keep_their_word_and_show_the_estimate(self, kind):
-        statistics = table(("all", 0.7, 0.6, 0.8))
-        found = claims.compare(pd.DataFrame([claim(kind=kind, rule="none")]), statistics, None, simulated=False)
-        assert (found["verdict"].item(), found["estimate"].item()) == (kind, 0.7)
-
-
-class TestASimulatedRun:
-    def test_truth_in_or_out_of_the_interval(self):
-        statistics = table(("all", 0.7, 0.6, 0.8))
-        assert verdict(claim(), statistics, truth=0.6, simulated=True) == "recovered"
-        assert verdict(claim(), statistics, truth=0.59, simulated=True) == "not recovered"
-
-    def test_without_truth_or_interval_it_says_so(self):
-        assert verdict(claim(), table(("all", 0.7, 0.6, 0.8)), simulated=True) == "no truth"
-        assert verdict(claim(), table(("all", 0.7, 0.6, 0.8)), truth=np.nan, simulated=True) == "no truth"
-        assert verdict(claim(), table(("all", 0.7, np.nan, np.nan)), truth=0.7, simulated=True) == "no truth"
-
-    @pytest.mark.parametrize("rule", ["greater", "less", "within", "ordering"])
-    @pytest.mark.parametrize("truth", [None, 0.1, 0.7])
-    def test_is_never_compared_with_the_paper(self, rule, truth):
-        row = claim(rule=rule, paper_high=0.8, group="all" if rule != "ordering" else "all > *")
-        statistics = table(("all", 0.7, 0.6, 0.8), ("b", 0.1, 0.0, 0.2))
-        assert verdict(row, statistics, truth=truth, simulated=True) not in ("holds", "differs", "undecided")
-
-    def test_no_simulated_number_stands_beside_the_papers(self):
-        rows = pd.DataFrame(
-            [claim(claim_id="a"), claim(claim_id="b", group="none"), claim(claim_id="c", rests_on="configuration")]
-        )
-        found = claims.compare(rows, table(("all", 0.6, np.nan, np.nan)), None, simulated=True)
-        assert found["paper"].tolist() == ["", "large", "large"]
-        assert found["verdict"].tolist() == ["no truth", "not computed", "holds"]
-
-    def test_a_live_run_ignores_a_truth(self):
-        statistics = table(("all", 0.7, 0.6, 0.8))
-        assert verdict(claim(), statistics, truth=0.1, simulated=False) == "holds"
 
 
 def test_unknown_table_is_named():
