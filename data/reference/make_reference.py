@@ -1,8 +1,9 @@
 """Make pums_labels.csv.gz and published_acs2018_1yr.csv.gz from the long label table and the published tables.
 
-    python data/reference/make_reference.py LABELS_LONG.csv PUBLISHED_DP02_DP03_DP05.csv.gz
+    python data/reference/make_reference.py LABELS_LONG.csv PUBLISHED_DP02_DP03_DP05.csv.gz FOLDER
 
-The same input gives the same bytes.
+FOLDER holds the official dictionaries of the five-year files (PUMS_Data_Dictionary_2013-2017.csv to 2019-2023, and
+PUMS_Data_Dictionary_2011-2015.txt). The same input gives the same bytes.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from persona_lib.census.codebook import read_dictionary  # noqa: E402
 from persona_lib.census.published import variables  # noqa: E402
 
 VARIABLES = (
@@ -37,6 +39,20 @@ def labels(path: str) -> pd.DataFrame:
     return kept[["dictionary_year", "variable", "code_from", "code_to", "label"]]
 
 
+def five_year_labels(folder: str) -> pd.DataFrame:
+    """Labels of the same variables in the five-year files.
+
+    The codes are without their leading zeros, as `read_dictionary` gives them.
+    """
+    found = []
+    for path in sorted(Path(folder).glob("PUMS_Data_Dictionary_20??-20??.*")):
+        rows = read_dictionary(path)
+        years = rows["first_year"].astype("str") + "-" + rows["dictionary_year"].astype("str")
+        found.append(rows.assign(dictionary_year=years, code_from=rows["code"], code_to=rows["code"]))
+    rows = pd.concat(found)
+    return rows.loc[rows["variable"].isin(VARIABLES), ["dictionary_year", "variable", "code_from", "code_to", "label"]]
+
+
 def published(path: str) -> pd.DataFrame:
     """Every estimate for the nation and seven states; for the other areas those that the compendium uses."""
     long = pd.read_csv(path, dtype=str, keep_default_na=False)
@@ -52,5 +68,5 @@ def write(table: pd.DataFrame, path: Path) -> None:
 
 if __name__ == "__main__":
     here = Path(__file__).parent
-    write(labels(sys.argv[1]), here / "pums_labels.csv.gz")
+    write(pd.concat([labels(sys.argv[1]), five_year_labels(sys.argv[3])]), here / "pums_labels.csv.gz")
     write(published(sys.argv[2]), here / "published_acs2018_1yr.csv.gz")

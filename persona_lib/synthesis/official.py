@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from persona_lib.census import published
-from persona_lib.census.pums import N_REPLICATES
+from persona_lib.census.columns import N_REPLICATES
 from persona_lib.measuring.association import rao_scott, total_variation
 from persona_lib.synthesis import coding, population
 from persona_lib.synthesis.fidelity import ATTRIBUTES, correlation, limits, locate, ranged, with_verdicts
