@@ -1,9 +1,10 @@
-"""Make pums_labels.csv.gz and published_acs2018_1yr.csv.gz from the long label table and the published tables.
+"""Make pums_labels.csv.gz, published_acs2018_1yr.csv.gz and published_acs2020_2024_5yr.csv from what is published.
 
-    python data/reference/make_reference.py LABELS_LONG.csv PUBLISHED_DP02_DP03_DP05.csv.gz FOLDER
+    python data/reference/make_reference.py LABELS_LONG.csv PUBLISHED_DP02_DP03_DP05.csv.gz FOLDER COUNTY_SUMS.csv
 
 FOLDER holds the official dictionaries of the five-year files (PUMS_Data_Dictionary_2013-2017.csv to 2019-2023, and
-PUMS_Data_Dictionary_2011-2015.txt). The same input gives the same bytes.
+PUMS_Data_Dictionary_2011-2015.txt); COUNTY_SUMS.csv the national sums of county tables of 2020-2024. The same input
+gives the same bytes.
 """
 
 from __future__ import annotations
@@ -28,6 +29,12 @@ AREAS = (
     *("United States", "Idaho", "Nebraska", "New Mexico", "Rhode Island", "South Dakota", "Vermont", "West Virginia"),
 )
 ORIGINS = ("DP05_0001", "DP05_0071", "DP05_0077", "DP05_0078", "DP05_0080")  # population by race and origin
+SUMS = {
+    ("B23025", "Employed (civilian)"): "DP03_0004",
+    ("B23025", "Unemployed (civilian)"): "DP03_0005",
+    ("B23025", "Armed Forces"): "DP03_0006",
+    ("B23025", "Not in labor force"): "DP03_0007",
+}
 # The published tables' marks: not applicable is blank here; controlled to an official count has no sampling error.
 MARKS = {"-888888888": "", "-888888888.0": "", "-555555555": "0", "-555555555.0": "0"}
 
@@ -58,7 +65,31 @@ def published(path: str) -> pd.DataFrame:
     long = pd.read_csv(path, dtype=str, keep_default_na=False)
     kept = long[long["name"].isin(AREAS) | long["var"].isin([*variables(), *ORIGINS])]
     kept = kept.replace(MARKS)
-    return kept.rename(columns={"name": "area", "var": "variable"}).drop(columns=["percent", "percent_moe"])
+    kept = kept.rename(columns={"name": "area", "var": "variable"}).drop(columns=["percent", "percent_moe"])
+    kept.insert(0, "years", "2018")
+    return kept
+
+
+def county_sums(path: str) -> pd.DataFrame:
+    """The sums whose categories are those of an attribute, under the variable of 2018's profile that says the same.
+
+    Without a margin of error: margins of sums of counties are not published.
+    """
+    sums = pd.read_csv(path, dtype=str, keep_default_na=False)
+    rows = sums[sums["table"].isin([table for table, _ in SUMS]) & sums["label"].isin([label for _, label in SUMS])]
+    variables_of = [SUMS[table, label] for table, label in zip(rows["table"], rows["label"], strict=True)]
+    return pd.DataFrame(
+        {
+            "years": "2020-2024",
+            "geo_id": "0100000US",
+            "area": "United States",
+            "table": rows["table"],
+            "variable": variables_of,
+            "label": rows["label"],
+            "estimate": rows["estimate_sum"],
+            "moe": "",
+        }
+    )
 
 
 def write(table: pd.DataFrame, path: Path) -> None:
@@ -70,3 +101,4 @@ if __name__ == "__main__":
     here = Path(__file__).parent
     write(pd.concat([labels(sys.argv[1]), five_year_labels(sys.argv[3])]), here / "pums_labels.csv.gz")
     write(published(sys.argv[2]), here / "published_acs2018_1yr.csv.gz")
+    county_sums(sys.argv[4]).to_csv(here / "published_acs2020_2024_5yr.csv", index=False, lineterminator="\n")

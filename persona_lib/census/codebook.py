@@ -282,7 +282,7 @@ def lookup(dictionary: pd.DataFrame, *, year: int, first_year: int | None = None
 
 
 def codes(dictionary: pd.DataFrame, *, year: int, first_year: int | None = None) -> dict[str, dict[str, str]]:
-    """Normalised code -> plain label for every variable, as `lookup` finds them; the nearest dictionary's come first."""
+    """Normalised code -> plain label for every variable, as `lookup` finds them."""
     rows = lookup(dictionary, year=year, first_year=first_year)
     groups = rows.groupby("variable")
     return {str(v): dict(zip(group["code"], group["label"], strict=True)) for v, group in groups}

@@ -108,10 +108,10 @@ def judge(persons: pd.DataFrame, households: pd.DataFrame, dictionary: pd.DataFr
     known = codebook.codes(dictionary, year=last, first_year=int(years["first"])).get(row["column"], {})
     first = rows.iloc[np.flatnonzero(~code_list(rows, row["column"]).isin([*known, "", MISSING]))[0]]
     raise PumsError(
-        f"{first['file']}: line {first['line']}: {row['column']} is {first[row['column']]!r}: a code that the dictionary "
-        f"does not know, as {row['n_unlabelled']:,} of {row['n_coded']:,} are, more than "
-        f"{100 * most_unlabelled:g} % of them; give that of {vintages.code_years(row['column'], last)}: DICTIONARY=FILE "
-        "(persona census dictionary fetches it)"
+        f"{first['file']}: line {first['line']}: {row['column']} is {first[row['column']]!r}: a code that the "
+        f"dictionary does not know, as {row['n_unlabelled']:,} of {row['n_coded']:,} are, more than "
+        f"{100 * most_unlabelled:g} % of them; give that of {vintages.code_years(row['column'], last)}: "
+        "DICTIONARY=FILE (persona census dictionary fetches it)"
     )
 
 

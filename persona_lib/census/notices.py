@@ -29,8 +29,8 @@ def notices(persons: pd.DataFrame) -> list[str]:
         if not vintages.has_one_year(int(year)):
             files = ", ".join(map(str, single.index[single["last"] == year]))
             said.append(
-                f"{files}: the 1-year file of {year} is experimental: the Census Bureau weighted a survey anew that too many "
-                "did not answer, and advises against comparing it with other years."
+                f"{files}: the 1-year file of {year} is experimental: the Census Bureau weighted anew a survey that "
+                "too many did not answer, and advises against comparing it with other years."
             )
     for file, first, last in years[years["first"] != years["last"]].itertuples():
         said.append(
@@ -41,8 +41,8 @@ def notices(persons: pd.DataFrame) -> list[str]:
     if len(spans) > 1:
         words = ", ".join(f"{a}" if a == b else f"{a}-{b}" for a, b in sorted(spans))
         said.append(
-            f"files of {len(spans)} releases ({words}) are pooled: each has the weights of a whole population, so that a "
-            "place that is in several counts several times, and incomes are in dollars of each file's own year."
+            f"files of {len(spans)} releases ({words}) are pooled: each has the weights of a whole population, so that "
+            "a place that is in several counts several times, and incomes are in dollars of each file's own year."
         )
     in_puerto_rico = _in_puerto_rico(persons)
     if in_puerto_rico.any():

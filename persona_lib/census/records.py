@@ -13,9 +13,9 @@ from pandas.api.types import is_numeric_dtype
 
 from persona_lib.census import codebook, labelling, vintages
 from persona_lib.census.archives import PumsError
+from persona_lib.census.columns import ALLOCATED, REPLICATES
 from persona_lib.census.households import GROUP_QUARTERS, RELATIONS, attach, derive
 from persona_lib.census.labelling import MISSING, code_list, has, mapped, present, survey_year
-from persona_lib.census.columns import ALLOCATED, REPLICATES
 from persona_lib.tables.schema import NOT_IN_UNIVERSE, UNKNOWN, attributes
 from persona_lib.tables.values import ASKED_INCOME_YEARS
 

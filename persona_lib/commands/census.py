@@ -1,4 +1,4 @@
-"""`persona census`: fetch PUMS from the Census Bureau, as official zips or by its API, and dictionaries, into data/raw."""
+"""`persona census`: fetch PUMS from the Census Bureau, as zips or by its API, and dictionaries, into data/raw."""
 
 from __future__ import annotations
 

@@ -138,7 +138,7 @@ rebuilds *PERSONA: A Reproducible Testbed for Pluralistic Alignment* (arXiv 2407
 | origin | fields | meaning |
 |---|---|---|
 | observed | {origins.get("observed", 0):,} | the value of one record of the census file, never rewritten |
-| allocated | {origins.get("allocated", 0):,} | in the record, but filled in by the Census Bureau: no usable answer was given |
+| allocated | {origins.get("allocated", 0):,} | in the record, filled in by the Census Bureau for want of an answer |
 | derived | {origins.get("derived", 0):,} | worked out from the record or from the other fields |
 | imputed | {origins.get("imputed", 0):,} | drawn from a fitted model; `score` is the probability of what was drawn |
 | listed | {origins.get("listed", 0):,} | drawn from hand-made lists, whoever the person is |

@@ -15,7 +15,6 @@ from persona_lib.tables.schema import SchemaError
 from persona_lib.tables.streams import generator
 from persona_lib.tables.values import ADULT_YEARS
 
-
 ANY = "any"  # in place of names of attributes: every one of which the files have an allocation flag
 
 
@@ -300,7 +299,8 @@ def tabulate(
     drawn = draws[["person_id"]].merge(census, on="person_id", validate="many_to_one")
     if len(drawn) < len(draws):
         raise SchemaError("draws: a person_id is not in the census; draw from this census")
-    areas = published.areas(census)
+    areas = published.areas(census, totals)
+    totals = published.of_years(totals, census)
     pool_weights, file_weights = weight_matrix(pool, replicates), weight_matrix(census, replicates)
     parts = []
     for attribute in attributes:

@@ -1,4 +1,4 @@
-"""Allocation flags. Oracles: hand-made rows; shares of Delaware's adults and of other files counted without the library."""
+"""Allocation flags. Oracles: hand-made rows; shares of a real file's adults counted without the library."""
 
 import zipfile
 

@@ -1,8 +1,8 @@
 """One-year and five-year files of 2015 to 2024: made-up rows in the layout of each, read by the labels of its year.
 
 The shipped labels hold the official dictionaries of 2017 to 2019 and 2021 to 2023 (one year) and of 2011-2015 and
-2013-2017 to 2019-2023 (five years). Of the releases that none could be had of (2016, 2012-2016, 2020, 2024, 2020-2024) a
-FIXTURE stands here in their layout: its labels are made up and say so.
+2013-2017 to 2019-2023 (five years). Of the releases of which none could be had (2016, 2012-2016, 2020, 2024, 2020-2024)
+a FIXTURE stands here in their layout: its labels are made up and say so.
 """
 
 import pandas as pd
@@ -105,7 +105,7 @@ def test_shipped_labels_are_of_the_releases_that_this_file_names():
 
 
 def test_a_five_year_dictionary_is_dated_by_its_last_serial_year(tmp_path):
-    """The rows of SERIALNO as the official dictionaries of 2014-2018 and, through a spreadsheet, of 2015-2019 have them."""
+    """Rows of SERIALNO as the official dictionaries of 2014-2018 and, spoiled by a spreadsheet, 2015-2019 have them."""
     official = (
         'VAL,SERIALNO,C,13,"2014000000001","2017999999999","x"\nVAL,SERIALNO,C,13,"2018GQ0000001","2018GQ9999999","x"\n'
     )

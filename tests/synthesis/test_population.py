@@ -9,7 +9,6 @@ import pytest
 from pums_rows import PUMS, few, needs_pums, tables_of
 from scipy import stats
 
-from persona_lib.census import pums
 from persona_lib.census.columns import REPLICATES
 from persona_lib.synthesis import population
 from persona_lib.tables import schema
