@@ -1,5 +1,5 @@
 # make paper   re-execute everything offline at demo scale        make test    every check
-# See README.md for RUN=, CENSUS=, PROMPTS=, UNTIL=, CORES=, CONFIRM=, and for make plan.
+# See README.md for RUN=, CENSUS=, DICTIONARY=, PROMPTS=, UNTIL=, CORES=, CONFIRM=, and for make plan.
 
 PYTHON ?= python3
 VENV   ?= .venv
@@ -9,7 +9,7 @@ CORES  := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
 endif
 
 # What a user gives is text: make expands nothing in it, and recipes read it from the environment, as "$$RUN".
-GIVEN  := PYTHON VENV RUN CORES UNTIL CENSUS PROMPTS CONFIRM
+GIVEN  := PYTHON VENV RUN CORES UNTIL CENSUS DICTIONARY PROMPTS CONFIRM
 $(foreach name,$(GIVEN),$(eval override $(name) := $$(value $(name))))
 export $(GIVEN)
 
@@ -49,10 +49,10 @@ $(SMOLLM): requirements-smollm.lock workflow/setup.py
 	@touch "$$VENV-smollm/$(@F)"
 
 paper: $(READY) $(if $(filter smollm,$(RUN)),$(SMOLLM))
-	@python -m workflow.paper --run="$$RUN" --cores="$$CORES" --until="$$UNTIL" --census="$$CENSUS" --prompts="$$PROMPTS" --confirm="$$CONFIRM"
+	@python -m workflow.paper --run="$$RUN" --cores="$$CORES" --until="$$UNTIL" --census="$$CENSUS" --dictionary="$$DICTIONARY" --prompts="$$PROMPTS" --confirm="$$CONFIRM"
 
 plan: $(READY)
-	@python -m workflow.paper --run="$$RUN" --census="$$CENSUS" --prompts="$$PROMPTS" --plan
+	@python -m workflow.paper --run="$$RUN" --census="$$CENSUS" --dictionary="$$DICTIONARY" --prompts="$$PROMPTS" --plan
 
 test: $(READY)
 	@python -m workflow.check

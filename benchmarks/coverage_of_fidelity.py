@@ -89,7 +89,9 @@ def tables_of(survey: pd.DataFrame, weights: np.ndarray) -> pd.DataFrame:
             if terms:
                 total = weights[(inside & (labels == category)).to_numpy()].sum(axis=0)
                 moe = published.Z_90 * population.replicate_error(total[0], total[1:])
-                rows.append({"area": "Vermont", "variable": terms[0], "estimate": total[0], "moe": moe})
+                rows.append(
+                    {"years": "2018", "area": "Vermont", "variable": terms[0], "estimate": total[0], "moe": moe}
+                )
     return pd.DataFrame(rows)
 
 

@@ -30,7 +30,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from persona_lib.census import codebook, pums, records  # noqa: E402
+from persona_lib.census import codebook, pums, records, vintages  # noqa: E402
+from persona_lib.census import columns as pums_columns  # noqa: E402
 from persona_lib.tables import schema  # noqa: E402
 
 SAMPLE = ROOT / "data/reference/census_sample.csv.gz"
@@ -44,10 +45,11 @@ def make(path: Path, n_rows: int) -> None:
     """A zip with the shape of the national file: the sample's households again and again, each under a new number."""
     with gzip.open(SAMPLE, "rt", encoding="utf-8", newline="") as file:
         header, *rows = csv.reader(file)
-    kept = [c for c in header if c not in pums.REPLICATES]
-    fillers = [f"F{k:03d}" for k in range(N_COLUMNS - len(header))]
+    kept = [c for c in header if c not in pums_columns.REPLICATES]
+    flags = vintages.flag_columns(2018)
+    fillers = [*flags, *(f"F{k:03d}" for k in range(N_COLUMNS - len(header) - len(flags)))]
     mixed = [c for pair in itertools.zip_longest(kept, *[iter(fillers)] * 5) for c in pair if c is not None]
-    columns = [c for c in (*mixed, *pums.REPLICATES) if c != "SERIALNO"]
+    columns = [c for c in (*mixed, *pums_columns.REPLICATES) if c != "SERIALNO"]
     place = {c: k for k, c in enumerate(header)}
     filled = itertools.cycle(FILLING)
     texts = [",".join(row[place[c]] if c in place else next(filled) for c in columns) for row in rows]
@@ -73,7 +75,16 @@ def needed(path: Path) -> list[str]:
     """The columns that the pipeline reads, as the file has them."""
     with zipfile.ZipFile(path).open(MEMBERS[0]) as file:
         names = file.readline().decode().strip().split(",")
-    return [c for c in (*pums.REQUIRED, *pums.OPTIONAL, *pums.REPLICATES) if c in names]
+    return [
+        c
+        for c in (
+            *pums_columns.REQUIRED,
+            *pums_columns.OPTIONAL,
+            *vintages.flag_columns(2018),
+            *pums_columns.REPLICATES,
+        )
+        if c in names
+    ]
 
 
 def by_pandas(path: Path, out: Path) -> None:
@@ -96,7 +107,7 @@ def by_duckdb(path: Path, out: Path) -> None:
 
     with zipfile.ZipFile(path).open(MEMBERS[0]) as file:
         names = file.readline().decode().strip().split(",")
-    types = {c: "INTEGER" if c in pums.NUMBERS else "VARCHAR" for c in names}
+    types = {c: "INTEGER" if c in pums_columns.NUMBERS else "VARCHAR" for c in names}
 
     def member(name: str) -> None:
         pipe = out / f"{name}.pipe"
@@ -127,7 +138,7 @@ def by_polars(path: Path, out: Path) -> None:
         inflated = io.BytesIO(zipfile.ZipFile(path).read(name))
         with zipfile.ZipFile(path).open(name) as file:
             names = file.readline().decode().strip().split(",")
-        types = {c: polars.Int32 if c in pums.NUMBERS else polars.String for c in names}
+        types = {c: polars.Int32 if c in pums_columns.NUMBERS else polars.String for c in names}
         rows = polars.scan_csv(inflated, schema=types).select(needed(path))
         rows.sink_parquet(out / f"{name}.parquet")
 

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 from pums_rows import ADULT, CHILD, LABELS, WIFE, text_of
 
 from persona_lib import cli
-from persona_lib.census import pums
+from persona_lib.census import columns, vintages
 
 ROWS = [ADULT | {"SPORDER": f"{k:02d}", "PINCP": str(1_000 * k)} for k in range(1, 21)]
 
@@ -43,7 +43,8 @@ def whole(http):
 
 
 KEY = "c3ns0s-key-0123456789"
-JOINED = {"HHT": "1", "HUPAOC": "1", "HHL": "1", **{weight: "9" for weight in pums.REPLICATES}}
+JOINED = {"HHT": "1", "HUPAOC": "1", "HHL": "1", **{weight: "9" for weight in columns.REPLICATES}}
+JOINED |= dict.fromkeys(vintages.flag_columns(2018), "0")
 
 
 def as_api(row: dict[str, str]) -> dict[str, str]:
@@ -57,7 +58,7 @@ PEOPLE = [as_api(row) for row in (ADULT, WIFE, CHILD)]
 VACANT = PEOPLE[0] | {"SERIALNO": "2018HU0000009", "SPORDER": "0"}
 
 
-def columns_asked_for(http) -> list[str]:
+def names_asked_for(http) -> list[str]:
     query = parse_qs(urlsplit(http.path).query)
     assert query["for"] == ["state:44"]
     return query["get"][0].split(",")
@@ -65,9 +66,9 @@ def columns_asked_for(http) -> list[str]:
 
 def answer(http, people=(*PEOPLE, VACANT)):
     """The columns asked for, with the state beside them as the API puts it."""
-    columns = columns_asked_for(http)
-    assert len(columns) <= 50
-    rows = [[*columns, "state"], *([person[c] for c in columns] + ["44"] for person in people)]
+    asked = names_asked_for(http)
+    assert len(asked) <= 50
+    rows = [[*asked, "state"], *([person[c] for c in asked] + ["44"] for person in people)]
     http.reply(200, json.dumps(rows).encode(), Content_Type="application/json;charset=utf-8")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from persona_lib.census import codebook, pums, records
+from persona_lib.census import codebook, columns, pums, records
 from persona_lib.tables import schema
 
 ROOT = Path(__file__).parents[1]
@@ -48,10 +48,10 @@ def person_ids(persons: pd.DataFrame) -> pd.Series:
 
 def replicate_weights(persons: pd.DataFrame) -> pd.DataFrame:
     """The table of replicate weights of PUMS rows, straight from their text; no rows where they have none."""
-    names = {column: f"replicate_{number:02d}" for number, column in enumerate(pums.REPLICATES, start=1)}
-    if pums.REPLICATES[0] not in persons:
+    names = {column: f"replicate_{number:02d}" for number, column in enumerate(columns.REPLICATES, start=1)}
+    if columns.REPLICATES[0] not in persons:
         return pd.DataFrame(columns=["person_id", *names.values()])
-    rows = persons[persons[pums.REPLICATES[0]].notna()]
+    rows = persons[persons[columns.REPLICATES[0]].notna()]
     return rows[list(names)].astype("int64").rename(columns=names).assign(person_id=person_ids(rows))
 
 

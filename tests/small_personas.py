@@ -47,6 +47,8 @@ ADA = {
     "fertility": "No",
     "hearing_difficulty": "No",
     "household_derived": "",
+    "allocated": "",
+    "unflagged": "household_language+household_type+family_presence",
 }
 IMPUTED = {"religion": "Catholic", "big_five": "average extraversion, average conscientiousness", "needs": ""}
 

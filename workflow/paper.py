@@ -51,6 +51,7 @@ def main() -> int:
     parser.add_argument("--run", default="demo", help="config/<run>.yaml")
     parser.add_argument("--until", default="", help="stop after this rule")
     parser.add_argument("--census", default="", help="PUMS files, written as for a shell: quotes, ~ and patterns count")
+    parser.add_argument("--dictionary", default="", help="what the codes mean: an official PUMS data dictionary")
     parser.add_argument("--prompts", default="", help="a prompt bank: .csv, or PRISM's conversations.jsonl")
     parser.add_argument("--confirm", default="", help="yes: spend what the plan says")
     parser.add_argument("--plan", action="store_true", help="say what the run would still ask and cost, and stop")
@@ -134,16 +135,20 @@ def _waited_for(command: list[str], environment: dict[str, str], *, lock: int) -
 
 
 def _changes(args: argparse.Namespace) -> dict:
-    """What CENSUS= and PROMPTS= change in the configuration.
+    """What CENSUS=, DICTIONARY= and PROMPTS= change in the configuration.
 
     Raises
     ------
     SystemExit
-        One of them names no file, or PROMPTS= several.
+        One of them names no file, or DICTIONARY= or PROMPTS= several.
     """
     changes: dict[str, dict] = {}
     if files := named_files(args.census, name="CENSUS"):
         changes["census"] = {"files": files}
+    if books := named_files(args.dictionary, name="DICTIONARY"):
+        if len(books) > 1:
+            sys.exit(f"DICTIONARY: {args.dictionary}: these are {len(books)} files; a run has one dictionary")
+        changes.setdefault("census", {})["dictionary"] = books[0]
     if banks := named_files(args.prompts, name="PROMPTS"):
         if len(banks) > 1:
             sys.exit(f"PROMPTS: {args.prompts}: these are {len(banks)} files; a run has one prompt bank")

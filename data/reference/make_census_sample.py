@@ -28,7 +28,8 @@ from sample_quality import categories, described, grouped, kept_categories, qual
 from sample_weights import calibrated, replicate_factors, targets_of, unit_counts  # noqa: E402
 
 from persona_lib.census.codebook import read_dictionary  # noqa: E402
-from persona_lib.census.pums import OPTIONAL, REPLICATES, REQUIRED, read_files  # noqa: E402
+from persona_lib.census.columns import OPTIONAL, REPLICATES, REQUIRED  # noqa: E402
+from persona_lib.census.pums import read_files  # noqa: E402
 from persona_lib.tables.streams import generator  # noqa: E402
 
 SEED = 2018

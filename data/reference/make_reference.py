@@ -1,8 +1,10 @@
-"""Make pums_labels.csv.gz and published_acs2018_1yr.csv.gz from the long label table and the published tables.
+"""Make pums_labels.csv.gz, published_acs2018_1yr.csv.gz and published_acs2020_2024_5yr.csv from what is published.
 
-    python data/reference/make_reference.py LABELS_LONG.csv PUBLISHED_DP02_DP03_DP05.csv.gz
+    python data/reference/make_reference.py LABELS_LONG.csv PUBLISHED_DP02_DP03_DP05.csv.gz FOLDER COUNTY_SUMS.csv
 
-The same input gives the same bytes.
+FOLDER holds the official dictionaries of the five-year files (PUMS_Data_Dictionary_2013-2017.csv to 2019-2023, and
+PUMS_Data_Dictionary_2011-2015.txt); COUNTY_SUMS.csv the national sums of county tables of 2020-2024. The same input
+gives the same bytes.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from persona_lib.census.codebook import read_dictionary  # noqa: E402
 from persona_lib.census.published import variables  # noqa: E402
 
 VARIABLES = (
@@ -26,6 +29,12 @@ AREAS = (
     *("United States", "Idaho", "Nebraska", "New Mexico", "Rhode Island", "South Dakota", "Vermont", "West Virginia"),
 )
 ORIGINS = ("DP05_0001", "DP05_0071", "DP05_0077", "DP05_0078", "DP05_0080")  # population by race and origin
+SUMS = {
+    ("B23025", "Employed (civilian)"): "DP03_0004",
+    ("B23025", "Unemployed (civilian)"): "DP03_0005",
+    ("B23025", "Armed Forces"): "DP03_0006",
+    ("B23025", "Not in labor force"): "DP03_0007",
+}
 # The published tables' marks: not applicable is blank here; controlled to an official count has no sampling error.
 MARKS = {"-888888888": "", "-888888888.0": "", "-555555555": "0", "-555555555.0": "0"}
 
@@ -37,12 +46,50 @@ def labels(path: str) -> pd.DataFrame:
     return kept[["dictionary_year", "variable", "code_from", "code_to", "label"]]
 
 
+def five_year_labels(folder: str) -> pd.DataFrame:
+    """Labels of the same variables in the five-year files.
+
+    The codes are without their leading zeros, as `read_dictionary` gives them.
+    """
+    found = []
+    for path in sorted(Path(folder).glob("PUMS_Data_Dictionary_20??-20??.*")):
+        rows = read_dictionary(path)
+        years = rows["first_year"].astype("str") + "-" + rows["dictionary_year"].astype("str")
+        found.append(rows.assign(dictionary_year=years, code_from=rows["code"], code_to=rows["code"]))
+    rows = pd.concat(found)
+    return rows.loc[rows["variable"].isin(VARIABLES), ["dictionary_year", "variable", "code_from", "code_to", "label"]]
+
+
 def published(path: str) -> pd.DataFrame:
     """Every estimate for the nation and seven states; for the other areas those that the compendium uses."""
     long = pd.read_csv(path, dtype=str, keep_default_na=False)
     kept = long[long["name"].isin(AREAS) | long["var"].isin([*variables(), *ORIGINS])]
     kept = kept.replace(MARKS)
-    return kept.rename(columns={"name": "area", "var": "variable"}).drop(columns=["percent", "percent_moe"])
+    kept = kept.rename(columns={"name": "area", "var": "variable"}).drop(columns=["percent", "percent_moe"])
+    kept.insert(0, "years", "2018")
+    return kept
+
+
+def county_sums(path: str) -> pd.DataFrame:
+    """The sums whose categories are those of an attribute, under the variable of 2018's profile that says the same.
+
+    Without a margin of error: margins of sums of counties are not published.
+    """
+    sums = pd.read_csv(path, dtype=str, keep_default_na=False)
+    rows = sums[sums["table"].isin([table for table, _ in SUMS]) & sums["label"].isin([label for _, label in SUMS])]
+    variables_of = [SUMS[table, label] for table, label in zip(rows["table"], rows["label"], strict=True)]
+    return pd.DataFrame(
+        {
+            "years": "2020-2024",
+            "geo_id": "0100000US",
+            "area": "United States",
+            "table": rows["table"],
+            "variable": variables_of,
+            "label": rows["label"],
+            "estimate": rows["estimate_sum"],
+            "moe": "",
+        }
+    )
 
 
 def write(table: pd.DataFrame, path: Path) -> None:
@@ -52,5 +99,6 @@ def write(table: pd.DataFrame, path: Path) -> None:
 
 if __name__ == "__main__":
     here = Path(__file__).parent
-    write(labels(sys.argv[1]), here / "pums_labels.csv.gz")
+    write(pd.concat([labels(sys.argv[1]), five_year_labels(sys.argv[3])]), here / "pums_labels.csv.gz")
     write(published(sys.argv[2]), here / "published_acs2018_1yr.csv.gz")
+    county_sums(sys.argv[4]).to_csv(here / "published_acs2020_2024_5yr.csv", index=False, lineterminator="\n")

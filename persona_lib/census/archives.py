@@ -12,6 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import IO, cast
 
+from persona_lib.census import sniffing
+
 MEMBER = r"(psam_|ss\d\d)[ph]\w+\.csv"  # psam_ since 2017
 LONGEST_HEADER = 1 << 16  # bytes; that of a person file of 500 columns has 4,000
 
@@ -32,36 +34,59 @@ def members(path: Path, *, name: str | None = None, form: str = MEMBER) -> list[
     Raises
     ------
     PumsError
-        No such file, a page saved in its place, a zip without a PUMS member.
+        No such file; a file of another kind (see `sniffing`), locked or packed in a way that is not read; a zip without
+        a PUMS member.
     DamagedError
         A zip that is cut short or broken.
     """
     name = name or path.name
+    if path.is_dir():
+        raise PumsError(f"{name}: a folder; name the files in it")
     if not path.is_file():
         raise PumsError(f"{name}: no such file")
     with path.open("rb") as file:
-        start = file.read(512).lstrip()
-    if start[:1] == b"<":
-        raise PumsError(f"{name}: an HTML page, not a PUMS file: the server refused; download it again")
-    if name.lower().endswith(".zip"):
-        return _zip_members(path, name, start, form)
+        start = file.read(sniffing.ENOUGH)
+    if start[:2] == b"PK":
+        return _zip_members(path, name, form)
     if start[:2] == b"\x1f\x8b":
+        with reading(name), gzip.open(path, "rb") as unpacked:
+            _refuse_foreign(unpacked.read(sniffing.ENOUGH), name)
         return [(name, lambda: cast(IO[bytes], gzip.open(path, "rb")))]  # to typeshed a GzipFile is no IO
+    _refuse_foreign(start, name)
+    if name.lower().endswith(".zip"):
+        raise PumsError(f"{name}: not a zip (no PK signature); download it again")
     return [(name, lambda: path.open("rb"))]
 
 
-def _zip_members(path: Path, name: str, start: bytes, form: str) -> list[tuple[str, Callable[[], IO[bytes]]]]:
-    if start[:2] != b"PK":
-        raise PumsError(f"{name}: not a zip (no PK signature); download it again")
+def _refuse_foreign(start: bytes, label: str) -> None:
+    if what := sniffing.foreign(start):
+        raise PumsError(f"{label}: {what}")
+
+
+def _zip_members(path: Path, name: str, form: str) -> list[tuple[str, Callable[[], IO[bytes]]]]:
     try:
         with zipfile.ZipFile(path) as archive:
             held = archive.namelist()
+            if what := sniffing.foreign_zip(held):
+                raise PumsError(f"{name}: {what}")
+            found = sorted(m for m in held if re.fullmatch(form, m.rsplit("/", 1)[-1], re.IGNORECASE))
+            if not found:
+                wanted = (
+                    "psam_p*.csv or psam_h*.csv (ss??p*.csv until 2016)" if form == MEMBER else f"of the form {form}"
+                )
+                raise PumsError(f"{name}: no member {wanted}; it holds {', '.join(held[:9]) or 'nothing'}")
+            for member in found:
+                label = f"{name}/{member}"
+                if archive.getinfo(member).flag_bits & 1:
+                    raise PumsError(f"{label}: locked with a password; unpack it and give the .csv")
+                with reading(label), archive.open(member) as file:
+                    _refuse_foreign(file.read(sniffing.ENOUGH), label)
     except zipfile.BadZipFile as error:
         raise DamagedError(f"{name}: a truncated or damaged zip ({error}); download it again") from error
-    found = sorted(member for member in held if re.fullmatch(form, member.rsplit("/", 1)[-1], re.IGNORECASE))
-    if not found:
-        wanted = "psam_p*.csv or psam_h*.csv (ss??p*.csv until 2016)" if form == MEMBER else f"of the form {form}"
-        raise PumsError(f"{name}: no member {wanted}; it holds {', '.join(held) or 'nothing'}")
+    except NotImplementedError as error:
+        raise PumsError(
+            f"{name}: a zip packed in a way that Python cannot read ({error}); unpack it and give the .csv"
+        ) from error
     return [(f"{name}/{member}", partial(_opened, path, member)) for member in found]
 
 

@@ -15,7 +15,7 @@ from persona_lib.census import vintages
 from persona_lib.census.archives import PumsError
 from persona_lib.tables.schema import UNKNOWN
 
-COLUMNS = ("dictionary_year", "variable", "code", "label")
+COLUMNS = ("dictionary_year", "variable", "code", "label", "first_year")
 NEVER_WORKED = "Unemployed, last worked over 5 years ago or never"
 
 # Shorter than the dictionary's own words, and the same in every year.
@@ -138,15 +138,16 @@ def normal_code(code: str) -> str:
     return (code.lstrip("0") or "0") if code.isdigit() else code
 
 
-def read_dictionary(path: str | os.PathLike) -> pd.DataFrame:
+def read_dictionary(path: str | os.PathLike, *, name: str | None = None) -> pd.DataFrame:
     """Read the shipped labels (CSV with a header) or an official dictionary: CSV of NAME and VAL rows, or text.
 
-    The text layout is that of the years to 2016, which have no CSV.
+    The text layout is that of the years to 2016, which have no CSV. `name` is what errors call the file.
 
     Returns
     -------
-    One row per (dictionary_year, variable, code): `COLUMNS`, codes normalised, single codes only (ranges
-    of numeric variables and the code for blank are left out), sorted.
+    One row per (dictionary_year, first_year, variable, code): `COLUMNS`, codes normalised, single codes only (ranges
+    of numeric variables and the code for blank are left out), sorted. `dictionary_year` is the last year of the
+    records that the dictionary is of, `first_year` the first: four years before it in that of a five-year file.
 
     Raises
     ------
@@ -154,13 +155,14 @@ def read_dictionary(path: str | os.PathLike) -> pd.DataFrame:
         No such file, or it is none of these; an official dictionary without its year.
     """
     path = Path(path)
+    name = name or path.name
     if not path.is_file():
-        raise PumsError(f"{path.name}: no such file; give the shipped labels or an official PUMS data dictionary (CSV)")
+        raise PumsError(f"{name}: no such file; give the shipped labels or an official PUMS data dictionary (CSV)")
     try:
         content = path.read_bytes()
         content = gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
     except (EOFError, OSError) as error:
-        raise PumsError(f"{path.name}: a damaged file ({error}); copy or download it again") from error
+        raise PumsError(f"{name}: a damaged file ({error}); copy or download it again") from error
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:  # the text dictionaries
@@ -168,19 +170,33 @@ def read_dictionary(path: str | os.PathLike) -> pd.DataFrame:
     rows = list(csv.reader(io.StringIO(text, newline="")))
     if rows and rows[0][:2] == ["dictionary_year", "variable"]:
         found = [dict(zip(rows[0], row, strict=True)) for row in rows[1:]]
-        kept = [(int(r["dictionary_year"]), r["variable"], r["code_from"], r["code_to"], r["label"]) for r in found]
+        kept = [(_span(r["dictionary_year"]), r["variable"], r["code_from"], r["code_to"], r["label"]) for r in found]
     elif any(row[:1] == ["VAL"] for row in rows):
-        year = _year_of(rows, path.name)
-        kept = [(year, row[1], row[4], row[5], row[6]) for row in rows if row[:1] == ["VAL"] and len(row) > 6]
+        span = _years_of(rows, name)
+        kept = [(span, row[1], row[4], row[5], row[6]) for row in rows if row[:1] == ["VAL"] and len(row) > 6]
     elif values := _text_values(text):
-        year = _year_of_text(text, path.name)
-        kept = [(year, variable, *ends, label) for variable, ends, label in values]
+        span = _years_of_text(text, name)
+        kept = [(span, variable, *ends, label) for variable, ends, label in values]
     else:
         raise PumsError(
-            f"{path.name}: neither the shipped labels nor a PUMS data dictionary (CSV with NAME and VAL rows, or text)"
+            f"{name}: neither the shipped labels nor a PUMS data dictionary (CSV with NAME and VAL rows, or text)"
         )
-    single = [(y, v, normal_code(a.strip()), label.strip()) for y, v, a, b, label in kept if a == b and set(a) != {"b"}]
-    return pd.DataFrame(single, columns=COLUMNS).sort_values([*COLUMNS[:3]], kind="stable", ignore_index=True)
+    whole = {half: (c, rank) for c, halves in vintages.split_columns().items() for rank, half in enumerate(halves)}
+    elsewhere = {*vintages.not_in_this_column(), ""}
+    single = [
+        (span[1], *whole.get(v, (v, 0)), normal_code(a.strip()), label.strip(), span[0])
+        for span, v, a, b, label in kept
+        if a == b and set(a) != {"b"} and a.strip() not in elsewhere
+    ]
+    table = pd.DataFrame(single, columns=["dictionary_year", "variable", "rank", "code", "label", "first_year"])
+    key = ["dictionary_year", "first_year", "variable", "code"]
+    table = table.sort_values([*key, "rank"], kind="stable").drop_duplicates(key)
+    return table[list(COLUMNS)].reset_index(drop=True)
+
+
+def _span(words: str) -> tuple[int, int]:
+    """First and last year of `2018` or `2014-2018`."""
+    return int(words[:4]), int(words[-4:])
 
 
 def _text_values(text: str) -> list[tuple[str, tuple[str, str], str]]:
@@ -201,47 +217,75 @@ def _text_values(text: str) -> list[tuple[str, tuple[str, str], str]]:
     return found
 
 
-def _year_of_text(text: str, name: str) -> int:
-    """The year in the title, of a five-year dictionary the last, else that of the file's name."""
+def _years_of_text(text: str, name: str) -> tuple[int, int]:
+    """First and last year in the title, else the year of the file's name."""
     title = re.search(r"^.*PUMS DATA DICTIONARY", text, re.IGNORECASE | re.MULTILINE)
-    years = re.findall(r"20\d\d", title.group(0)) if title else []
-    short = re.search(r"(\d\d)\.txt$", name)
+    years = [int(year) for year in re.findall(r"20\d\d", title.group(0))] if title else []
+    short = re.fullmatch(r"PUMSDataDict(\d\d)\.txt", name, re.IGNORECASE)
     if years:
-        return int(years[-1])
+        return min(years), max(years)
     if short:
-        return 2000 + int(short.group(1))
+        return (2000 + int(short.group(1)),) * 2
     raise PumsError(f"{name}: a dictionary without its year: not in its title, nor in its name (PUMSDataDict15.txt)")
 
 
-def _year_of(rows: list[list[str]], name: str) -> int:
-    """The year of an official dictionary: that of its serial numbers."""
-    for row in rows:
-        if row[:2] == ["VAL", "SERIALNO"] and row[4][:4].isdigit():
-            return int(row[4][:4])
-    raise PumsError(f"{name}: a dictionary without its year: no VAL row of SERIALNO that starts with one")
+def _years_of(rows: list[list[str]], name: str) -> tuple[int, int]:
+    """First and last year of the serial numbers that an official dictionary declares.
 
-
-def codes(dictionary: pd.DataFrame, *, year: int) -> dict[str, dict[str, str]]:
-    """Normalised code -> plain label for every variable, by the dictionary year nearest to `year`.
-
-    A variable that the nearest year does not have is taken from the nearest year that has it, but never
-    across a change of its code list (`vintages.yaml`): then it has no labels. States and places lose their
-    postal code; `PLAIN` goes before the dictionary's own words.
+    A five-year dictionary has them in several rows; one that a spreadsheet wrote has 2.015E+12 in some, which is
+    passed over.
     """
-    found: dict[str, dict[str, str]] = {}
-    for variable, rows in dictionary.groupby("variable"):
-        years = rows["dictionary_year"]
-        alike = [y for y in years.unique() if vintages.same_codes(str(variable), int(y), year)]
-        if not alike:
-            continue
-        nearest = min(alike, key=lambda y: (abs(y - year), -y))
-        chosen = rows[years == nearest]
-        labels = dict(zip(chosen["code"], chosen["label"], strict=True))
-        if variable in ("ST", "STATE", "POBP"):
-            labels = {code: re.sub(r"/[A-Z]{2}$", "", label) for code, label in labels.items()}
-        plain = {code: label for code, label in PLAIN.get(variable, {}).items() if code in labels}
-        found[str(variable)] = {**labels, **plain}
-    return found
+    serials = [row[4:6] for row in rows if row[:2] == ["VAL", "SERIALNO"] and len(row) > 5]
+    years = [int(serial[:4]) for ends in serials for serial in ends if re.fullmatch(r"20\d\d\w{9}", serial)]
+    if not years:
+        raise PumsError(f"{name}: a dictionary without its year: no VAL row of SERIALNO that starts with one")
+    return min(years), max(years)
+
+
+def lookup(dictionary: pd.DataFrame, *, year: int, first_year: int | None = None) -> pd.DataFrame:
+    """The label of every code in a file of this year, and the dictionary that it is taken from.
+
+    The nearest dictionary goes first: of the same last year, and among such the one of as many years. A code that it
+    does not have is looked up in the next nearest, and so on, but never across a change of its variable's code list
+    (`vintages.yaml`). States and places lose their postal code; `PLAIN` goes before the dictionary's own words.
+
+    Parameters
+    ----------
+    dictionary : rows of `read_dictionary`
+    year, first_year : the last and the first year of the file's records; the same of a one-year file
+
+    Returns
+    -------
+    One row per (variable, code): label, dictionary (2018, or 2014-2018), is_nearest.
+    """
+    wanted = (first_year or year) < year
+    rows = dictionary.assign(far=(dictionary["dictionary_year"] - year).abs())
+    rows["other_span"] = (rows["first_year"] < rows["dictionary_year"]) != wanted
+    spans = rows[["variable", "dictionary_year"]].drop_duplicates()
+    same = [vintages.same_codes(v, int(y), year) for v, y in spans.itertuples(index=False)]
+    rows = rows.merge(spans[same], on=["variable", "dictionary_year"])
+    rows = rows.sort_values(
+        ["variable", "far", "other_span", "dictionary_year"], ascending=[True, True, True, False], kind="stable"
+    )
+    last = rows["dictionary_year"].astype("str")
+    rows["dictionary"] = last.where(
+        rows["first_year"] == rows["dictionary_year"], rows["first_year"].astype("str") + "-" + last
+    )
+    rows["is_nearest"] = rows["dictionary"] == rows.groupby("variable")["dictionary"].transform("first")
+    rows = rows.drop_duplicates(["variable", "code"])
+    places = rows["variable"].isin(["ST", "STATE", "POBP"])
+    rows["label"] = rows["label"].mask(places, rows["label"].str.replace(r"/[A-Z]{2}$", "", regex=True))
+    plain = {(variable, code): label for variable, labels in PLAIN.items() for code, label in labels.items()}
+    keys = zip(rows["variable"], rows["code"], rows["label"], strict=True)
+    rows["label"] = [plain.get((variable, code), label) for variable, code, label in keys]
+    return rows[["variable", "code", "label", "dictionary", "is_nearest"]].reset_index(drop=True)
+
+
+def codes(dictionary: pd.DataFrame, *, year: int, first_year: int | None = None) -> dict[str, dict[str, str]]:
+    """Normalised code -> plain label for every variable, as `lookup` finds them."""
+    rows = lookup(dictionary, year=year, first_year=first_year)
+    groups = rows.groupby("variable")
+    return {str(v): dict(zip(group["code"], group["label"], strict=True)) for v, group in groups}
 
 
 def split_prefix(labels: dict[str, str]) -> dict[str, tuple[str, str]]:

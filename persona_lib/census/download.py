@@ -19,8 +19,11 @@ import httpx2
 import tenacity
 
 from persona_lib.census.archives import DamagedError, PumsError, first_line, members, reading
+from persona_lib.census.codebook import read_dictionary
+from persona_lib.tables.files import whole
 
 FILES = "https://www2.census.gov/programs-surveys/acs/data/pums"
+DICTIONARIES = "https://www2.census.gov/programs-surveys/acs/tech_docs/pums/data_dict"
 API = "https://api.census.gov/data"
 # Worth another try: too many requests, faults of the server, and of the network in front of it (520 to 527).
 TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504, *range(520, 528)})
@@ -61,7 +64,7 @@ class Fetched:
 
 
 def connect(*, timeout_s: float = 60.0) -> httpx2.Client:
-    """A client for `fetch_zip` and `ask`: follows no redirect, since a moved answer is a refusal here."""
+    """A client for the functions of this module: follows no redirect, since a moved answer is a refusal here."""
     agent = {"User-Agent": "persona-compendium/0.1 (research; PUMS)", "Accept-Encoding": "identity"}
     return httpx2.Client(headers=agent, timeout=timeout_s, follow_redirects=False)
 
@@ -182,6 +185,38 @@ def count_records(path: Path, member: str, *, name: str | None = None) -> dict[s
             raise DamagedError(f"{label}: the last record is torn")
         found[label] = n_lines if last.endswith(b"\n") else n_lines + 1
     return found
+
+
+def fetch_dictionary(
+    client: httpx2.Client,
+    url: str,
+    path: Path,
+    *,
+    patience: Patience = Patience(),  # noqa: B008 (frozen)
+) -> Path:
+    """Fetch one official data dictionary to `path`, which then can be read as one, or is not there.
+
+    Raises
+    ------
+    DownloadError
+        The server refuses, moves or lacks it, or sends something else in its place.
+    """
+
+    def attempt() -> bytes:
+        answer = client.get(url)
+        if answer.status_code != 200:
+            _refuse(answer, url)
+        if answer.content.lstrip()[:1] == b"<":
+            raise DownloadError(f"{url}: {_blocked('an HTML page in place of the dictionary', answer.content)}")
+        return answer.content
+
+    with whole(path) as half:
+        half.write_bytes(_patiently(attempt, url, patience))
+        try:
+            read_dictionary(half, name=path.name)
+        except PumsError as error:
+            raise DownloadError(f"{url}: {error}") from error
+    return path
 
 
 def ask(

@@ -10,10 +10,9 @@ import pandas as pd
 
 from persona_lib.census import codebook
 from persona_lib.tables.schema import NOT_IN_UNIVERSE, UNKNOWN, SchemaError
-from persona_lib.tables.values import AGE_BANDS, AGE_STARTS, INCOME_BANDS, age_band, income_band
+from persona_lib.tables.values import AGE_BANDS, AGE_STARTS, INCOME_BANDS, OF_HOUSEHOLDS, age_band, income_band
 
-COLUMNS = ("geo_id", "area", "table", "variable", "label", "estimate", "moe")
-YEAR = 2018
+COLUMNS = ("years", "geo_id", "area", "table", "variable", "label", "estimate", "moe")
 NATION = "United States"
 Z_90 = 1.645  # published margins of error are half-widths of 90 % intervals
 PUERTO_RICO = "Puerto Rico"  # in no total of the United States
@@ -173,32 +172,38 @@ PLAIN_ATTRIBUTES = (
 )
 
 
-def read_published(path: str | os.PathLike) -> pd.DataFrame:
-    """Published ACS totals: one row per (area, variable), estimate and margin of error as numbers.
+def read_published(*paths: str | os.PathLike) -> pd.DataFrame:
+    """Published ACS totals: one row per (years, area, variable), estimate and margin of error as numbers.
 
-    A blank margin of error means that none is published; 0 that the total is controlled.
+    A blank estimate or margin of error means that none is published; a margin of 0 that the total is controlled.
 
     Raises
     ------
     SchemaError
-        No such file, a missing column, an (area, variable) that stands twice.
+        No such file, a missing column, a (years, area, variable) that stands twice.
     """
+    return pd.concat([_read(path) for path in paths], ignore_index=True)
+
+
+def _read(path: str | os.PathLike) -> pd.DataFrame:
     name = Path(path).name
     if not Path(path).is_file():
         raise SchemaError(f"{name}: no such file; it is committed in data/reference")
-    found = pd.read_csv(path, dtype=dict.fromkeys(("geo_id", "area", "table", "variable", "label"), "str"))
+    found = pd.read_csv(path, dtype=dict.fromkeys(COLUMNS[:6], "str"))
     if missing := [column for column in COLUMNS if column not in found]:
         raise SchemaError(f"{name}: column {', '.join(missing)} is missing")
-    repeated = found.duplicated(["area", "variable"])
+    repeated = found.duplicated(["years", "area", "variable"])
     if repeated.any():
         row = found[repeated].iloc[0]
-        raise SchemaError(f"{name}: {row['area']} {row['variable']} stands in two rows")
+        raise SchemaError(f"{name}: {row['years']} {row['area']} {row['variable']} stands in two rows")
     return found
 
 
 def variables() -> list[str]:
-    """Every published variable that a margin uses, sorted."""
-    return sorted({v.lstrip("-") for groups in GROUPS.values() for _, parts in groups.values() for v in parts})
+    """Every published variable that a comparison uses, of all persons or of adults, sorted."""
+    parts = [terms for groups in GROUPS.values() for _, terms in groups.values()]
+    parts += [terms for _, groups in ADULTS.values() for terms in groups.values()]
+    return sorted({variable.lstrip("-") for terms in parts for variable in terms})
 
 
 def category(census: pd.DataFrame, attribute: str) -> pd.Series:
@@ -257,8 +262,7 @@ def universe(census: pd.DataFrame, attribute: str, *, adults: bool = False) -> p
         "industry": work.isin(_EMPLOYED),
         "occupation": work.isin(_EMPLOYED),
         "marital_status": age >= 15,
-        "household_type": census["relationship"] == "Reference person",
-        "family_presence": census["relationship"] == "Reference person",
+        **dict.fromkeys(OF_HOUSEHOLDS, census["relationship"] == "Reference person"),
         "veteran_status": (age >= 18) & ~work.isin(_FORCES),
         "disability": free,
         "health_insurance": free,
@@ -266,45 +270,78 @@ def universe(census: pd.DataFrame, attribute: str, *, adults: bool = False) -> p
     return among.get(attribute, pd.Series(True, index=census.index))
 
 
-def areas(census: pd.DataFrame) -> list[str]:
+def areas(census: pd.DataFrame, published: pd.DataFrame) -> list[str]:
     """The published areas that the file covers: its states, or the nation if it has all of them.
 
     Puerto Rico stands beside either: no total of the United States counts it. Empty where a person's state is
-    unknown or the survey year is not that of the published tables.
+    unknown or the tables are of other years than the file.
     """
     states = sorted(census["state"].unique())
-    if UNKNOWN in states or set(census["survey_year"]) != {YEAR}:
+    if UNKNOWN in states or of_years(published, census).empty:
         return []
     main = [state for state in states if state != PUERTO_RICO]
     return ([NATION] if len(main) == _N_STATES else main) + [PUERTO_RICO] * (PUERTO_RICO in states)
 
 
+def of_years(published: pd.DataFrame, census: pd.DataFrame) -> pd.DataFrame:
+    """The tables of the census file's own release: of its year, or of its first to its last year."""
+    first, last = census["survey_year"].min(), census["survey_year"].max()
+    return published[published["years"] == (f"{first}" if first == last else f"{first}-{last}")]
+
+
+def lacking(published: pd.DataFrame, attribute: str, *, areas: list[str], adults: bool = False) -> str:
+    """Why the tables say nothing of an attribute; '' where they have it for every area."""
+    parts = _terms(attribute, adults)
+    if not parts:
+        return "not published for adults" if adults else "not published"
+    rows = _of(published, areas)
+    have = set(zip(rows["area"], rows["variable"], strict=True))
+    for area in areas:
+        wanted = {term.lstrip("-") for terms in parts.values() for term in terms}
+        if missing := sorted(wanted - {variable for of, variable in have if of == area}):
+            return f"the tables of {area} lack {missing[0]}"
+    return "" if areas else "no tables of this area and year are at hand"
+
+
+def _terms(attribute: str, adults: bool) -> dict[str, list[str]]:
+    """Published variables of each category that has some."""
+    if adults:
+        return ADULTS.get(attribute, (0, {}))[1]
+    return {group: terms for group, (_, terms) in GROUPS.get(attribute, {}).items() if terms}
+
+
+def _of(published: pd.DataFrame, areas: list[str]) -> pd.DataFrame:
+    """The published numbers of areas; a blank estimate is none."""
+    return published[published["area"].isin(areas) & published["estimate"].notna()]
+
+
 def shares(published: pd.DataFrame, attribute: str, *, areas: list[str], adults: bool = False) -> pd.DataFrame:
     """Published shares of one attribute's categories, summed over areas: category, share, standard_error.
+
+    `published` are the tables of one release (see `of_years`).
 
     With `adults`, the shares among adults (see `ADULTS`).
 
     The standard error of a share X/T is that of a proportion, sqrt(SE(X)^2 - share^2 SE(T)^2) / T (with a
     plus where the difference is negative), SE being the margin of error over 1.645; parts of a sum are
     taken as independent, which overstates it, so of two categories, whose shares add to one and have one
-    error, it is the smaller of the two. No rows where the attribute or an area is not published.
+    error, it is the smaller of the two. NaN where a margin of error is not published. No rows where the attribute is
+    not published for every one of the areas (see `lacking`): a sum over some of them would be of other people.
     """
-    rows = published[published["area"].isin(areas)]
-    parts = {group: terms for group, (_, terms) in GROUPS.get(attribute, {}).items() if terms}
-    if adults:
-        parts = ADULTS.get(attribute, (0, {}))[1]
-    have = set(zip(rows["area"], rows["variable"], strict=True))
-    needed = {(area, term.lstrip("-")) for area in areas for terms in parts.values() for term in terms}
-    if not parts or not areas or needed - have:
+    parts = _terms(attribute, adults)
+    if lacking(published, attribute, areas=areas, adults=adults):
         return pd.DataFrame({"category": [], "share": [], "standard_error": []})
+    rows = _of(published, areas)
     total = rows.groupby("variable")["estimate"].sum()
-    variance = rows["moe"].fillna(0).div(Z_90).pow(2).groupby(rows["variable"]).sum()
+    variance = rows["moe"].div(Z_90).pow(2).groupby(rows["variable"]).sum(min_count=len(areas))
     signed = pd.concat([total, -total.rename(lambda variable: f"-{variable}")])
     count = pd.Series({group: signed[terms].sum() for group, terms in parts.items()})
     spread = pd.Series({g: sum(variance[t.lstrip("-")] for t in ts) for g, ts in parts.items()})
     share = count / count.sum()
-    within = spread - share**2 * spread.sum()
+    within = spread - share**2 * spread.sum(skipna=False)
     error = np.sqrt(within.where(within >= 0, spread + share**2 * spread.sum())) / count.sum()
     if len(error) == 2:
         error[:] = error.min()
+    if spread.isna().any():
+        error[:] = np.nan
     return pd.DataFrame({"category": share.index, "share": share.to_numpy(), "standard_error": error.to_numpy()})

@@ -7,6 +7,7 @@ in its rows.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,22 +19,22 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
+from pandas.api.types import is_numeric_dtype
 
 from persona_lib.census import vintages
 from persona_lib.census.archives import PumsError, first_line, members, reading
-
-N_REPLICATES = 80
-REQUIRED = ("SERIALNO", "SPORDER", "PWGTP", "AGEP", "SEX")
-OPTIONAL = (
-    *("ST", "STATE", "RELP", "RELSHIPP", "ADJINC", "PINCP", "RAC1P", "HISP", "ANC1P", "NATIVITY", "CIT", "POBP"),
-    *("LANX", "LANP", "ENG", "SCHL", "ESR", "COW", "INDP", "OCCP", "MAR", "MIL", "DIS", "HICOV"),
-    *("DREM", "DEYE", "DEAR", "FER"),
+from persona_lib.census.columns import (
+    ALLOCATED,
+    JOINED,
+    MAY_BE_BLANK,
+    NUMBERS,
+    REPLICATES,
+    WHOLE,
+    Layout,
+    layout,
 )
-REPLICATES = tuple(f"PWGTP{number}" for number in range(1, N_REPLICATES + 1))
-HOUSEHOLD = ("SERIALNO", "WGTP", "HHT", "HUPAOC", "HHL")
-JOINED = HOUSEHOLD[2:]  # in person rows too, where the Census API joined them
-NUMBERS = ("PWGTP", "AGEP", "ADJINC", "PINCP", *REPLICATES)
-MAY_BE_BLANK = ("PINCP",)
+
+LARGEST_AGE = 99
 ROW_GROUP = 1 << 17
 _BLOCK_BYTES = 4 << 20
 _AT_ONCE = 4  # members; each holds a row group of a hundred megabytes and more
@@ -58,14 +59,15 @@ def extract(
 
     Returns
     -------
-    One Parquet file per member, in the order of the files: `REQUIRED`, those of `OPTIONAL`, `JOINED` and
-    `REPLICATES` that the member has; or `HOUSEHOLD`. Their metadata name the member.
+    One Parquet file per member, in the order of the files: the columns `REQUIRED`, those of `OPTIONAL`, `JOINED`
+    and `REPLICATES` (see `columns`) that the member has, and `ALLOCATED` where it has allocation flags; or
+    `HOUSEHOLD`. Their metadata name the member, and the attributes that have a flag.
 
     Raises
     ------
     PumsError
-        No such file; an HTML page saved as a zip; a truncated archive; no PUMS member; a broken line; a
-        required column missing; a number that is none; no person file at all.
+        No such file; a file of another kind (see `sniffing`); a truncated archive; no PUMS member; a broken line;
+        a required column missing; a number that is none; no person file at all.
     """
     paths = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
     found = [member for path in map(Path, paths) for member in members(path)]
@@ -94,20 +96,17 @@ def _extract(label: str, opened: Callable[[], IO[bytes]], folder: Path, number: 
     with reading(label):
         try:
             with opened() as file:
-                header = first_line(file, label).decode("utf-8-sig").strip()
-            named = {column.strip().strip('"').upper(): column.strip().strip('"') for column in header.split(",")}
-            wanted = _wanted(label, named)
-            path = folder / f"{number:03d}_{'persons' if 'PWGTP' in wanted else 'households'}.parquet"
-            types = {named[c]: pa.int32() if c in numbers else pa.string() for c in wanted}
-            filled = [k for k, c in enumerate(wanted) if c in numbers and c not in MAY_BE_BLANK]
-            schema = pa.schema([(c, types[named[c]]) for c in wanted], {"file": label})
-            with opened() as file, pq.ParquetWriter(path, schema, compression="snappy") as writer:
-                n_rows = _copy(_streamed(file, types), writer, schema, filled)
-        except _BlankNumberError:
-            raise _first_bad_cell(label, opened, named, wanted, numbers) from None
+                plan = layout(label, first_line(file, label).decode("utf-8-sig").strip())
+            path = folder / f"{number:03d}_{'households' if plan.is_household else 'persons'}.parquet"
+            try:
+                n_rows = _store(label, opened, path, plan, numbers)
+            except pa.ArrowInvalid as error:
+                if "conversion error" not in str(error):
+                    raise
+                n_rows = _store(label, opened, path, plan, numbers, as_text=True)
+        except (_BlankNumberError, _NoNumberError):
+            raise _first_bad_cell(label, opened, plan, numbers) from None
         except (pa.ArrowInvalid, pa.ArrowKeyError, UnicodeDecodeError) as error:
-            if "conversion error" in str(error):
-                raise _first_bad_cell(label, opened, named, wanted, numbers) from error
             raise PumsError(f"{label}: not a PUMS table: {str(error).splitlines()[0][:160]}") from error
     if not n_rows:
         raise PumsError(f"{label}: a header without a single record; download it again")
@@ -118,44 +117,68 @@ class _BlankNumberError(Exception):
     """A number is blank that never may be."""
 
 
-def _copy(batches: Iterable[pa.RecordBatch], writer: pq.ParquetWriter, schema: pa.Schema, filled: list[int]) -> int:
-    """Write the batches in row groups of a good size; return the number of rows."""
+class _NoNumberError(Exception):
+    """What should be a whole number is none."""
+
+
+def _store(
+    label: str,
+    opened: Callable[[], IO[bytes]],
+    path: Path,
+    plan: Layout,
+    numbers: tuple[str, ...],
+    *,
+    as_text: bool = False,
+) -> int:
+    """Copy the member into a Parquet file; return its rows. `as_text` reads the numbers as text first: 21.0 is 21."""
+    integers = [c for c in plan.kept if c in numbers]
+    types = {plan.named[c]: pa.int32() if c in integers and not as_text else pa.string() for c in plan.read()}
+    filled = [k for k, c in enumerate(plan.kept) if c in integers and c not in MAY_BE_BLANK]
+    fields = [(c, pa.int32() if c in integers else pa.string()) for c in plan.kept]
+    fields += [(ALLOCATED, pa.int32())] if plan.flags else []
+    schema = pa.schema(fields, {"file": label, "flags": "+".join(plan.flags)})
     waiting: list[pa.RecordBatch] = []
     n_waiting = n_rows = 0
-    for batch in batches:
-        if any(batch.column(k).null_count for k in filled):
-            raise _BlankNumberError
-        waiting.append(pa.RecordBatch.from_arrays(batch.columns, schema=schema))
-        n_waiting += len(batch)
-        n_rows += len(batch)
-        if n_waiting >= ROW_GROUP:
+    with opened() as file, pq.ParquetWriter(path, schema, compression="snappy") as writer:
+        for batch in _streamed(file, types, plan.delimiter):
+            try:
+                columns = plan.stored(batch, of_text=integers if as_text else ())
+            except pa.ArrowInvalid as error:
+                raise _NoNumberError from error
+            if any(columns[k].null_count for k in filled):
+                raise _BlankNumberError
+            waiting.append(pa.RecordBatch.from_arrays(columns, schema=schema))
+            n_waiting += len(batch)
+            n_rows += len(batch)
+            if n_waiting >= ROW_GROUP:
+                writer.write_table(pa.Table.from_batches(waiting))
+                waiting, n_waiting = [], 0
+        if waiting:
             writer.write_table(pa.Table.from_batches(waiting))
-            waiting, n_waiting = [], 0
-    if waiting:
-        writer.write_table(pa.Table.from_batches(waiting))
     return n_rows
 
 
-def _streamed(file: IO[bytes], types: dict[str, pa.DataType]) -> pacsv.CSVStreamingReader:
+def _streamed(file: IO[bytes], types: dict[str, pa.DataType], delimiter: str) -> pacsv.CSVStreamingReader:
     return pacsv.open_csv(
         file,
         read_options=pacsv.ReadOptions(block_size=_BLOCK_BYTES),
+        parse_options=pacsv.ParseOptions(delimiter=delimiter),
         convert_options=pacsv.ConvertOptions(
             include_columns=list(types), column_types=types, strings_can_be_null=False, null_values=[""]
         ),
     )
 
 
-def _first_bad_cell(label: str, opened: Callable, named: dict, wanted: list[str], numbers: tuple) -> PumsError:
+def _first_bad_cell(label: str, opened: Callable, plan: Layout, numbers: tuple) -> PumsError:
     """The first cell that should be a whole number and is none, as an error; only a failed read looks for it."""
-    columns = [c for c in wanted if c in numbers]
+    columns = [c for c in plan.kept if c in numbers]
     with opened() as file:
         line = 2
-        for batch in _streamed(file, {named[c]: pa.string() for c in columns}):
+        for batch in _streamed(file, {plan.named[c]: pa.string() for c in columns}, plan.delimiter):
             frame = batch.to_pandas()
             for column in columns:
-                values = frame[named[column]]
-                form = r"\s*-?\d+\s*|\s*" if column in MAY_BE_BLANK else r"\s*-?\d+\s*"
+                values = frame[plan.named[column]]
+                form = rf"{WHOLE}|\s*" if column in MAY_BE_BLANK else WHOLE
                 wrong = np.flatnonzero(~values.str.fullmatch(form))
                 if len(wrong):
                     cell = f"line {line + wrong[0]}: {column} is {values[wrong[0]]!r}"
@@ -164,39 +187,27 @@ def _first_bad_cell(label: str, opened: Callable, named: dict, wanted: list[str]
     return PumsError(f"{label}: a number that is too large")
 
 
-def _wanted(name: str, named: dict[str, str]) -> list[str]:
-    """The needed columns that the member has, or a sentence about the required one that it has not."""
-    is_household = "WGTP" in named and "PWGTP" not in named
-    required = HOUSEHOLD[:2] if is_household else REQUIRED
-    if missing := [column for column in required if column not in named]:
-        raise PumsError(f"{name}: column {', '.join(missing)} is missing; a PUMS person file has {', '.join(REQUIRED)}")
-    if is_household:
-        return [column for column in HOUSEHOLD if column in named]
-    replicates = [column for column in REPLICATES if column in named]
-    if replicates and len(replicates) < N_REPLICATES:
-        lacking = next(column for column in REPLICATES if column not in named)
-        raise PumsError(f"{name}: column {lacking} is missing; a file has all {N_REPLICATES} replicate weights or none")
-    return [*REQUIRED, *(column for column in (*OPTIONAL, *JOINED) if column in named), *replicates]
-
-
 def load(stored: Iterable[Path], *, replicates: bool = False) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Person and household rows of `extract`'s files, in their order.
 
     Texts are categories, so that the nation's 3.4 million persons take about half a gigabyte; the
     replicate weights stay on disk unless asked for. SERIALNO has its year in front, whatever the year.
     Columns `file` (file and member name, without folders) and `line` (line of the member, its header being
-    1) say where a row comes from.
+    1) say where a row comes from. `ALLOCATED` has a bit for each attribute of `vintages.flags`, `flags` names those
+    of which the file has a flag, joined by '+'. A code or number that was saved as 21.0 is 21.
 
     Raises
     ------
     PumsError
-        A person or household that stands in two places; a SERIALNO of unknown form, or without a year
-        that the name of its file could give.
+        A person or household that stands in two places; a SERIALNO of unknown form, in scientific notation, or
+        without a year that the Census Bureau's name of the file could give; a negative weight; an age that is none.
     """
     tables: dict[str, list[pa.Table]] = {"persons": [], "households": []}
     for path in stored:
         tables[path.stem.split("_")[1]].append(_stored(path, replicates))
     persons = _full(_frame(tables["persons"]))
+    _refuse_outside(persons, "PWGTP", 0, None, "a weight is never negative; download the file again")
+    _refuse_outside(persons, "AGEP", 0, LARGEST_AGE, f"an age is 0 to {LARGEST_AGE} years; download the file again")
     homes = _frame(tables["households"]) if tables["households"] else pd.DataFrame(columns=["SERIALNO"], dtype="str")
     joined = [column for column in JOINED if column in persons]
     homes = _full(homes)
@@ -215,14 +226,23 @@ def _stored(path: Path, replicates: bool) -> pa.Table:
     kept = [c for c in schema.names if replicates or c not in REPLICATES]
     texts = [c for c in kept if c != "SERIALNO" and pa.types.is_string(schema.field(c).type)]
     table = pq.ParquetFile(path, read_dictionary=texts).read(kept)
-    label = schema.metadata[b"file"].decode()
-    file = pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, pa.int32()), len(table)), [label])
-    table = table.append_column("file", file)
+    for column in ("file", "flags") if "PWGTP" in kept else ("file",):
+        word = schema.metadata[column.encode()].decode()
+        same = pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, pa.int32()), len(table)), [word])
+        table = table.append_column(column, same)
     return table.append_column("line", pa.array(np.arange(2, len(table) + 2, dtype="int32")))
 
 
 def _frame(tables: list[pa.Table]) -> pd.DataFrame:
-    return pa.concat_tables(tables, promote_options="default").unify_dictionaries().to_pandas(self_destruct=True)
+    rows = pa.concat_tables(tables, promote_options="default").unify_dictionaries().to_pandas(self_destruct=True)
+    if ALLOCATED in rows:
+        rows[ALLOCATED] = rows[ALLOCATED].fillna(0).astype("int32")
+    for column in rows.select_dtypes("category").columns.difference(["file", "flags"]):
+        words = rows[column].cat.categories
+        short = words.str.replace(r"^(\s*-?\d+)\.0+\s*$", r"\1", regex=True)
+        if not short.equals(words):
+            rows[column] = rows[column].map(dict(zip(words, short, strict=True))).astype("category")
+    return rows
 
 
 def _full(rows: pd.DataFrame) -> pd.DataFrame:
@@ -233,13 +253,37 @@ def _full(rows: pd.DataFrame) -> pd.DataFrame:
         serials = vintages.full_serials(rows.loc[mine, "SERIALNO"], year=year)
         if serials.isna().any():
             row = rows.loc[serials.index[serials.isna()][0]]
-            what = "no serial number" if year or not row["SERIALNO"].isdigit() else "a serial number without a year"
-            advice = "keep the Census Bureau's file name (ss15pri.csv), or put the year into the name"
-            raise PumsError(f"{file}: line {row['line']}: SERIALNO is {row['SERIALNO']!r}: {what}; {advice}")
+            where = f"{file}: line {row['line']}: SERIALNO is {row['SERIALNO']!r}"
+            raise PumsError(f"{where}: {_wrong_serial(row['SERIALNO'], year)}")
         if (last := int(serials.str[:4].astype("int64").max())) < vintages.first_year():
             raise PumsError(f"{file}: a file of {last}; {vintages.first_year()} and later can be read")
         rows.loc[mine, "SERIALNO"] = serials
     return rows
+
+
+def _wrong_serial(serial: str, year: int | None) -> str:
+    """What is wrong with a serial number, and what to do."""
+    if re.fullmatch(r"\s*\d+(\.\d+)?[eE]\+?\d+\s*", serial):
+        lost = "a spreadsheet wrote it in scientific notation and its last digits are lost"
+        return f"{lost}; take the file as the Census Bureau publishes it"
+    if year or not re.fullmatch(r"\s*\d+(\.0+)?\s*", serial):
+        return "no serial number; take the file as the Census Bureau publishes it"
+    named = "name the file as the Census Bureau does (ss15pri.csv)"
+    return (
+        f"a serial number without a year; {named}, or write it with the year and nine digits in front (2015000000012)"
+    )
+
+
+def _refuse_outside(rows: pd.DataFrame, column: str, low: int, high: int | None, what: str) -> None:
+    """Stop at the first number beyond its bounds; what is no number at all is told when it is described."""
+    values = rows[column]
+    if not is_numeric_dtype(values):
+        numbers = pd.to_numeric(pd.Series(values.cat.categories), errors="coerce")
+        values = pd.Series(numbers.to_numpy()[values.cat.codes], index=rows.index)
+    wrong = (values < low) | (values > (np.inf if high is None else high))
+    if wrong.any():
+        row = rows[wrong].iloc[0]
+        raise PumsError(f"{row['file']}: line {row['line']}: {column} is {row[column]}: {what}")
 
 
 def _refuse_repeated(rows: pd.DataFrame, key: list[str], noun: str) -> None:

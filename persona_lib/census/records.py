@@ -11,19 +11,24 @@ import pandas as pd
 import pyarrow.parquet as pq
 from pandas.api.types import is_numeric_dtype
 
-from persona_lib.census import codebook, vintages
+from persona_lib.census import codebook, labelling, vintages
 from persona_lib.census.archives import PumsError
+from persona_lib.census.columns import ALLOCATED, REPLICATES
 from persona_lib.census.households import GROUP_QUARTERS, RELATIONS, attach, derive
-from persona_lib.census.pums import REPLICATES
-from persona_lib.tables.schema import NOT_IN_UNIVERSE, UNKNOWN
+from persona_lib.census.labelling import MISSING, code_list, has, mapped, present, survey_year
+from persona_lib.tables.schema import NOT_IN_UNIVERSE, UNKNOWN, attributes
 from persona_lib.tables.values import ASKED_INCOME_YEARS
 
 _REPLICATE_NAMES = tuple(f"replicate_{number:02d}" for number in range(1, len(REPLICATES) + 1))
-MISSING = "\0"  # the column is not in this row's file
 
 
 def describe_parts(
-    persons: pd.DataFrame, *, households: pd.DataFrame, dictionary: pd.DataFrame, n_rows: int = 1 << 17
+    persons: pd.DataFrame,
+    *,
+    households: pd.DataFrame,
+    dictionary: pd.DataFrame,
+    most_unlabelled: float = labelling.MOST_UNLABELLED,
+    n_rows: int = 1 << 17,
 ) -> Iterator[pd.DataFrame]:
     """PUMS person rows as the table `census`, in parts: labels in plain words, income in dollars, weights.
 
@@ -32,12 +37,15 @@ def describe_parts(
     "unknown"; "No" is an answer. Income is PINCP x ADJINC / 1,000,000, may be negative, and is NaN where
     not asked (below 15 years) or where a column is lacking. Household type, presence of children and
     household language come from the household record where there is one that has them; otherwise they
-    are derived from the relationships in the person rows and named in `household_derived`.
+    are derived from the relationships in the person rows and named in `household_derived`. `allocated` names the
+    attributes that the Census Bureau filled in, `unflagged` those of which the file does not say whether it did.
 
     Parameters
     ----------
     persons, households : rows of `pums.load` or `pums.read_files`; households may be empty
-    dictionary : rows of `codebook.read_dictionary`; each file is read with the year nearest to its own
+    dictionary : rows of `codebook.read_dictionary`; each file is read as `codebook.lookup` says
+    most_unlabelled : a code without a label is "unknown", as long as no more than this share of a file's records with a
+        code in the column have such a one
     n_rows : of a part, about: households stay whole. However large the file, only one part at a time stands in
         plain words in memory
 
@@ -48,10 +56,12 @@ def describe_parts(
     Raises
     ------
     PumsError
-        A code that the dictionary does not know, a weight, age or ADJINC that is no number, or a person
-        that may live in group quarters or not: names file, line, column and code.
+        Too many codes that the dictionary does not know, a weight, age or ADJINC that is no number, or a person
+        that may live in group quarters or not: names file, line, column and code. Nothing is yielded before the codes
+        of all files are looked up.
     """
-    known = _codes_of_files(persons, dictionary)
+    labelling.judge(persons, households, dictionary, most_unlabelled=most_unlabelled)
+    known = labelling.codes_of_files(persons, dictionary)
     homes = households.sort_values("SERIALNO", kind="stable")
     home_serials = homes["SERIALNO"].to_numpy(dtype=object)
     order, ranks = _by_person(persons)
@@ -70,17 +80,11 @@ def _by_person(persons: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     return order, ranks[order]
 
 
-def _codes_of_files(persons: pd.DataFrame, dictionary: pd.DataFrame) -> dict[str, tuple[int, dict]]:
-    """Year and labels of every file; a five-year file is coded as its last year."""
-    years = _survey_year(persons).groupby(persons["file"], observed=True).max()
-    return {file: (int(year), codebook.codes(dictionary, year=int(year))) for file, year in years.items()}
-
-
 def _describe(persons: pd.DataFrame, households: pd.DataFrame, known: dict[str, tuple[int, dict]]) -> pd.DataFrame:
     parts = []
     for file, rows in persons.groupby("file", sort=False, observed=True):
         rows = rows.reset_index(drop=True)
-        rows = rows.assign(survey_year=_survey_year(rows), AGEP=_whole(rows, "AGEP"), PWGTP=_whole(rows, "PWGTP"))
+        rows = rows.assign(survey_year=survey_year(rows), AGEP=_whole(rows, "AGEP"), PWGTP=_whole(rows, "PWGTP"))
         parts.append(_describe_file(rows, households, *known[file]))
     return pd.concat(parts, ignore_index=True)
 
@@ -90,15 +94,15 @@ def _describe_file(
 ) -> pd.DataFrame:
     age = rows["AGEP"]
     in_quarters = _group_quarters(rows)
-    relation, state = _present(rows, "relationship"), _present(rows, "state")
-    employed = _codes(rows, "ESR").isin(["1", "2", "4", "5"])
+    relation, state = present(rows, "relationship"), present(rows, "state")
+    employed = code_list(rows, "ESR").isin(["1", "2", "4", "5"])
 
     def label(variable: str, universe: pd.Series | bool = True) -> pd.Series:
         return _labelled(rows, variable, known, universe=universe)
 
     read = attach(rows, households, lambda homes, v: _labelled(homes, v, known), in_quarters=in_quarters)
-    code = _codes(rows, relation)
-    kinship = _mapped(code, [RELATIONS.get(c, "") for c in code.cat.categories]).astype("str")
+    code = code_list(rows, relation)
+    kinship = mapped(code, [RELATIONS.get(c, "") for c in code.cat.categories]).astype("str")
     derived = derive(rows.assign(relation=kinship), in_quarters=in_quarters, year=year)
     home = {column: read[column].fillna(derived[column]) for column in derived}
     return pd.DataFrame(
@@ -122,7 +126,7 @@ def _describe_file(
             "class_of_worker": label("COW", employed),
             **_work(rows, known, employed),
             "income_usd": _income(rows),
-            "marital_status": label("MAR").where((age >= 15) | ~_has(rows, "MAR"), NOT_IN_UNIVERSE),
+            "marital_status": label("MAR").where((age >= 15) | (not has(rows, "MAR")), NOT_IN_UNIVERSE),
             "household_type": home["household_type"],
             "family_presence": home["family_presence"],
             "place_of_birth": label("POBP"),
@@ -131,13 +135,32 @@ def _describe_file(
             "disability": label("DIS"),
             "health_insurance": label("HICOV"),
             "cognitive_difficulty": label("DREM", age >= 5),
-            "english_ability": label("ENG", (age >= 5) & (_codes(rows, "LANX") == "1")),
+            "english_ability": label("ENG", (age >= 5) & (code_list(rows, "LANX") == "1")),
             "vision_difficulty": label("DEYE"),
-            "fertility": label("FER", (_codes(rows, "SEX") == "2") & age.between(15, 50)),
+            "fertility": label("FER", (code_list(rows, "SEX") == "2") & age.between(15, 50)),
             "hearing_difficulty": label("DEAR"),
             "household_derived": _names(read.isna() & (derived != UNKNOWN)),
+            "allocated": _allocated(rows),
+            "unflagged": _unflagged(rows),
         }
     )
+
+
+def _allocated(rows: pd.DataFrame) -> pd.Series:
+    """Of each row the attributes that the Census Bureau filled in, joined by '+'."""
+    if ALLOCATED not in rows:
+        return pd.Series("", index=rows.index, dtype="str")
+    names = list(vintages.flags())
+    patterns, number = np.unique(rows[ALLOCATED].to_numpy(), return_inverse=True)
+    words = ["+".join(name for k, name in enumerate(names) if pattern >> k & 1) for pattern in patterns]
+    return pd.Series(np.array(words, dtype=object)[number], index=rows.index, dtype="str")
+
+
+def _unflagged(rows: pd.DataFrame) -> pd.Series:
+    """The attributes of which the file has no allocation flag, joined by '+': the same for all rows of a file."""
+    flagged = set(rows["flags"].iloc[0].split("+"))
+    observed = ["hispanic_origin", *attributes().query("origin == 'observed'")["attribute"]]
+    return pd.Series("+".join(name for name in observed if name not in flagged), index=rows.index, dtype="str")
 
 
 def _names(marked: pd.DataFrame) -> pd.Series:
@@ -185,43 +208,12 @@ def person_id(rows: pd.DataFrame) -> pd.Series:
     return _household_id(rows) + "-" + rows["SPORDER"].astype("str").str.zfill(2)
 
 
-def _has(rows: pd.DataFrame, variable: str) -> bool:
-    """Whether this file has the column at all."""
-    return variable in rows and rows[variable].notna().any()
-
-
-def _present(rows: pd.DataFrame, quantity: str) -> str:
-    """The name under which this file has a quantity whose column was renamed over the years."""
-    names = vintages.names(quantity)
-    return next((name for name in reversed(names) if _has(rows, name)), names[0])
-
-
-def _codes(rows: pd.DataFrame, variable: str) -> pd.Series:
-    """Normalised codes as categories; '' for blank, `MISSING` where the file lacks the column."""
-    if not _has(rows, variable):
-        return pd.Series(MISSING, index=rows.index, dtype="category")
-    values = rows[variable].astype("category")
-    return _mapped(values, [codebook.normal_code(code.strip()) for code in values.cat.categories])
-
-
-def _mapped(values: pd.Series, words: list[str]) -> pd.Series:
-    """Categories under other names, of which several may be the same."""
-    place = {word: k for k, word in enumerate(dict.fromkeys(words))}
-    codes = np.array([*(place[word] for word in words), -1])[values.cat.codes]  # the code of a missing value is -1
-    return pd.Series(pd.Categorical.from_codes(codes, list(place)), index=values.index)
-
-
 def _labelled(rows: pd.DataFrame, variable: str, known: dict, *, universe: pd.Series | bool = True) -> pd.Series:
     """Labels of one variable; a blank is "unknown" inside the universe and "not in universe" outside."""
-    found = _codes(rows, variable)
+    found = code_list(rows, variable)
     labels = {**known.get(variable, {}), MISSING: UNKNOWN, "": NOT_IN_UNIVERSE}
-    wrong = ~found.isin([code for code in found.cat.categories if code in labels])
-    if wrong.any():
-        years = vintages.code_years(variable, int(_survey_year(rows).max()))
-        _refuse(rows, variable, wrong, f"a code that the dictionary does not know; give that of {years}")
-    blank = found == ""
-    words = _mapped(found, [labels.get(code, "") for code in found.cat.categories]).astype("str")
-    return words.where(~(blank & universe), UNKNOWN)
+    words = mapped(found, [labels.get(code, UNKNOWN) for code in found.cat.categories]).astype("str")
+    return words.where(~((found == "") & universe), UNKNOWN)
 
 
 def _refuse(rows: pd.DataFrame, variable: str, wrong: pd.Series, what: str) -> None:
@@ -237,14 +229,10 @@ def _whole(rows: pd.DataFrame, variable: str) -> pd.Series:
     return rows[variable].astype("int64")
 
 
-def _survey_year(rows: pd.DataFrame) -> pd.Series:
-    return rows["SERIALNO"].str[:4].astype("int64")
-
-
 def _group_quarters(rows: pd.DataFrame) -> pd.Series:
     """Group quarters by the serial number (since 2018), else by the relationship."""
     kind = rows["SERIALNO"].str[4:6]
-    relation = _codes(rows, _present(rows, "relationship"))
+    relation = code_list(rows, present(rows, "relationship"))
     undecided = ~kind.isin(["GQ", "HU"]) & relation.isin([MISSING, ""])
     _refuse(rows, "SERIALNO", undecided, "neither HU nor GQ, and there is no RELP or RELSHIPP to tell group quarters")
     return (kind == "GQ") | relation.isin(GROUP_QUARTERS)
@@ -252,7 +240,7 @@ def _group_quarters(rows: pd.DataFrame) -> pd.Series:
 
 def _income(rows: pd.DataFrame) -> pd.Series:
     """PINCP x ADJINC / 1,000,000; ADJINC has six implied decimals and is never 1."""
-    if not (_has(rows, "PINCP") and _has(rows, "ADJINC")):
+    if not (has(rows, "PINCP") and has(rows, "ADJINC")):
         return pd.Series(float("nan"), index=rows.index)
     factor = _whole(rows, "ADJINC")
     _refuse(rows, "ADJINC", ~factor.between(500_000, 2_000_000), "not a factor with six implied decimals (1013097)")
@@ -277,7 +265,7 @@ def _work(rows: pd.DataFrame, known: dict, employed: pd.Series) -> dict[str, pd.
     nothing = [NOT_IN_UNIVERSE, UNKNOWN, codebook.NEVER_WORKED]
     job, field = text["OCCP"], text["INDP"]
     described = job.where(job.isin(nothing) | field.isin(nothing), job + "; industry: " + field)
-    is_last = ~employed & ~job.isin(nothing) & _codes(rows, "ESR").isin(["3", "6"])
+    is_last = ~employed & ~job.isin(nothing) & code_list(rows, "ESR").isin(["3", "6"])
     return {
         "industry": category["INDP"],
         "occupation": category["OCCP"],

@@ -10,7 +10,7 @@ import pandas as pd
 
 from persona_lib.census import codebook, vintages
 from persona_lib.census.archives import PumsError
-from persona_lib.census.pums import JOINED, NUMBERS, OPTIONAL, REPLICATES, REQUIRED
+from persona_lib.census.columns import JOINED, NUMBERS, OPTIONAL, REPLICATES, REQUIRED
 from persona_lib.tables.files import whole
 
 _AREAS = """
@@ -65,6 +65,22 @@ def zip_path(year: int, span: int, kind: str, state: str) -> str:
     return f"{year}/{release(year, span)}/csv_{kind}{area(state)}.zip"
 
 
+def dictionary_name(year: int, span: int) -> str:
+    """The name of the official data dictionary of a release; of a 5-year file, its last year is asked for.
+
+    Examples
+    --------
+    >>> dictionary_name(2018, 1), dictionary_name(2021, 5), dictionary_name(2015, 1), dictionary_name(2016, 5)
+    ('PUMS_Data_Dictionary_2018.csv', 'PUMS_Data_Dictionary_2017-2021.csv', 'PUMSDataDict15.txt', \
+'PUMS_Data_Dictionary_2012-2016.txt')
+    """
+    release(year, span)
+    ending = "csv" if year >= vintages.first_year_of_csv_dictionaries() else "txt"
+    if span == 5:
+        return f"PUMS_Data_Dictionary_{year - 4}-{year}.{ending}"
+    return f"PUMS_Data_Dictionary_{year}.csv" if ending == "csv" else f"PUMSDataDict{year % 100}.txt"
+
+
 def zip_member(year: int, kind: str, state: str) -> str:
     """Regular expression of the names that its members have.
 
@@ -103,6 +119,7 @@ def api_queries(year: int, state: str, *, replicates: bool = True) -> list[dict[
     renamed = {old for quantity in ("relationship", "state") for old in vintages.names(quantity)}
     renamed -= {vintages.name(quantity, year=year) for quantity in ("relationship", "state")}
     wanted = [c for c in (*REQUIRED, *OPTIONAL, *JOINED) if c not in (*renamed, *KEY)]
+    wanted += vintages.flag_columns(year)
     wanted += REPLICATES if replicates else ()
     size = LARGEST_QUERY - len(KEY)
     parts = [wanted[start : start + size] for start in range(0, len(wanted), size)]
@@ -139,7 +156,7 @@ def api_rows(answers: Sequence[list[list[str]]], *, year: int, dictionary: pd.Da
     rows["PINCP"] = rows["PINCP"].where(rows["AGEP"].astype("int64") >= 15, "")
     rows["ADJINC"] = rows["ADJINC"].map(_six_decimals)
     rows["SERIALNO"] = vintages.full_serials(rows["SERIALNO"], year=year)
-    return rows[[c for c in (*REQUIRED, *OPTIONAL, *JOINED, *REPLICATES) if c in rows]]
+    return rows[[c for c in (*REQUIRED, *OPTIONAL, *JOINED, *vintages.flag_columns(year), *REPLICATES) if c in rows]]
 
 
 def _blanked(values: pd.Series, codes: set[str]) -> pd.Series:

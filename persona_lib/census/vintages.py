@@ -80,17 +80,17 @@ def code_years(variable: str, year: int) -> str:
 
 
 def year_of_name(file: str) -> int | None:
-    """The year that the name of a member or file gives, or None.
+    """The year in a member's name as the Census Bureau gave them until 2016; None for any other digits in a name.
 
     Examples
     --------
-    >>> year_of_name("csv_pri.zip/ss15pri.csv"), year_of_name("pums_2016_1-Year_ri.csv.gz"), year_of_name("mine.csv")
-    (2015, 2016, None)
+    >>> year_of_name("csv_pri.zip/ss15pri.csv"), year_of_name("mine_2016.csv")
+    (2015, None)
     """
+    member = file.rsplit("/", 1)[-1].removesuffix(".gz")
     for form in _declared()["names_with_year"]:
-        if match := re.search(form, file, re.IGNORECASE):
-            found = match.groupdict()
-            return int(found["long"]) if "long" in found else 2000 + int(found["short"])
+        if match := re.fullmatch(form, member, re.IGNORECASE):
+            return 2000 + int(match["short"])
     return None
 
 
@@ -105,7 +105,7 @@ def full_serials(serials: pd.Series, *, year: int | None) -> pd.Series:
     >>> full_serials(pd.Series(["12", "2018HU0000001", "X"]), year=2015).tolist()
     ['2015000000012', '2018HU0000001', nan]
     """
-    text = serials.str.strip()
+    text = serials.str.strip().str.replace(r"\.0+$", "", regex=True)  # as a program wrote it that read numbers
     whole = pd.Series(pd.NA, index=serials.index, dtype="str")
     for serial in _declared()["serials"]:
         matches = text.str.fullmatch(serial["form"])
@@ -156,3 +156,30 @@ def has_one_year(year: int) -> bool:
     (False, True)
     """
     return year not in _declared()["releases"]["no_one_year"]
+
+
+def first_year_of_csv_dictionaries() -> int:
+    """The first year whose data dictionary is published as CSV; those before are text."""
+    return _declared()["releases"]["csv_dictionaries"]
+
+
+def flags() -> dict[str, list[list[str]]]:
+    """Groups of allocation flags by attribute, the one to be preferred first (see `vintages.yaml`)."""
+    return _declared()["flags"]
+
+
+def flag_columns(year: int) -> list[str]:
+    """The allocation flags of a year's file, one group for each attribute, each column once."""
+    has_sums = year >= _declared()["sums_of_flags"]
+    chosen = [groups[0 if has_sums else -1] for groups in flags().values()]
+    return list(dict.fromkeys(column for group in chosen for column in group))
+
+
+def split_columns() -> dict[str, list[str]]:
+    """Quantities whose values stand in two columns of 2015's five-year file: for the later and the earlier cases."""
+    return _declared()["split"]
+
+
+def not_in_this_column() -> list[str]:
+    """What such a column holds of a case whose value is in the other one."""
+    return _declared()["not_in_this_column"]

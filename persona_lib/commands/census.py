@@ -1,9 +1,10 @@
-"""`persona census`: fetch PUMS from the Census Bureau, as official zips or by its API, into data/raw."""
+"""`persona census`: fetch PUMS from the Census Bureau, as zips or by its API, and dictionaries, into data/raw."""
 
 from __future__ import annotations
 
 import argparse
 import os
+import shlex
 from importlib import import_module
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from tqdm import tqdm
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The two ways of `persona census`, each with its arguments."""
+    """The ways of `persona census`, each with its arguments."""
     ways = parser.add_subparsers(title="ways", required=True, metavar="WAY")
     kind = parser.formatter_class
     about = "official zips; a broken download goes on where it stopped"
@@ -26,13 +27,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     api.add_argument("--dictionary", default="data/reference/pums_labels.csv.gz", metavar="FILE", help="labels")
     api.add_argument("--base", default="", metavar="URL", help="root of the API")
     api.set_defaults(run=_ask_census)
-    for way in (download, api):
+    about = "the official data dictionary of a year: what the codes of its files mean"
+    dictionary = ways.add_parser("dictionary", help=about, description=about, formatter_class=kind)
+    dictionary.add_argument("--base", default="", metavar="URL", help="folder of the dictionaries")
+    dictionary.set_defaults(run=_fetch_dictionary)
+    for way in (download, api, dictionary):
         way.add_argument("--year", type=int, required=True, help="2015 to 2024; of a 5-year file, the last")
         way.add_argument("--span", type=int, choices=[1, 5], default=1, help="1-year or 5-year file")
+        way.add_argument("--to", default="data/raw", metavar="DIR", help="where the files go")
+    for way in (download, api):
         way.add_argument(
             "--states", nargs="+", required=True, help="postal codes, DC, PR; to download also us: the nation"
         )
-        way.add_argument("--to", default="data/raw", metavar="DIR", help="where the files go")
         way.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
@@ -54,6 +60,15 @@ def _download(chosen: argparse.Namespace) -> None:
             n_records = sum(fetched.n_records.values())
             word = "fetched" if fetched.is_new else "already there"
             print(f"{fetched.path}: {word}: {n_records:,} records, sha256 {fetched.sha256}", flush=True)
+
+
+def _fetch_dictionary(chosen: argparse.Namespace) -> None:
+    download, releases = import_module("persona_lib.census.download"), import_module("persona_lib.census.releases")
+    name = releases.dictionary_name(chosen.year, chosen.span)
+    base = (chosen.base or download.DICTIONARIES).rstrip("/")
+    with download.connect() as client:
+        path = download.fetch_dictionary(client, f"{base}/{name}", Path(chosen.to) / "dictionaries" / name)
+    print(f"{path}: fetched; make paper CENSUS=... DICTIONARY={shlex.quote(str(path))}", flush=True)
 
 
 def _show(bar: tqdm, at: int, total: int | None) -> None:

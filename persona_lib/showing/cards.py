@@ -11,6 +11,7 @@ from persona_lib.tables.schema import SchemaError, attributes
 
 ORIGINS = {  # in the order of the card
     "observed": "read from one record of the census file",
+    "allocated": "in that record, but filled in by the Census Bureau, since the person gave no usable answer",
     "derived": "worked out from that record",
     "imputed": "drawn given the record",
     "listed": "drawn from hand-made lists",

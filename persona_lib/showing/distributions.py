@@ -15,7 +15,7 @@ from persona_lib.estimating.resample import Z_95, wilson
 from persona_lib.showing import drawing
 from persona_lib.showing.drawing import BLUE, GREEN, INK, NOTHING, ORANGE, PALE, PURPLE, SOFT, VERMILION
 from persona_lib.tables import schema
-from persona_lib.tables.values import AGE_BANDS, BIG_FIVE, INCOME_BANDS, age_band, income_band
+from persona_lib.tables.values import AGE_BANDS, BIG_FIVE, INCOME_BANDS, OF_HOUSEHOLDS, age_band, income_band
 
 ORIGIN_COLOURS = {"observed": BLUE, "imputed": ORANGE, "listed": GREEN, "written": PURPLE}
 N_SHOWN, N_SHOWN_OF_MANY, MANY = 8, 4, 20
@@ -141,10 +141,10 @@ def census_demographics(margins: pd.DataFrame, fidelity: pd.DataFrame, *, simula
     n_records = int(census.groupby("attribute")["n"].sum().max())
     draws = _drawn(census, margins[margins["source"] == "draws"])
     outside = draws[draws["is_outside"]]
-    alike = drawing.pick(fidelity, "share_correlation", "group").set_index("group").loc["all"]
+    correlated = drawing.pick(fidelity, "share_correlation", "group").set_index("group").loc["all"]
     correlation = "undefined"
-    if not np.isnan(alike["estimate"]):
-        correlation = f"{alike['estimate']:.3f} [{alike['low']:.3f}, {alike['high']:.3f} over redraws]"
+    if not np.isnan(correlated["estimate"]):
+        correlation = f"{correlated['estimate']:.3f} [{correlated['low']:.3f}, {correlated['high']:.3f} over redraws]"
     note = (
         f"Laid out as Figure 2, for the {census['attribute'].nunique()} attributes whose census shares stand in table "
         f"margins. Bars: weighted share of the {n_records:,} census records that may be drawn, with 95 % intervals "
@@ -152,11 +152,15 @@ def census_demographics(margins: pd.DataFrame, fidelity: pd.DataFrame, *, simula
         f"{correlation}. Of the {draws['is_counted'].sum()} shares that expect five draws {len(outside)} are further "
         "off than 95 % of such draws; by chance one in twenty would be. All bars on one scale from 0 to 100 %. "
         "Published tables count other persons, minors for one: compare diamonds with rings, the file's records of just "
-        "these persons. Where the file was fitted to the published totals, as the shipped synthetic sample was, they "
+        "these persons. Tables that count households, by type and by children, are not drawn beside persons. Where the "
+        "file was fitted to the published totals, as the shipped synthetic sample was, they "
         "agree by construction."
     )
     beside = {"draws": draws[~draws["is_outside"]], "outside": outside}
-    beside |= {source: margins[margins["source"] == source] for source in ("file", "published")}
+    alike = margins[
+        ~margins["attribute"].isin(OF_HOUSEHOLDS)
+    ]  # tables of households beside persons are of other shares
+    beside |= {source: alike[alike["source"] == source] for source in ("file", "published")}
     handles = [Patch(color=BLUE, label="census file"), *_mark_handles(beside)]
     return _panels(
         shown,

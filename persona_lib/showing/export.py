@@ -12,6 +12,7 @@ import yaml
 from persona_lib.showing.belief_cells import card_section
 from persona_lib.tables.files import whole
 from persona_lib.tables.schema import SchemaError, tables
+from persona_lib.tables.values import UNFLAGGED
 
 SPLITS = {"train": "train", "heldout_persona": "test"}  # persona_split: split of the dataset
 FEATURES = {"text": "string", "integer": "int64", "number": "float64", "boolean": "bool"}
@@ -140,10 +141,13 @@ rebuilds *PERSONA: A Reproducible Testbed for Pluralistic Alignment* (arXiv 2407
 | origin | fields | meaning |
 |---|---|---|
 | observed | {origins.get("observed", 0):,} | the value of one record of the census file, never rewritten |
+| allocated | {origins.get("allocated", 0):,} | in the record, filled in by the Census Bureau for want of an answer |
 | derived | {origins.get("derived", 0):,} | worked out from the record or from the other fields |
 | imputed | {origins.get("imputed", 0):,} | drawn from a fitted model; `score` is the probability of what was drawn |
 | listed | {origins.get("listed", 0):,} | drawn from hand-made lists, whoever the person is |
 | written | {origins.get("written", 0):,} | written by a model that read the other fields |
+
+{_flags(provenance)}
 
 `provenance` has one row per persona and field. `weight` undoes the selection by the consistency filter: it weighs
 the personas back to the draws' shares of sex, age group, race, education, work, living and faith, as far as weights
@@ -170,6 +174,17 @@ can.
 
 Apache-2.0. Census public-use files are works of the U.S. government; published survey shares are facts.
 """
+
+
+def _flags(provenance: pd.DataFrame) -> str:
+    """Whether the files say which values were allocated, and what else the observed values are not."""
+    lacking = sorted(provenance.loc[provenance["source"].str.endswith(UNFLAGGED), "field"].unique())
+    said = "The files say by allocation flags which values the Census Bureau filled in"
+    if lacking:
+        said += (
+            f", but not of {', '.join(f'`{field}`' for field in lacking)}: there a filled-in value counts as observed"
+        )
+    return f"{said}. Incomes are sums of rounded and top-coded amounts; the oldest of a state share one age."
 
 
 def _named(file: str) -> str:

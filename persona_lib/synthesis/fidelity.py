@@ -162,14 +162,26 @@ def beyond(value: float, chance: np.ndarray) -> float:
     return float(((chance >= value - 1e-9).sum() + 1) / (len(chance) + 1))
 
 
+SAME, DIFFERS, NOT_COMPARABLE = "no more than chance", "differs by more than chance", "not comparable"
+
+
 def verdict(p: float) -> str:
-    """The plain words for a p-value."""
-    return "differs by more than chance" if p < ALPHA else "no more than chance"
+    """The plain words for a p-value: one of three outcomes. A p that is none is no verdict.
+
+    Examples
+    --------
+    >>> verdict(0.3), verdict(0.01), verdict(float("nan"))
+    ('no more than chance', 'differs by more than chance', 'not comparable')
+    """
+    if np.isnan(p):
+        return NOT_COMPARABLE
+    return DIFFERS if p < ALPHA else SAME
 
 
 def with_verdicts(rows: list[dict], name: str, p_values: dict[str, float], how: str) -> list[dict]:
-    """Add the Holm-adjusted p and a plain verdict to the method of one statistic's rows."""
-    adjusted = adjusted_p_values(pd.Series(p_values, dtype="float64"), method="holm")
+    """Add the Holm-adjusted p and a plain verdict to the method of one statistic's rows; a NaN is not adjusted."""
+    given = pd.Series(p_values, dtype="float64")
+    adjusted = adjusted_p_values(given.dropna(), method="holm").reindex(given.index)
     done = []
     for row in rows:
         p = adjusted.get(row["group"]) if row["statistic"] == name else None

@@ -13,10 +13,13 @@ from persona_lib.synthesis.selection import NO_VERDICT
 from persona_lib.tables import streams
 from persona_lib.tables.descriptions import describe, is_unknown
 from persona_lib.tables.schema import SchemaError, attributes, tables
-from persona_lib.tables.values import BIG_FIVE
+from persona_lib.tables.values import BIG_FIVE, FILLED_IN, UNFLAGGED
 
 # Census columns that candidates carry for rules and provenance; no persona attribute.
-CONTEXT = ("survey_year", "household_derived", "is_group_quarters", "relationship", "nativity", "hispanic_origin")
+CONTEXT = (
+    *("survey_year", "household_derived", "allocated", "unflagged"),
+    *("is_group_quarters", "relationship", "nativity", "hispanic_origin"),
+)
 LISTS = {  # field: (list, entries drawn)
     "defining_quirks": ("quirks", 2),
     "mannerisms": ("mannerisms", 2),
@@ -212,10 +215,14 @@ def _provenance(chosen: pd.DataFrame) -> pd.DataFrame:
     parts = []
     census = "record of " + chosen["survey_year"].astype("str") + " in the census file: "
     for field in observed_fields():
-        derived = chosen["household_derived"].str.split("+").map(lambda names, field=field: field in names)
-        origin = derived.map({True: "derived", False: "observed"})
-        source = (census + declared[field].about).mask(is_unknown(chosen, field), census + NOT_SAID)
-        parts.append(_rows(chosen, field, origin, source))
+        unknown = is_unknown(chosen, field)
+        derived = _is_named(chosen["household_derived"], field)
+        allocated = _is_named(chosen["allocated"], field) & ~derived & ~unknown
+        unflagged = _is_named(chosen["unflagged"], field) & ~derived
+        origin = pd.Series("observed", index=chosen.index).mask(allocated, "allocated").mask(derived, "derived")
+        source = census + declared[field].about
+        source = source.mask(allocated, source + FILLED_IN).mask(unflagged, source + UNFLAGGED)
+        parts.append(_rows(chosen, field, origin, source.mask(unknown, census + NOT_SAID)))
     for field in beliefs.CHAIN:
         model = f"chain_coefficients.csv: {declared[field].about}"
         parts.append(_rows(chosen, field, "imputed", model, score=chosen[f"{field}_probability"]))
@@ -231,6 +238,11 @@ def _provenance(chosen: pd.DataFrame) -> pd.DataFrame:
     parts.append(_rows(chosen, "personal_time", is_listed.map({True: "listed", False: "written"}), source))
     parts.append(_rows(chosen, "description", "derived", "the lines of all attributes"))
     return pd.concat(parts, ignore_index=True).sort_values(["persona_id", "field"], ignore_index=True)
+
+
+def _is_named(names: pd.Series, field: str) -> pd.Series:
+    """Where `field` is among names joined by '+'."""
+    return ("+" + names.astype("str") + "+").str.contains(f"+{field}+", regex=False)
 
 
 def _rows(chosen: pd.DataFrame, field: str, origin, source, *, score=float("nan")) -> pd.DataFrame:

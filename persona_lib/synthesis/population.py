@@ -4,25 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from persona_lib.census import published
-from persona_lib.census.pums import N_REPLICATES
+from persona_lib.census import published, vintages
+from persona_lib.census.columns import N_REPLICATES
 from persona_lib.tables.schema import SchemaError
 from persona_lib.tables.streams import generator
 from persona_lib.tables.values import ADULT_YEARS
 
+ANY = "any"  # in place of names of attributes: every one of which the files have an allocation flag
 
-def eligible(census: pd.DataFrame, *, adults_only: bool = True, group_quarters: bool = True) -> pd.DataFrame:
+
+def eligible(
+    census: pd.DataFrame,
+    *,
+    adults_only: bool = True,
+    group_quarters: bool = True,
+    without_allocated: Sequence[str] = (),
+) -> pd.DataFrame:
     """The census persons that may be drawn: adults (18 and over) unless minors are switched on.
+
+    `without_allocated` names attributes, or `ANY`: persons for whom the Census Bureau filled one of them in are left
+    out. Nobody else's weight changes, so the rest stands for those who answer, who are not like those who do not.
 
     Raises
     ------
     SchemaError
-        Nobody is left, or everybody left has weight 0.
+        Nobody is left, or everybody left has weight 0; an attribute of which a file has no allocation flag.
     """
     kept = census
     if adults_only:
@@ -31,9 +43,40 @@ def eligible(census: pd.DataFrame, *, adults_only: bool = True, group_quarters: 
             raise SchemaError("census: no person of 18 or over; check the files or set population.adults_only to false")
     if not group_quarters:
         kept = kept[~kept["is_group_quarters"]]
+    if without_allocated:
+        kept = kept[~is_allocated(kept, without_allocated)]
+        if kept.empty:
+            raise SchemaError("census: everybody has an allocated value; name fewer under population.without_allocated")
     if kept["weight_persons"].sum() <= 0:
         raise SchemaError(f"census: the {len(kept)} persons that may be drawn have no weight; check the files")
     return kept
+
+
+def is_allocated(census: pd.DataFrame, attributes: Sequence[str]) -> pd.Series:
+    """Whether the Census Bureau filled in one of these attributes of each person; same index.
+
+    `ANY` stands for every attribute that has a flag in the person's file.
+
+    Raises
+    ------
+    SchemaError
+        No such attribute, or a file of the census has no allocation flag of it (of any, for `ANY`).
+    """
+    known = list(vintages.flags())
+    wanted = known if list(attributes) == [ANY] else list(attributes)
+    if strange := [name for name in wanted if name not in known]:
+        one_of = f"[{ANY}] or some of {', '.join(known)}"
+        raise SchemaError(f"population.without_allocated: {strange[0]!r} has no allocation flag in PUMS; give {one_of}")
+    for names in census["unflagged"].unique():
+        lacking = [name for name in wanted if name in names.split("+")]
+        if len(lacking) == len(wanted) or (lacking and wanted is not known):
+            raise SchemaError(f"population.without_allocated: {lacking[0]}: {_NO_FLAGS}")
+    patterns = census["allocated"].astype("category").cat
+    is_hit = np.array([not set(names.split("+")).isdisjoint(wanted) for names in patterns.categories], dtype=bool)
+    return pd.Series(is_hit[patterns.codes], index=census.index)
+
+
+_NO_FLAGS = "a census file has no allocation flags (F...); leave the key empty, or read files that have them"
 
 
 @dataclass(frozen=True)
@@ -58,7 +101,12 @@ class Frame:
 
 
 def frame(
-    census: pd.DataFrame, *, adults_only: bool = True, group_quarters: bool = True, strata: Sequence[str] = ()
+    census: pd.DataFrame,
+    *,
+    adults_only: bool = True,
+    group_quarters: bool = True,
+    without_allocated: Sequence[str] = (),
+    strata: Sequence[str] = (),
 ) -> Frame:
     """The frame that `draw` draws from: persons of some weight, ordered by stratum and person_id.
 
@@ -69,7 +117,12 @@ def frame(
     """
     if missing := [column for column in strata if column not in census or column in ("person_id", "household_id")]:
         raise SchemaError(f"population.strata: {missing[0]!r} is no column of the census that groups persons")
-    pool = eligible(census, adults_only=adults_only, group_quarters=group_quarters)
+    who: dict[str, Any] = {
+        "adults_only": adults_only,
+        "group_quarters": group_quarters,
+        "without_allocated": without_allocated,
+    }
+    pool = eligible(census, **who)
     pool = pool[pool["weight_persons"] > 0].sort_values([*strata, "person_id"]).reset_index(drop=True)
     weight = pool["weight_persons"].to_numpy(dtype="float64")
     number = pool.groupby(list(strata), dropna=False).ngroup().to_numpy() if strata else np.zeros(len(pool), int)
@@ -105,6 +158,7 @@ def draw(
     seed: int,
     adults_only: bool = True,
     group_quarters: bool = True,
+    without_allocated: Sequence[str] = (),
     strata: Sequence[str] = (),
 ) -> pd.DataFrame:
     """Persons drawn in order, with replacement, with probability proportional to their weight.
@@ -122,7 +176,12 @@ def draw(
     SchemaError
         As `frame`.
     """
-    whole = frame(census, adults_only=adults_only, group_quarters=group_quarters, strata=strata)
+    who: dict[str, Any] = {
+        "adults_only": adults_only,
+        "group_quarters": group_quarters,
+        "without_allocated": without_allocated,
+    }
+    whole = frame(census, **who, strata=strata)
     phases = generator(seed, "population.strata").random(len(whole.size))
     stratum = stratum_order(whole.size / whole.size.sum(), n_draws=n_draws, phases=phases)
     points = whole.start[stratum] + generator(seed, "population.draw").random(n_draws) * whole.size[stratum]
@@ -219,6 +278,7 @@ def tabulate(
     *,
     adults_only: bool = True,
     group_quarters: bool = True,
+    without_allocated: Sequence[str] = (),
 ) -> pd.DataFrame:
     """Shares of every category of every attribute in four sources, as the table `margins`.
 
@@ -231,11 +291,17 @@ def tabulate(
     totals : rows of `published.read_published`
     """
     attributes = (*published.GROUPS, *published.PLAIN_ATTRIBUTES)
-    pool = eligible(census, adults_only=adults_only, group_quarters=group_quarters)
+    who: dict[str, Any] = {
+        "adults_only": adults_only,
+        "group_quarters": group_quarters,
+        "without_allocated": without_allocated,
+    }
+    pool = eligible(census, **who)
     drawn = draws[["person_id"]].merge(census, on="person_id", validate="many_to_one")
     if len(drawn) < len(draws):
         raise SchemaError("draws: a person_id is not in the census; draw from this census")
-    areas = published.areas(census)
+    areas = published.areas(census, totals)
+    totals = published.of_years(totals, census)
     pool_weights, file_weights = weight_matrix(pool, replicates), weight_matrix(census, replicates)
     parts = []
     for attribute in attributes:

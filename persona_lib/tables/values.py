@@ -1,4 +1,4 @@
-"""Values that several packages share, each declared once: traits, modes, arms, the placebo, bands of age and income."""
+"""Values that several packages share, each declared once: traits, modes, arms, the placebo, bands, words of sources."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from persona_lib.tables.schema import NOT_IN_UNIVERSE, UNKNOWN, tables
 ADULT_YEARS = 18
 ASKED_INCOME_YEARS = 15  # the census asks nobody younger for an income
 BIG_FIVE = ("openness", "conscientiousness", "extraversion", "agreeableness", "neuroticism")
+FILLED_IN = "; filled in by the Census Bureau (allocation flag)"  # how the source of an allocated value ends
+UNFLAGGED = "; the file has no allocation flag of it"
+OF_HOUSEHOLDS = ("household_type", "family_presence")  # published tables count households by them, not persons
 PLACEBO = "placebo"  # an attribute that says nothing of substance, beside the 33
 PARTS = ("demographic", "idiosyncratic", "values")  # of a description, judged by alone: see `descriptions.part`
 MODES = list(tables()["attempts"].columns["mode"].values or ())  # in the order of the paper's Figure 10

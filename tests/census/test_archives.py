@@ -12,7 +12,7 @@ from persona_lib.census.archives import PumsError
 
 def test_html_page_saved_as_zip(tmp_path):
     (tmp_path / "csv_pri.zip").write_text("\n<html><title>Request Rejected</title></html>", "utf-8")
-    with pytest.raises(PumsError, match="csv_pri.zip: an HTML page"):
+    with pytest.raises(PumsError, match="csv_pri.zip: an HTML page \\('Request Rejected'\\)"):
         pums.read_files(tmp_path / "csv_pri.zip")
 
 

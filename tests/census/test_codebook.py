@@ -23,7 +23,7 @@ def test_shipped_labels_are_the_official_dictionarys(year):
     """Compare the shipped labels with the official dictionary of the year, label for label."""
     official = codebook.read_dictionary(PUMS / f"PUMS_Data_Dictionary_{year}.csv")
     shipped = codebook.read_dictionary(LABELS)
-    shipped = shipped[shipped["dictionary_year"] == year]
+    shipped = shipped[(shipped["dictionary_year"] == year) & (shipped["first_year"] == year)]
     official = official[official["variable"].isin(shipped["variable"])].reset_index(drop=True)
     both = shipped.merge(official, on=["dictionary_year", "variable", "code"], how="outer", suffixes=("", "_official"))
     words = both[["label", "label_official"]].apply(lambda c: c.str.replace(r"\s+", " ", regex=True))

@@ -61,16 +61,17 @@ def test_unpublished_attribute_or_area_has_no_shares(totals):
     assert published.shares(totals, "sex", areas=[]).empty
 
 
-def test_areas_are_states_or_the_nation(sample):
-    assert published.areas(sample[0]) == ["United States"]
+def test_areas_are_states_or_the_nation(sample, totals):
+    assert published.areas(sample[0], totals) == ["United States"]
     two = sample[0][sample[0]["state"].isin(["Idaho", "Texas"])]
-    assert published.areas(two) == ["Idaho", "Texas"]
+    assert published.areas(two, totals) == ["Idaho", "Texas"]
     without_ohio = sample[0][sample[0]["state"] != "Ohio"]
-    assert len(published.areas(without_ohio)) == 50, "a state short of the nation is not the nation"
+    assert len(published.areas(without_ohio, totals)) == 50, "a state short of the nation is not the nation"
     first = two.head(1).assign(state="Puerto Rico")  # no United States total counts it
-    assert published.areas(pd.concat([sample[0], first])) == ["United States", "Puerto Rico"]
-    assert published.areas(pd.concat([two, first])) == ["Idaho", "Texas", "Puerto Rico"]
-    assert published.areas(two.assign(survey_year=2023)) == published.areas(two.assign(state=UNKNOWN)) == []
+    assert published.areas(pd.concat([sample[0], first]), totals) == ["United States", "Puerto Rico"]
+    assert published.areas(pd.concat([two, first]), totals) == ["Idaho", "Texas", "Puerto Rico"]
+    assert published.areas(two.assign(survey_year=2023), totals) == []
+    assert published.areas(two.assign(state=UNKNOWN), totals) == []
 
 
 def test_published_shares_of_adults_by_hand(totals):

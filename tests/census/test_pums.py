@@ -9,7 +9,7 @@ from pums_rows import ADULT, CHILD, LABELS, WIFE, described, read, replicate_wei
 
 from persona_lib.census import codebook, pums
 from persona_lib.census.archives import PumsError
-from persona_lib.census.pums import REPLICATES
+from persona_lib.census.columns import REPLICATES
 from persona_lib.tables import schema
 
 
@@ -117,7 +117,9 @@ def test_serial_numbers_of_2015_and_2016_take_their_year_from_the_name(tmp_path)
     assert rows["person_id"].tolist() == [f"{y}-{y}0000000{n}-01" for y, n in ((2015, 12), (2015, 13), (2016, 12))]
     assert set(rows["occupation"]) == {"Sales"} and set(rows["survey_year"]) == {2015, 2016}
     (tmp_path / "mine.csv").write_text(text_of([old]), "utf-8")
-    with pytest.raises(PumsError, match="mine.csv: line 2: SERIALNO is '12': a serial number without a year; keep"):
+    with pytest.raises(
+        PumsError, match="mine.csv: line 2: SERIALNO is '12': a serial number without a year; name the file"
+    ):
         pums.read_files(tmp_path / "mine.csv")
 
 
@@ -155,5 +157,5 @@ def test_the_first_row_without_a_serial_number_is_named(tmp_path, name):
     """By hand: rows 3 and 5 of the file have none; that a name has a year does not give them one."""
     rows = [ADULT | {"SERIALNO": serial, "INDP": "4970"} for serial in ("2015000000001", "X1", "2015000000002", "X2")]
     (tmp_path / name).write_text(text_of(rows), "utf-8")
-    with pytest.raises(PumsError, match="line 3: SERIALNO is 'X1': no serial number; keep"):
+    with pytest.raises(PumsError, match="line 3: SERIALNO is 'X1': no serial number; take"):
         pums.read_files(tmp_path / name)

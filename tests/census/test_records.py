@@ -18,7 +18,7 @@ from pums_rows import (
 
 from persona_lib.census import codebook, pums, records
 from persona_lib.census.archives import PumsError
-from persona_lib.census.pums import REPLICATES
+from persona_lib.census.columns import REPLICATES
 from persona_lib.tables import schema
 from persona_lib.tables.schema import NOT_IN_UNIVERSE, UNKNOWN
 

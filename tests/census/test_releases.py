@@ -29,9 +29,10 @@ def test_api_rows_read_like_the_official_file(serve, tmp_path, capsys):
         tables.append(schema.check(described(persons, households=homes, dictionary=labels), "census"))
         assert len(replicate_weights(persons)) == (3 if path.suffix == ".gz" else 0)
     by_api, by_file = tables
-    own = ["family_presence", "household_derived"]  # the API has the household's own record
+    own = ["family_presence", "household_derived", "unflagged"]  # the API has the household's own record, and flags
     assert by_api.drop(columns=own).equals(by_file.drop(columns=own))
     assert set(by_api["household_derived"]) == {""}
+    assert set(by_api["unflagged"]) == {"household_language+household_type+family_presence"}
     assert set(by_file["household_derived"]) == {"household_type+family_presence+household_language"}
     assert set(by_api["family_presence"]) == {"Own children under 6 only"}
 

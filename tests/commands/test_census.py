@@ -37,7 +37,7 @@ def test_the_key_is_sent_and_shows_up_nowhere(serve, tmp_path, monkeypatch, capl
     assert run(base, tmp_path, "--key-variable", "MY_CENSUS_KEY", "--no-replicates") == 0
     base, _ = serve(says(400, f"bad request: key {KEY}".encode()))
     assert run(base, tmp_path, "--key-variable", "MY_CENSUS_KEY") == 1
-    assert parse_qs(urlsplit(seen[0][0]).query)["key"] == [KEY] and len(seen) == 1
+    assert parse_qs(urlsplit(seen[0][0]).query)["key"] == [KEY] and len(seen) == 2
     said = capsys.readouterr()
     written = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     assert KEY not in said.out + said.err + caplog.text and KEY.encode() not in written

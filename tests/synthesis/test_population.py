@@ -9,7 +9,7 @@ import pytest
 from pums_rows import PUMS, few, needs_pums, tables_of
 from scipy import stats
 
-from persona_lib.census import pums
+from persona_lib.census.columns import REPLICATES
 from persona_lib.synthesis import population
 from persona_lib.tables import schema
 from persona_lib.tables.schema import SchemaError
@@ -213,10 +213,10 @@ def test_replicate_errors_are_those_of_the_r_package_survey():
         ("00400", 1): (65675, 702.0659),
         ("00400", 2): (66737, 775.9812),
     }
-    columns = ["PUMA", "SEX", "PWGTP", *pums.REPLICATES]
+    used = ["PUMA", "SEX", "PWGTP", *REPLICATES]
     with zipfile.ZipFile(PUMS / "csv_pvt.zip") as archive, archive.open("psam_p50.csv") as member:
-        rows = pd.read_csv(member, usecols=columns, dtype={"PUMA": "str"})
-    sums = rows.groupby(["PUMA", "SEX"])[columns[2:]].sum()
+        rows = pd.read_csv(member, usecols=used, dtype={"PUMA": "str"})
+    sums = rows.groupby(["PUMA", "SEX"])[used[2:]].sum()
     error = population.replicate_error(sums["PWGTP"].to_numpy(), sums.iloc[:, 1:].to_numpy())
     assert list(zip(sums["PWGTP"], error.round(4), strict=True)) == [printed[key] for key in sums.index]
 
@@ -231,3 +231,49 @@ def test_replicate_errors_agree_with_published_margins_of_error(seven_states, to
     errors = margins.pivot(index=["attribute", "category"], columns="source", values="standard_error")
     ratio = (errors["file"] / errors["published"]).loc[["education", "race", "industry", "occupation"]].dropna()
     assert 1.2 < ratio.median() < 1.8
+
+
+class TestAllocated:
+    """Hand-made flags: person 0 has an allocated income, person 1 an allocated income and age, the others none."""
+
+    @pytest.fixture
+    def flagged(self, sample) -> pd.DataFrame:
+        rows = few(sample).assign(unflagged="household_type", allocated="")
+        rows.loc[[0, 1], "allocated"] = ["income_usd", "age_years+income_usd"]
+        return rows
+
+    @pytest.mark.parametrize(
+        ("attributes", "left"),
+        [([], [0, 1, 2, 3]), (["age_years"], [0, 2, 3]), (["income_usd", "sex"], [2, 3]), (["any"], [2, 3])],
+    )
+    def test_who_is_left(self, flagged, attributes, left):
+        kept = population.eligible(flagged, without_allocated=attributes)
+        assert kept.index.tolist() == left
+        drawn = population.draw(flagged, n_draws=50, seed=1, without_allocated=attributes)
+        assert set(drawn["person_id"]) <= set(kept["person_id"])
+
+    def test_no_name_is_taken_for_a_part_of_another(self, flagged):
+        assert not population.is_allocated(flagged.assign(allocated="race+disability"), ["sex"]).any()
+
+    @pytest.mark.parametrize(
+        ("attributes", "words"),
+        [
+            (
+                ["household_type"],
+                "'household_type' has no allocation flag in PUMS; give \\[any\\] or some of age_years",
+            ),
+            (["haircut"], "'haircut' has no allocation flag"),
+        ],
+    )
+    def test_an_attribute_without_a_flag(self, flagged, attributes, words):
+        with pytest.raises(SchemaError, match=f"population.without_allocated: {words}"):
+            population.eligible(flagged, without_allocated=attributes)
+
+    @pytest.mark.parametrize("attributes", [["income_usd"], ["any"]])
+    def test_the_shipped_sample_says_that_it_has_no_flags(self, sample, attributes):
+        with pytest.raises(SchemaError, match="a census file has no allocation flags .*leave the key empty"):
+            population.frame(sample[0], without_allocated=attributes)
+
+    def test_nobody_is_left(self, flagged):
+        with pytest.raises(SchemaError, match="everybody has an allocated value"):
+            population.eligible(flagged.head(2), without_allocated=["income_usd"])

@@ -171,7 +171,7 @@ class TestMake:
 
         return make
 
-    @pytest.mark.parametrize("name", ["RUN", "CORES", "UNTIL", "CENSUS", "PROMPTS", "CONFIRM"])
+    @pytest.mark.parametrize("name", ["RUN", "CORES", "UNTIL", "CENSUS", "DICTIONARY", "PROMPTS", "CONFIRM"])
     def test_a_value_is_handed_over_as_it_stands(self, make, name):
         value = f"$(shell touch INJECTED)$$x ~/{BANK} {{run}}"
         for done in (make("paper", f"{name}={value}"), make("paper", **{name: value})):
