@@ -331,7 +331,7 @@ def percentile_interval(replicates: np.ndarray) -> tuple[float, float]:
 
 
 def in_words(statistics: pd.DataFrame) -> pd.Series:
-    """Every estimate with its interval as text, by (statistic, group); its counts too, if undefined or half is left out.
+    """Every estimate with its interval as text, by (statistic, group); and its counts if undefined or half is left out.
 
     Examples
     --------
