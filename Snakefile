@@ -19,6 +19,7 @@ SHARDS = config["shards"] or workflow.cores
 BANK, DICTIONARY, *CENSUS = without_wildcards(
     config["prompts"]["bank"], config["census"]["dictionary"], *config["census"]["files"]
 )
+PUBLISHED = ["data/reference/published_acs2018_1yr.csv.gz", "data/reference/published_acs2020_2024_5yr.csv"]
 # What the fields of a persona are drawn from.
 FIELDS = {
     "chain": "data/reference/chain_coefficients.csv",
@@ -119,7 +120,7 @@ use rule census as population with:
         **notebook("02_population"),
         census=rules.census.output.census,
         replicates=rules.census.output.replicates,
-        published="data/reference/published_acs2018_1yr.csv.gz",
+        published=PUBLISHED,
     output:
         draws=f"{RUN}/draws.parquet",
         margins=f"{RUN}/margins.parquet",

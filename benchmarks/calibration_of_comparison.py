@@ -3,14 +3,16 @@
     python benchmarks/calibration_of_comparison.py --states 200
     python benchmarks/calibration_of_comparison.py --files FOLDER      official one-year files of 2018, one state each
 
-A state has the shipped sample's kinds of households, but those with somebody of another race than white, born abroad
-or of another tongue are up to thirty times rarer, so that some categories stand on few households, as they do in small
-states. Its survey takes 3,000 to 9,000 households, poor ones at half the rate; its weights are fitted to the
-population of four counties by sex and age. The public file is a random 35 to 70 % of it, fitted to the
-state's population alone. Both have 80 replicate weights by successive differences, fitted likewise; the
-tables' margins of error are those of the survey's. File and tables are of one population, so a file is called
-different by mistake: each attribute should be in 5 % of the states, and any attribute at all, after Holm, in no more
-than 5 %. Beside the test of the library stands the one before it: one overlap for all attributes, and a chi-square.
+A state has the shipped sample's kinds of households. Those with somebody of another race than white, born abroad or
+of another tongue are up to fifty times rarer than there, and most of them live in one of four counties, whose
+households are taken at an eighth of the highest rate (the survey's rates differ as much): some categories stand on few
+households with large weights, as they do in small states. The survey takes 3,000 to 9,000 households, poor ones at
+half the rate; its weights are fitted to the population of each county by sex and age. The public file is a random
+35 to 70 % of it, fitted to the state's population alone. Both have 80 replicate weights by successive differences,
+fitted likewise; the tables' margins of error are those of the survey's. File and tables are of one population, so a
+file is called different by mistake: each attribute should be in 5 % of the states, and any attribute at all, after
+Holm, in no more than 5 %. Beside the test of the library stands the one before it: one overlap for all attributes, and
+a chi-square.
 """
 
 import argparse
@@ -28,7 +30,9 @@ from persona_lib.synthesis import coding, official
 from persona_lib.synthesis.survey_error import Beside, compared, effective_number, rao_scott_f
 
 REFERENCE = Path(__file__).parents[1] / "data" / "reference"
-N_COUNTIES = 4
+RARER = (0.02, 1.0)  # how much rarer than in the sample the other households are
+RATES = np.array([1.0, 2.0, 4.0, 8.0])  # of sampling, in four counties of equal size
+OTHERS_LIVE = np.array([0.7, 0.1, 0.1, 0.1])  # where the other households live
 
 
 class Kinds:
@@ -76,22 +80,22 @@ def fitted(weights: np.ndarray, margins: np.ndarray, targets: np.ndarray) -> np.
 def state(kinds: Kinds, rng: np.random.Generator) -> tuple[Beside, np.ndarray, np.ndarray]:
     """File beside tables of one simulated state, the file's 81 shares, and the records asked for each category."""
     n, part = int(rng.integers(3_000, 9_000)), rng.uniform(0.35, 0.7)
-    mine = kinds.chance * np.where(kinds.is_other, rng.uniform(0.03, 1), 1)
-    chance = mine * np.where(kinds.is_poor, 0.5, 1.0)
-    homes = rng.choice(len(chance), size=n, p=chance / chance.sum())
-    weight = np.where(kinds.is_poor[homes], 2.0, 1.0) * 20
-    population_of = mine / mine.sum() @ kinds.classes
+    mine = kinds.chance * np.where(kinds.is_other, np.exp(rng.uniform(*np.log(RARER))), 1)
+    lives = mine[:, None] / mine.sum() * np.where(kinds.is_other[:, None], OTHERS_LIVE, 1 / len(RATES))
+    rate = np.where(kinds.is_poor[:, None], 0.5, 1.0) * RATES
+    chosen = rng.choice(lives.size, size=n, p=(lives * rate).ravel() / (lives * rate).sum())
+    homes, county = np.divmod(chosen, len(RATES))
+    weight = 20 / rate.ravel()[chosen]
     scale = weight.sum()
-    county = rng.integers(0, N_COUNTIES, n)
     classes = kinds.classes[homes]
-    by_county = np.hstack([classes * (county == k)[:, None] for k in range(N_COUNTIES)])
-    targets = np.tile(population_of, N_COUNTIES) * scale / N_COUNTIES
+    by_county = np.hstack([classes * (county == k)[:, None] for k in range(len(RATES))])
+    targets = (lives.T @ kinds.classes).ravel() * scale
     factors = np.hstack([np.ones((n, 1)), replicate_factors(n)])
     survey = fitted(weight[:, None] * factors, by_county, targets)
     public = np.sort(rng.permutation(n)[: int(part * n)])
     factors = np.hstack([np.ones((len(public), 1)), replicate_factors(len(public))])
     start = (weight[public] / part)[:, None] * factors
-    file = fitted(start, classes[public], population_of * scale)
+    file = fitted(start, classes[public], lives.sum(axis=1) @ kinds.classes * scale)
     totals = kinds.counts[homes].T @ survey
     signed = [(kinds.coded.owner == k) for k in range(kinds.coded.owner.max() + 1)]
     share = kinds.shares(totals)[0]

@@ -17,7 +17,7 @@ from scipy import linalg
 
 from persona_lib.census import codebook, published, pums
 from persona_lib.census.records import describe_parts
-from persona_lib.synthesis import fidelity, official, population
+from persona_lib.synthesis import fidelity, margins, official, population
 
 REFERENCE = Path(__file__).parents[1] / "data" / "reference"
 COUNTRY, SURVEYED, PUBLIC = 40_000, 4_000, 0.45
@@ -126,10 +126,10 @@ def shares(
     country: pd.DataFrame, file: pd.DataFrame, replicates: pd.DataFrame, draws: pd.DataFrame
 ) -> list[tuple[str, pd.Series]]:
     """Shares of draws against the file's (drawing error) and the country's (drawing and survey error)."""
-    margins = population.tabulate(
+    found = margins.tabulate(
         file, draws, replicates, published.read_published(REFERENCE / "published_acs2018_1yr.csv.gz").head(0)
     )
-    wide = margins.pivot(
+    wide = found.pivot(
         index=["attribute", "category"], columns="source", values=["share", "standard_error", "n"]
     ).astype(float)
     n = wide["n", "draws"].groupby("attribute").transform("sum")

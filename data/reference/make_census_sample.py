@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from sample_card import main as write_card
 from sample_mixing import IMPORTANT, N_NEIGHBOURS, ORIGIN, lenders, mixed, neighbours, of_same_origin, points, swapped  # noqa: E402
 from sample_privacy import copied  # noqa: E402
-from sample_quality import categories, described, grouped, kept_categories, quality  # noqa: E402
+from sample_quality import behind, categories, described, grouped, kept_categories, quality  # noqa: E402
 from sample_weights import calibrated, replicate_factors, targets_of, unit_counts  # noqa: E402
 
 from persona_lib.census.codebook import read_dictionary  # noqa: E402
@@ -222,7 +222,8 @@ def main(folder: str) -> None:
     most_draws = rows.drop_duplicates("home")["drawn"].value_counts().max()
     made = {"most_draws": most_draws, "redrawn": redrawn, "targets": len(targets), "replicate_unit": REPLICATE_UNIT}
     facts = {name: (number, None) for name, number in made.items()}
-    table = quality(sample, real, weight, Path(folder), facts)
+    origins = behind(described(rows), rows["PWGTP"].to_numpy(dtype="float64"), chosen, real).round(5)
+    table = pd.concat([quality(sample, real, weight, Path(folder), facts), origins])
     table.to_csv(HERE / "census_sample_quality.csv", index=False, lineterminator="\n")
     write_card()
 

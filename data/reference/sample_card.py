@@ -47,8 +47,16 @@ The first line is **by construction**: the weights were fitted to these totals, 
 predicts anything. The second is a test of the swapping: bias-corrected Cramer's V (Bergsma 2013) of every pair of
 attributes, grouped as the published tables group them and to at most 12 categories, among those whom both questions
 were asked. The weights lie between {smallest_weight} and {largest_weight} times their mean; Kish's effective sample
-size is {kish} of {persons} (that of the weighted source: {source_kish} of {source_records}). The population is
+size by these weights alone is {kish} of {persons}; but some were drawn from one record, so that the sample is worth no
+more than {behind_all} independent persons (the weighted source: {source_kish} of {source_records}). The population is
 {population} million (published: {published_population}).
+
+**How many real records stand behind it.** A household of the source may have been drawn more than once, so a group has
+fewer records behind it than persons in it; it counts as many independent ones as the last column says:
+
+| group | persons | records behind them | effective size |
+|---|---|---|---|
+{behind}
 
 **Against the 2024 records** (a tenth of them, 49 areas, without California and Texas), which it was not fitted to
 but for origin, nativity and language. The largest differences of shares:
@@ -77,7 +85,11 @@ each origin, do in Idaho or New Mexico is not what they do in the nation, and ra
 - State by state the sample says nothing: a state is a label drawn by origin, and nobody's income knows its cost of
   living.
 - Couples are a little less alike than in the source in race, income and insurance, since each member swaps alone.
-- Few real records stand behind small groups: a household of the source may appear more than once, in disguise.
+- It has no allocation flags. Of the source's adults {allocated_any} have some value that the Census Bureau filled in,
+  {allocated_income} their income; the sample mixes filled-in and given answers and cannot tell them apart, so every
+  value read from it counts as observed, and its provenance says that the file has no flag.
+- Incomes are as rounded and top-coded as the source's, then changed by up to 10 % and rounded again; the oldest ages
+  are the source states' top codes.
 - {common} of the persons equal records that several real people share on every attribute (mostly children, of whom
   little is asked).
 - Its replicate errors are those of a sample of this size that was fitted to the totals; for attributes among the
@@ -112,6 +124,9 @@ def card(quality: pd.DataFrame) -> str:
     numbers["published_population"] = f"{theirs['population'] / 1e6:.2f}"
     numbers |= {"source_records": f"{theirs['persons']:,.0f}", "source_kish": f"{theirs['kish']:,.0f}"}
     numbers["source_largest_weight"] = f"{theirs['largest_weight']:.0f}"
+    of_groups = quality[quality["part"] == "behind"]
+    numbers["behind_all"] = f"{of_groups['n_sample'].iloc[0]:,.0f}"
+    numbers |= {name: f"{theirs[name]:.0%}" for name in ("allocated_any", "allocated_income")}
     summary = "\n".join(line(quality[quality["part"] == part], part) for part in PARTS)
     shares = [
         f"| {row.first} | {row.second} | {row.sample:.1%} | {row.reference:.1%} |"
@@ -121,7 +136,11 @@ def card(quality: pd.DataFrame) -> str:
         f"| {row.first}, {row.second} | {row.sample:.2f} | {row.reference:.2f} |"
         for row in worst(quality, "association_2024").itertuples()
     ]
-    tables = {"shares_2024": "\n".join(shares), "associations_2024": "\n".join(pairs)}
+    behind = [
+        f"| {row.second or 'all'} | {row.sample:,.0f} | {row.reference:,.0f} | {row.n_sample:,.0f} |"
+        for row in of_groups.fillna({"second": ""}).itertuples()
+    ]
+    tables = {"behind": "\n".join(behind), "shares_2024": "\n".join(shares), "associations_2024": "\n".join(pairs)}
     return CARD.format(**numbers, summary=summary, **tables)
 
 

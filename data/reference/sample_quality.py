@@ -6,6 +6,8 @@ facts           sizes and weights, and those of the source
 published       weighted share of a category, and the published one of 2018
 association     bias-corrected Cramer's V of two attributes, and that of the weighted source
 couples         the same between the two partners of a married couple
+behind          persons of a group; reference: the records of the source that they were drawn from, each once;
+                n_sample: what those count as, by Kish; n_reference: records of the group in the source
 origin          share of a tongue and nativity within origin, and the fitted one (odds of 2024, margins of 2018)
 records_2024    weighted share of a category, and that of the 2024 records (49 areas)
 association_2024, origin_2024
@@ -22,12 +24,14 @@ from sample_privacy import fingerprints
 from sample_shares import KEYS, classes, joint_targets, margins
 
 from persona_lib.census import published
+from persona_lib.census.allocation import allocated_shares
 from persona_lib.census.codebook import read_dictionary
 from persona_lib.census.pums import read_files
 from persona_lib.census.records import describe_parts, person_id
 from persona_lib.estimating.association import cramers_v, cross_table, effective_size, lumped
 from persona_lib.synthesis.population import weighted_shares
 from persona_lib.tables.schema import UNKNOWN
+from persona_lib.tables.values import ADULT_YEARS
 
 HERE = Path(__file__).parent
 ATTRIBUTES = ("hispanic_origin", "nativity", *published.GROUPS, *published.PLAIN_ATTRIBUTES)
@@ -174,6 +178,8 @@ def fact_rows(ours: pd.DataFrame, weights: np.ndarray, source: pd.DataFrame, wei
     """Sizes and weights of the sample and, as reference, of its source."""
     quarters = ours["is_group_quarters"]
     real, made = fingerprints(source), fingerprints(ours)
+    adults = source[source["age_years"] >= ADULT_YEARS]
+    allocated = allocated_shares(adults).set_index("attribute")["share"]
     sizes = {
         "persons": (len(ours), len(source)),
         "households": (ours.loc[~quarters, "household_id"].nunique(), None),
@@ -183,10 +189,39 @@ def fact_rows(ours: pd.DataFrame, weights: np.ndarray, source: pd.DataFrame, wei
         "largest_weight": (weights.max() / weights.mean(), weight.max() / weight.mean()),
         "smallest_weight": (weights.min() / weights.mean(), weight.min() / weight.mean()),
         "common": (made.isin(set(real)).mean(), None),
+        "allocated_any": (None, allocated["any of these"]),
+        "allocated_income": (None, allocated["income_usd"]),
         **facts,
     }
     found = pd.DataFrame.from_dict(sizes, orient="index", columns=["sample", "reference"], dtype=float)
     return found.rename_axis("first").reset_index().assign(part="facts", second="")
+
+
+def behind(made: pd.DataFrame, weights: np.ndarray, drawn: np.ndarray, source: pd.DataFrame) -> pd.DataFrame:
+    """Of all, of every race and of Hispanic origin: persons of the sample, and the records that they come from.
+
+    A record may have been drawn more than once, so that a group is worth no more than its records: Kish's effective
+    size of the weights, those of one record summed.
+
+    Parameters
+    ----------
+    made, weights : the sample as the table `census`, and its weights
+    drawn : the row of `source` that each person of the sample was drawn from
+    """
+    labels = {"race": made["race"], "hispanic_origin": made["hispanic_origin"] != "Not Hispanic or Latino"}
+    labels["hispanic_origin"] = labels["hispanic_origin"].map({True: "Hispanic or Latino", False: ""})
+    theirs = {"race": source["race"], "hispanic_origin": source["hispanic_origin"] != "Not Hispanic or Latino"}
+    theirs["hispanic_origin"] = theirs["hispanic_origin"].map({True: "Hispanic or Latino", False: ""})
+    found = [("all", "", np.ones(len(made), bool), len(source))]
+    for first, values in labels.items():
+        names = values[values != ""].value_counts().index
+        found += [(first, name, (values == name).to_numpy(), int((theirs[first] == name).sum())) for name in names]
+    rows = []
+    for first, second, inside, n_source in found:
+        of_record = pd.Series(weights[inside]).groupby(drawn[inside]).sum()
+        rows.append((first, second, inside.sum(), len(of_record), effective_size(of_record), n_source))
+    columns = ["first", "second", "sample", "reference", "n_sample", "n_reference"]
+    return pd.DataFrame(rows, columns=columns).assign(part="behind")[COLUMNS]
 
 
 def nation(totals: pd.DataFrame) -> pd.Series:

@@ -240,7 +240,10 @@ def _simple(census: pd.DataFrame, attribute: str) -> pd.Series:
         near = pd.Series("Foreign country", index=census.index, dtype="str")
         near = near.mask(census["citizenship"].isin(_BORN[1:3]), "Abroad, but native")
         near = near.mask(census["citizenship"] == _BORN[0], "Another state")
-        near = near.mask((census["citizenship"] == _BORN[0]) & (values == census["state"]), "State of residence")
+        near = near.mask(
+            (census["citizenship"] == _BORN[0]) & (values.astype("str") == census["state"].astype("str")),
+            "State of residence",
+        )
         return near.where(known, UNKNOWN)
     return values
 

@@ -15,7 +15,16 @@ from persona_lib.estimating.resample import Z_95, wilson
 from persona_lib.showing import drawing
 from persona_lib.showing.drawing import BLUE, GREEN, INK, NOTHING, ORANGE, PALE, PURPLE, SOFT, VERMILION
 from persona_lib.tables import schema
-from persona_lib.tables.values import AGE_BANDS, BIG_FIVE, INCOME_BANDS, OF_HOUSEHOLDS, age_band, income_band
+from persona_lib.tables.values import (
+    ADULT_YEARS,
+    AGE_BANDS,
+    BIG_FIVE,
+    INCOME_BANDS,
+    OF_HOUSEHOLDS,
+    adult_label,
+    age_band,
+    income_band,
+)
 
 ORIGIN_COLOURS = {"observed": BLUE, "imputed": ORANGE, "listed": GREEN, "written": PURPLE}
 N_SHOWN, N_SHOWN_OF_MANY, MANY = 8, 4, 20
@@ -62,7 +71,10 @@ def shares(personas: pd.DataFrame) -> pd.DataFrame:
 
 def _categories(personas: pd.DataFrame, attribute: str) -> tuple[pd.Series, Sequence[str] | None]:
     if attribute == "age_years":
-        return age_band(personas["age_years"]), AGE_BANDS
+        bands, order = age_band(personas["age_years"]), list(AGE_BANDS)
+        if personas["age_years"].min() >= ADULT_YEARS:
+            bands, order = bands.map(adult_label), [adult_label(band) for band in order]
+        return bands, order
     if attribute == "income_usd":
         return income_band(personas["income_usd"], personas["age_years"]), INCOME_BANDS
     return personas[attribute], None
@@ -72,12 +84,12 @@ def _categories(personas: pd.DataFrame, attribute: str) -> tuple[pd.Series, Sequ
 def demographics(personas: pd.DataFrame, margins: pd.DataFrame | None = None, *, simulated: bool = False) -> Figure:
     """Figure 2: the personas' distribution over all 33 attributes, one panel each.
 
-    With `margins`, the census shares stand beside those attributes whose categories are the same there.
+    With `margins`, the census shares stand beside every attribute that the census has.
     """
     known = schema.attributes()
     table, origins = shares(personas), dict(zip(known["attribute"], known["origin"], strict=True))
     beside = {} if margins is None else _census_beside(table, margins)
-    compared = "; strokes: the census, where it has the same categories for everybody" if beside else ""
+    compared = "; strokes: the census that was drawn from, in every panel that it has" if beside else ""
     note = (
         f"Share of the {len(personas):,} personas in each category, all bars on one scale from 0 to 100 %; thin lines "
         f"are Wilson 95 % intervals{compared}. Of attributes with many categories the most frequent are shown, the "
@@ -101,15 +113,18 @@ def demographics(personas: pd.DataFrame, margins: pd.DataFrame | None = None, *,
 
 
 def _census_beside(table: pd.DataFrame, margins: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Census shares of the attributes that have one set of categories for personas and census.
-
-    An attribute that some persona is not in the universe of is left out: its shares are of other persons.
-    """
-    census = margins.loc[margins["source"] == "census", ["attribute", "category", "share"]]
-    both = table.merge(census, on=["attribute", "category"], how="left", suffixes=("_here", ""))
-    whole = both["share"].notna().groupby(both["attribute"]).transform("all")
-    is_outside = (both["share"] < both["low"]) | (both["share"] > both["high"])
-    return {"census": both[whole & ~is_outside], "census outside": both[whole & is_outside]}
+    """Census shares of the categories that are shown, those summed in one row too, of every attribute of the census."""
+    census = margins.loc[margins["source"] == "labels", ["attribute", "category", "share"]]
+    found = []
+    for attribute in census["attribute"].unique():
+        rows = _top(table[table["attribute"] == attribute]).assign(attribute=attribute)
+        both = rows.merge(census, on=["attribute", "category"], how="left", suffixes=("_here", ""))
+        rest = both["is_rest"].to_numpy()
+        both.loc[rest, "share"] = 1 - both.loc[~rest, "share"].sum()
+        found.append(both.dropna(subset="share"))
+    shown = pd.concat(found) if found else table.assign(share=np.nan).iloc[:0]
+    is_outside = (shown["share"] < shown["low"]) | (shown["share"] > shown["high"])
+    return {"census": shown[~is_outside], "census outside": shown[is_outside]}
 
 
 def _mark_handles(beside: dict[str, pd.DataFrame]) -> list[Line2D]:

@@ -10,7 +10,9 @@ from persona_lib.estimating.association import total_variation
 from persona_lib.synthesis import coding, population
 from persona_lib.synthesis.fidelity import (
     ATTRIBUTES,
+    DIFFERS,
     NOT_COMPARABLE,
+    SAME,
     correlation,
     limits,
     locate,
@@ -122,6 +124,26 @@ def against_published(
         left_out = _left_out(census, frame.pool, fair, adults=not minors)
         rows += _rows("drawn", fair, fair.coded.shares(counts), asked, by_chance, {**reasons, **left_out})
     return pd.DataFrame(rows)
+
+
+def outcomes(found: pd.DataFrame) -> pd.DataFrame:
+    """One of three outcomes for every attribute, of the file and of the draws.
+
+    Parameters
+    ----------
+    found : rows of `against_published`
+
+    Returns
+    -------
+    One row per attribute: `file` and `draws`, each `SAME`, `DIFFERS` or `NOT_COMPARABLE` with its reason.
+    """
+    sets = {}
+    for prefix, name in (("published_", "file"), ("drawn_", "draws")):
+        rows = found[found["statistic"].str.startswith(prefix) & (found["group"] != "all")]
+        last = rows["method"].str.split("; ").str[-1]
+        is_told = last.isin([SAME, DIFFERS]) | last.str.startswith(NOT_COMPARABLE)
+        sets[name] = last[is_told].set_axis(rows.loc[is_told, "group"])
+    return pd.DataFrame(sets).rename_axis("attribute")
 
 
 def _reasons(census: pd.DataFrame, totals: pd.DataFrame, *, adults: bool = False) -> dict[str, str]:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from persona_lib.census import published, vintages
+from persona_lib.census import vintages
 from persona_lib.census.columns import N_REPLICATES
 from persona_lib.tables.schema import SchemaError
 from persona_lib.tables.streams import generator
@@ -268,54 +268,3 @@ def weight_matrix(census: pd.DataFrame, replicates: pd.DataFrame) -> np.ndarray:
         person_id = census["person_id"][lacking].iloc[0]
         raise SchemaError(f"replicates: person {person_id} has no row; give files of one kind")
     return np.hstack([weight, found.to_numpy(dtype="float64")])
-
-
-def tabulate(
-    census: pd.DataFrame,
-    draws: pd.DataFrame,
-    replicates: pd.DataFrame,
-    totals: pd.DataFrame,
-    *,
-    adults_only: bool = True,
-    group_quarters: bool = True,
-    without_allocated: Sequence[str] = (),
-) -> pd.DataFrame:
-    """Shares of every category of every attribute in four sources, as the table `margins`.
-
-    `census` is the weighted persons that may be drawn, `draws` the draws: these two are comparable. `file`
-    is the weighted persons whom the published table counts (minors and everybody else), `published` that
-    table: these two are comparable. Not every attribute is published.
-
-    Parameters
-    ----------
-    totals : rows of `published.read_published`
-    """
-    attributes = (*published.GROUPS, *published.PLAIN_ATTRIBUTES)
-    who: dict[str, Any] = {
-        "adults_only": adults_only,
-        "group_quarters": group_quarters,
-        "without_allocated": without_allocated,
-    }
-    pool = eligible(census, **who)
-    drawn = draws[["person_id"]].merge(census, on="person_id", validate="many_to_one")
-    if len(drawn) < len(draws):
-        raise SchemaError("draws: a person_id is not in the census; draw from this census")
-    areas = published.areas(census, totals)
-    totals = published.of_years(totals, census)
-    pool_weights, file_weights = weight_matrix(pool, replicates), weight_matrix(census, replicates)
-    parts = []
-    for attribute in attributes:
-        here = weighted_shares(published.category(pool, attribute), pool_weights)
-        once = weighted_shares(published.category(drawn, attribute), np.ones((len(drawn), 1)))
-        error = np.sqrt(once["share"] * (1 - once["share"]) / once["n"].sum())
-        parts.append(here.assign(source="census", attribute=attribute))
-        parts.append(once.assign(source="draws", attribute=attribute, standard_error=error))
-        official = published.shares(totals, attribute, areas=areas)
-        if len(official):
-            labels = published.category(census, attribute).where(published.universe(census, attribute))
-            labels = labels.where(labels.isin(official["category"]))
-            if labels.notna().any():
-                parts.append(weighted_shares(labels, file_weights).assign(source="file", attribute=attribute))
-            parts.append(official.assign(source="published", attribute=attribute, n=pd.NA))
-    found = pd.concat([part.astype({"n": "Int64"}) for part in parts], ignore_index=True)
-    return found.astype({"category": "str"})

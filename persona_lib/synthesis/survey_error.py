@@ -52,27 +52,6 @@ def overlap(published_variance: np.ndarray, file_variance: np.ndarray) -> float:
     return min(1.0, float(np.median(published_variance[known] / file_variance[known]))) if known.any() else float("nan")
 
 
-def own_error(published_variance: np.ndarray, file_variance: np.ndarray, part: float) -> float:
-    """By what the file's variance is multiplied in one attribute to get that of file - published.
-
-    Where the table's variance is `part` times the file's, as in the other attributes, it is 1 - part. A table that
-    says more than its share means that the file's replicates say too little, as they do by chance where few
-    households hold a category: then the file's variance is the mean of its own and of the table's over `part`. A ratio
-    is the median over the categories below one half, since for large ones the published margins overstate the error.
-
-    Examples
-    --------
-    Half of the sample is in the file. The table's variance is half of the file's; then the same as the file's, which
-    is so taken for 1.5 times what its replicates say.
-
-    >>> own_error(np.array([1.0, 1.0]), np.array([2.0, 2.0]), 0.5), own_error(np.array([2.0]), np.array([2.0]), 0.5)
-    (0.5, 0.75)
-    """
-    known = (file_variance > 0) & (published_variance > 0)
-    ratio = float(np.median(published_variance[known] / file_variance[known])) if known.any() else part
-    return (1 - part) * max(1.0, (1 + ratio / part) / 2)
-
-
 def effective_number(squares: np.ndarray) -> np.ndarray:
     """(sum of squares)^2 / sum of their squares along the first axis, from 1 to the 80 replicates; 1 if all are 0."""
     total, of_squares = squares.sum(axis=0) ** 2, (squares**2).sum(axis=0)
@@ -110,7 +89,7 @@ def compared(
     asked: np.ndarray,
     freedom: np.ndarray,
 ) -> Beside:
-    """The error of file - published from the replicates and the published errors, attribute by attribute.
+    """The error of file - published, from the replicates and the published errors.
 
     Parameters
     ----------
@@ -134,13 +113,7 @@ def compared(
             untested[attribute] = "the file's weights were fitted to this table"
     is_tested = ~coded.labels["attribute"].isin(untested).to_numpy()
     part = overlap(table[is_tested], variance[is_tested])
-    factor = np.zeros(len(table))
-    for place, attribute in enumerate(names):
-        here = coded.owner == place
-        if attribute not in untested:
-            small = here & (official < 0.5) if (here & (official < 0.5)).any() else here
-            factor[here] = own_error(table[small], variance[small], part)
-    spread = np.sqrt(4 / N_REPLICATES * factor)[:, None] * deviations
+    spread = np.where(is_tested, np.sqrt(4 / N_REPLICATES * (1 - np.nan_to_num(part))), 0.0)[:, None] * deviations
     return Beside(coded, official, shares[0], spread, freedom, part, untested)
 
 

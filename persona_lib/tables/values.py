@@ -42,6 +42,17 @@ def age_band(age_years: pd.Series) -> pd.Series:
     return pd.Series(np.array(AGE_BANDS)[np.digitize(age_years, AGE_STARTS) - 1], index=age_years.index, dtype="str")
 
 
+def adult_label(band: str) -> str:
+    """What a band of ages is called where there are only adults in it: 15 to 19 is then 18 to 19.
+
+    Examples
+    --------
+    >>> adult_label("15 to 19"), adult_label("20 to 24")
+    ('18 to 19', '20 to 24')
+    """
+    return f"{ADULT_YEARS} to {AGE_STARTS[4] - 1}" if band == AGE_BANDS[3] else band
+
+
 def income_band(income_usd: pd.Series, age_years: pd.Series) -> pd.Series:
     """The band of each income in dollars, one of `INCOME_BANDS`; same index.
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from pums_rows import PUMS, tables_of
 from small_personas import reference
 
 from persona_lib.synthesis import population
@@ -36,3 +37,9 @@ def draws(census) -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def chain():
     return reference("chain_coefficients")
+
+
+@pytest.fixture(scope="module")
+def seven_states() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Census and replicates of the seven official files."""
+    return tables_of(sorted(PUMS.glob("csv_p??.zip")))

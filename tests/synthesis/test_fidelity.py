@@ -11,6 +11,7 @@ from scipy import stats
 
 from persona_lib.estimating.association import chi_square
 from persona_lib.synthesis import fidelity, population
+from persona_lib.synthesis.margins import tabulate
 from persona_lib.tables import schema
 from persona_lib.tables.schema import SchemaError
 
@@ -61,7 +62,7 @@ class TestAgainstSource:
     def test_statistics_follow_from_the_margins(self, census, replicates, base, draws):
         """The same by another way: shares of `tabulate`, numpy's correlation."""
         found = fidelity.against_source(base, draws, seed=1, n_redraws=50)
-        margins = population.tabulate(census, draws, replicates.head(0), no_totals())
+        margins = tabulate(census, draws, replicates.head(0), no_totals())
         wide = margins.pivot(index=["attribute", "category"], columns="source", values="share").fillna(0)
         far = (wide["draws"] - wide["census"]).abs()
         expected = far.groupby("attribute").sum() / 2

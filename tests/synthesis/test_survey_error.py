@@ -8,7 +8,7 @@ from scipy import stats
 
 from persona_lib.estimating.corrections import adjusted_p_values
 from persona_lib.synthesis import coding, official, population
-from persona_lib.synthesis.survey_error import Beside, effective_households, own_error, rao_scott_f
+from persona_lib.synthesis.survey_error import Beside, effective_households, rao_scott_f
 
 
 def two_shares(gap: float, error: float, freedom: float) -> Beside:
@@ -50,14 +50,6 @@ def test_effective_households_of_equal_homes_are_their_number():
     assert found.tolist() == pytest.approx([expected, expected])
     one_home = homes.assign(household_id=["0"] * 6 + homes["household_id"].tolist()[6:])
     assert effective_households(one_home, coded, np.array([0.1, 0.9]))[0] < 1.1
-
-
-def test_an_attribute_of_a_shakier_file_errs_more_and_never_less():
-    part, file = 0.4, np.array([4.0, 4.0, 4.0])
-    usual = own_error(part * file, file, part)
-    assert usual == pytest.approx(0.6)
-    assert own_error(3 * part * file, file, part) == pytest.approx(2 * usual)
-    assert own_error(0.1 * part * file, file, part) == pytest.approx(usual)
 
 
 @needs_pums
