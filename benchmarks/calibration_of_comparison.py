@@ -26,8 +26,8 @@ from persona_lib.census import codebook, published, pums, records
 from persona_lib.census.columns import REPLICATES
 from persona_lib.estimating.association import rao_scott
 from persona_lib.estimating.corrections import adjusted_p_values
-from persona_lib.synthesis import coding, official
-from persona_lib.synthesis.survey_error import Beside, compared, effective_number, rao_scott_f
+from persona_lib.sampling import coding, official
+from persona_lib.sampling.survey_error import Beside, compared, effective_number, rao_scott_f
 
 REFERENCE = Path(__file__).parents[1] / "data" / "reference"
 RARER = (0.02, 1.0)  # how much rarer than in the sample the other households are

@@ -17,7 +17,7 @@ from scipy import linalg
 
 from persona_lib.census import codebook, published, pums
 from persona_lib.census.records import describe_parts
-from persona_lib.synthesis import fidelity, margins, official, population
+from persona_lib.sampling import fidelity, margins, official, population
 
 REFERENCE = Path(__file__).parents[1] / "data" / "reference"
 COUNTRY, SURVEYED, PUBLIC = 40_000, 4_000, 0.45

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from persona_lib.census import published
-from persona_lib.synthesis import population
+from persona_lib.sampling import population
 
 
 def value(found: pd.DataFrame, statistic: str, group: str = "all") -> pd.Series:

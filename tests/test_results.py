@@ -13,8 +13,8 @@ from sklearn.metrics import cohen_kappa_score
 from persona_lib.census import published
 from persona_lib.cost.plan import planned_calls
 from persona_lib.measuring import ablation, agreement, benchmark, pass_at_k, pluralism, validation
+from persona_lib.sampling import discriminator, fidelity, joint, official, population
 from persona_lib.stages.prompts import read_bank, screen
-from persona_lib.synthesis import discriminator, fidelity, joint, official, population
 from persona_lib.tables import schema
 
 ROOT = Path(__file__).parents[1]

@@ -16,7 +16,7 @@ from pums_rows import described, replicate_weights
 
 from persona_lib.census import codebook, published, pums
 from persona_lib.estimating.association import cramers_v, cross_table, effective_size
-from persona_lib.synthesis.population import replicate_error, weight_matrix
+from persona_lib.sampling.population import replicate_error, weight_matrix
 from persona_lib.tables import schema
 from persona_lib.tables.schema import NOT_IN_UNIVERSE, UNKNOWN
 

@@ -17,9 +17,9 @@ import pandas as pd
 REPO = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPO))
 
+from persona_lib.sampling.population import draw  # noqa: E402
 from persona_lib.simulator.world import declared  # noqa: E402
 from persona_lib.synthesis.personas import apply_rules, complete  # noqa: E402
-from persona_lib.synthesis.population import draw  # noqa: E402
 from persona_lib.tables.descriptions import describe  # noqa: E402
 from persona_lib.tables.schema import attributes, read  # noqa: E402
 

@@ -29,7 +29,7 @@ from persona_lib.census.codebook import read_dictionary
 from persona_lib.census.pums import read_files
 from persona_lib.census.records import describe_parts, person_id
 from persona_lib.estimating.association import cramers_v, cross_table, effective_size, lumped
-from persona_lib.synthesis.population import weighted_shares
+from persona_lib.sampling.population import weighted_shares
 from persona_lib.tables.schema import UNKNOWN
 from persona_lib.tables.values import ADULT_YEARS
 

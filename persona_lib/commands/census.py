@@ -43,7 +43,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _download(chosen: argparse.Namespace) -> None:
-    download, releases = import_module("persona_lib.census.download"), import_module("persona_lib.census.releases")
+    download, releases = (
+        import_module("persona_lib.acquisition.download"),
+        import_module("persona_lib.acquisition.releases"),
+    )
     wanted = [(kind, releases.area(state)) for state in chosen.states for kind in chosen.kinds]
     paths = [releases.zip_path(chosen.year, chosen.span, kind, state) for kind, state in wanted]
     base = (chosen.base or download.FILES).rstrip("/")
@@ -63,7 +66,10 @@ def _download(chosen: argparse.Namespace) -> None:
 
 
 def _fetch_dictionary(chosen: argparse.Namespace) -> None:
-    download, releases = import_module("persona_lib.census.download"), import_module("persona_lib.census.releases")
+    download, releases = (
+        import_module("persona_lib.acquisition.download"),
+        import_module("persona_lib.acquisition.releases"),
+    )
     name = releases.dictionary_name(chosen.year, chosen.span)
     base = (chosen.base or download.DICTIONARIES).rstrip("/")
     with download.connect() as client:
@@ -77,7 +83,10 @@ def _show(bar: tqdm, at: int, total: int | None) -> None:
 
 
 def _ask_census(chosen: argparse.Namespace) -> None:
-    download, releases = import_module("persona_lib.census.download"), import_module("persona_lib.census.releases")
+    download, releases = (
+        import_module("persona_lib.acquisition.download"),
+        import_module("persona_lib.acquisition.releases"),
+    )
     dictionary = import_module("persona_lib.census.codebook").read_dictionary(chosen.dictionary)
     base, key = (chosen.base or download.API).rstrip("/"), os.environ.get(chosen.key_variable, "")
     asked = {

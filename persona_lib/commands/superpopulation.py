@@ -9,9 +9,10 @@ import pandas as pd
 from persona_lib.measuring import pluralism
 from persona_lib.messages.ask import Roles
 from persona_lib.messages.endpoint import Endpoint, read_endpoints
+from persona_lib.sampling import population
 from persona_lib.stages import ablation
 from persona_lib.stages.personas import write_fields
-from persona_lib.synthesis import personas, population
+from persona_lib.synthesis import personas
 from persona_lib.tables import streams
 
 N_SHORT = 200  # short personas per attribute

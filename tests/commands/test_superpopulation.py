@@ -9,9 +9,9 @@ from simulated import SETTINGS
 
 from persona_lib.commands import inputs
 from persona_lib.commands.superpopulation import superpopulation
+from persona_lib.sampling import population
 from persona_lib.simulator import respondents
 from persona_lib.simulator.truth import spoken
-from persona_lib.synthesis import population
 from persona_lib.tables.schema import attributes
 
 EXPECTED, REFERENCE = "data/expected/demo", "data/reference"

@@ -15,7 +15,7 @@ def beyond(source: str) -> set[str]:
     """What a notebook's code imports that no notebook may: what asks models, what fetches, the simulator, imports by
     a text, and the library as a whole, through which all of these can be reached.
     """
-    reaching = r"persona_lib(\.(simulator|cli|commands|asking|cost|census\.download)(\..*)?)?"
+    reaching = r"persona_lib(\.(simulator|cli|commands|asking|cost|acquisition)(\..*)?)?"
     asks_nobody = r"persona_lib\.(asking\.prices|cost\.plan|cost\.precision)(\..*)?"
     elsewhere = {*NETWORK, "socket", "importlib", ""}
     return {
@@ -36,8 +36,8 @@ def beyond(source: str) -> set[str]:
         "import persona_lib",
         "from persona_lib import *",
         "if True:\n    from persona_lib.asking.client import Client",
-        "from persona_lib.census.download import fetch",
-        "from persona_lib.census import download",
+        "from persona_lib.acquisition.download import fetch",
+        "from persona_lib.acquisition import download",
         "from urllib.request import urlopen",
         "import pandas, openai",
         "from importlib import import_module",

@@ -15,7 +15,9 @@ MAY_IMPORT = {  # a package's folder is its layer
     "measuring": {"tables", "estimating"},
     "census": {"tables"},
     "ledger": {"tables", "messages"},
-    "synthesis": {"tables", "census", "estimating"},
+    "acquisition": {"tables", "census"},
+    "sampling": {"tables", "census", "estimating"},
+    "synthesis": {"tables", "estimating"},
     "stages": {"tables", "messages", "synthesis"},
     "asking": {"tables", "messages", "ledger"},
     "cost": {"tables", "messages", "ledger", "asking", "stages"},
@@ -71,7 +73,7 @@ def test_no_import_is_relative():
     assert [p.relative_to(LIBRARY).as_posix() for p in MODULES if is_relative(p.read_text("utf-8"))] == []
 
 
-KNOWS = {"asking/client.py", "asking/batch_service.py", "census/download.py"}  # ask models, fetch census files
+KNOWS = {"asking/client.py", "asking/batch_service.py", "acquisition/download.py"}  # ask models, fetch census files
 NAMES_ITS_MACHINE = {"ledger/locks.py"}  # by socket.gethostname
 
 
@@ -110,10 +112,12 @@ BESIDE = {  # test files of a package that are named for no module of it, and wh
     "asking/test_batch_resume.py": "batches in flight, of asking/batch_service.py",
     "asking/test_endpoints.py": "the whole package against what real endpoints send",
     "asking/test_storms.py": "the whole package against every fault",
+    "census/test_layouts.py": "the whole package against the layouts of every year",
     "synthesis/test_chain_programs.py": "the programs that fit the chain, in data/reference",
 }
 THROUGH = {  # modules that are reached through another alone
     "census/households.py": "persona_lib.census.records",
+    "census/sniffing.py": "persona_lib.census.pums",
 }
 
 

@@ -17,11 +17,11 @@ from scipy.stats import spearmanr
 from simulated import description
 
 from persona_lib import simulator
+from persona_lib.sampling.population import draw
 from persona_lib.simulator import respondents
 from persona_lib.simulator.forms import parse_description
 from persona_lib.simulator.world import Model, World, big_five_levels, load, ordered_score
 from persona_lib.synthesis.personas import apply_rules, complete
-from persona_lib.synthesis.population import draw
 from persona_lib.tables.descriptions import describe
 from persona_lib.tables.schema import read
 

@@ -11,7 +11,7 @@ from scipy import stats
 
 from persona_lib.census.columns import N_REPLICATES
 from persona_lib.estimating.association import rao_scott
-from persona_lib.synthesis import coding
+from persona_lib.sampling import coding
 
 FITTED = 0.05  # a design effect below this comes of weights fitted to the table; official files had 0.07 and more
 MANY_RECORDS = 50 * N_REPLICATES  # in and outside a category: its error is then known as well as 80 replicates tell

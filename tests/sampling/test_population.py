@@ -10,7 +10,7 @@ from pums_rows import PUMS, few, needs_pums
 from scipy import stats
 
 from persona_lib.census.columns import REPLICATES
-from persona_lib.synthesis import population
+from persona_lib.sampling import population
 from persona_lib.tables import schema
 from persona_lib.tables.schema import SchemaError
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from persona_lib.synthesis import coding
+from persona_lib.sampling import coding
 
 
 def test_codes_count_persons_as_often_as_they_are_given():

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from scipy import linalg, stats
 
-from persona_lib.synthesis import coding
-from persona_lib.synthesis.fidelity import ENOUGH, categories, locate, verdict
-from persona_lib.synthesis.population import Frame
+from persona_lib.sampling import coding
+from persona_lib.sampling.fidelity import ENOUGH, categories, locate, verdict
+from persona_lib.sampling.population import Frame
 from persona_lib.tables.schema import NOT_IN_UNIVERSE, statistic
 
 _STEPS, _CLOSE = 25, 1e-5  # of fitted chances: where a category holds no draw they go to 0, slopes without end

@@ -7,8 +7,8 @@ from pums_rows import PUMS, needs_pums, tables_of
 from scipy import stats
 
 from persona_lib.estimating.corrections import adjusted_p_values
-from persona_lib.synthesis import coding, official, population
-from persona_lib.synthesis.survey_error import Beside, effective_households, rao_scott_f
+from persona_lib.sampling import coding, official, population
+from persona_lib.sampling.survey_error import Beside, effective_households, rao_scott_f
 
 
 def two_shares(gap: float, error: float, freedom: float) -> Beside:

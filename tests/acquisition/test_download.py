@@ -6,8 +6,8 @@ import pytest
 from census_server import BLOCK_PAGE, ROWS, WHOLE, page, whole, zip_of
 from pums_rows import text_of, zipped
 
-from persona_lib.census import download, releases
-from persona_lib.census.download import DownloadError, Patience
+from persona_lib.acquisition import download, releases
+from persona_lib.acquisition.download import DownloadError, Patience
 
 FORM = releases.zip_member(2018, "p", "ri")
 

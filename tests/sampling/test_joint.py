@@ -6,7 +6,7 @@ import pytest
 from draws import value
 
 from persona_lib.estimating import association
-from persona_lib.synthesis import fidelity, joint, population
+from persona_lib.sampling import fidelity, joint, population
 from persona_lib.tables import schema
 from persona_lib.tables.schema import NOT_IN_UNIVERSE
 

@@ -9,7 +9,7 @@ from draws import drawn, value
 from pums_rows import PUMS, needs_pums, tables_of
 
 from persona_lib.census import published
-from persona_lib.synthesis import official, population
+from persona_lib.sampling import official, population
 from persona_lib.tables import schema
 
 REFERENCE = Path(__file__).parents[2] / "data" / "reference"

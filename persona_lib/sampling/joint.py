@@ -10,9 +10,9 @@ import pandas as pd
 
 from persona_lib.estimating import association
 from persona_lib.estimating.association import total_variation
-from persona_lib.synthesis import coding
-from persona_lib.synthesis.fidelity import beyond, categories, limits, locate, ranged, verdict
-from persona_lib.synthesis.population import Frame
+from persona_lib.sampling import coding
+from persona_lib.sampling.fidelity import beyond, categories, limits, locate, ranged, verdict
+from persona_lib.sampling.population import Frame
 from persona_lib.tables.schema import NOT_IN_UNIVERSE, statistic
 from persona_lib.tables.streams import generator
 

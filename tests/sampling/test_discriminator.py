@@ -6,7 +6,7 @@ from draws import drawn, value
 from scipy import stats
 from sklearn.linear_model import LogisticRegression
 
-from persona_lib.synthesis import discriminator, fidelity
+from persona_lib.sampling import discriminator, fidelity
 
 
 class TestDiscriminator:

@@ -7,8 +7,8 @@ import pandas as pd
 
 from persona_lib.census import published
 from persona_lib.estimating.association import total_variation
-from persona_lib.synthesis import coding, population
-from persona_lib.synthesis.fidelity import (
+from persona_lib.sampling import coding, population
+from persona_lib.sampling.fidelity import (
     ATTRIBUTES,
     DIFFERS,
     NOT_COMPARABLE,
@@ -19,8 +19,8 @@ from persona_lib.synthesis.fidelity import (
     ranged,
     with_verdicts,
 )
-from persona_lib.synthesis.population import Frame
-from persona_lib.synthesis.survey_error import Beside, compared, effective_households, rao_scott_f
+from persona_lib.sampling.population import Frame
+from persona_lib.sampling.survey_error import Beside, compared, effective_households, rao_scott_f
 from persona_lib.tables.schema import statistic
 from persona_lib.tables.streams import generator
 from persona_lib.tables.values import ADULT_YEARS

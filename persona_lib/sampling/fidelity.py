@@ -11,8 +11,8 @@ from scipy import stats
 from persona_lib.census import published
 from persona_lib.estimating.association import chi_square, total_variation
 from persona_lib.estimating.corrections import adjusted_p_values
-from persona_lib.synthesis import coding
-from persona_lib.synthesis.population import Frame
+from persona_lib.sampling import coding
+from persona_lib.sampling.population import Frame
 from persona_lib.tables.schema import SchemaError, statistic
 from persona_lib.tables.streams import generator
 

@@ -10,8 +10,8 @@ from draws import drawn, no_totals, two_persons, value
 from scipy import stats
 
 from persona_lib.estimating.association import chi_square
-from persona_lib.synthesis import fidelity, population
-from persona_lib.synthesis.margins import tabulate
+from persona_lib.sampling import fidelity, population
+from persona_lib.sampling.margins import tabulate
 from persona_lib.tables import schema
 from persona_lib.tables.schema import SchemaError
 

@@ -4,9 +4,10 @@ import pytest
 from census_server import KEY, PEOPLE, answer, run, says
 from pums_rows import ADULT, CHILD, LABELS, WIFE, described, replicate_weights, text_of
 
-from persona_lib.census import codebook, download, pums, releases
+from persona_lib.acquisition import download, releases
+from persona_lib.acquisition.download import DownloadError, Patience
+from persona_lib.census import codebook, pums
 from persona_lib.census.archives import PumsError
-from persona_lib.census.download import DownloadError, Patience
 from persona_lib.tables import schema
 
 

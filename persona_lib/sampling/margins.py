@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from persona_lib.census import published
-from persona_lib.synthesis.population import eligible, weight_matrix, weighted_shares
+from persona_lib.sampling.population import eligible, weight_matrix, weighted_shares
 from persona_lib.tables import schema
 from persona_lib.tables.schema import SchemaError
 from persona_lib.tables.values import adult_label, income_band

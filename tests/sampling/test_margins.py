@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from pums_rows import few, needs_pums
 
-from persona_lib.synthesis import margins as made
-from persona_lib.synthesis import population
+from persona_lib.sampling import margins as made
+from persona_lib.sampling import population
 from persona_lib.tables import schema
 from persona_lib.tables.schema import SchemaError
 
