@@ -16,6 +16,7 @@ from persona_lib.tables.schema import SchemaError
 from persona_lib.tables.streams import generator
 from persona_lib.tables.values import ADULT_YEARS
 
+GOLDEN = (1 + 5**0.5) / 2
 ANY = "any"  # in place of names of attributes: every one of which the files have an allocation flag
 
 
@@ -130,25 +131,29 @@ def frame(
     return Frame(pool, np.cumsum(weight), np.cumsum(size) - size, size)
 
 
-def stratum_order(shares: np.ndarray, *, n_draws: int, phases: np.ndarray) -> np.ndarray:
+def stratum_order(shares: np.ndarray, *, n_draws: int, start: float) -> np.ndarray:
     """Which stratum each draw is taken from, so that every first part of the draws is allocated in proportion.
 
-    Stratum h, a share p of the whole, is due at the moments (0 + u) / p, (1 + u) / p, (2 + u) / p, ... with one
-    random phase u in [0, 1); draws follow these moments. After n draws it has n p of them, rounded up or
-    down at random: on average its share, and within two of it in the runs that we tried, so that a stratum
-    worth a third of a draw is drawn from in every third run instead of never.
+    Strata lie on a line of length one, each as long as its share; draw k falls on the point start + k / 1.618..., less
+    whole numbers. With a random start every single draw is uniform on the line, so that after n draws a stratum of
+    share p has n p of them on average, for every n, far fewer draws than strata too: one that is worth a third of a
+    draw is drawn from in every third run. Points at steps of the golden ratio lie evenly, so the number is never far
+    from that: within four of it in the runs that we tried (up to 3,000 draws and 2,000 strata).
+
+    Parameters
+    ----------
+    shares : of the strata, summing to 1
+    start : in [0, 1), random
 
     Examples
     --------
-    Moments 1, 3, 5, ... and 0.5, 2.5, 4.5, ... of two even strata:
+    Points 0.25, 0.868, 0.486, 0.104 on a line of two halves:
 
-    >>> stratum_order(np.array([0.5, 0.5]), n_draws=4, phases=np.array([0.5, 0.25])).tolist()
-    [1, 0, 1, 0]
+    >>> stratum_order(np.array([0.5, 0.5]), n_draws=4, start=0.25).tolist()
+    [0, 1, 0, 0]
     """
-    n_due = np.ceil(shares * (n_draws + len(shares))).astype(int) + 1
-    due = np.repeat(np.arange(len(shares)), n_due)
-    turn = np.arange(len(due)) - np.repeat(np.cumsum(n_due) - n_due, n_due)
-    return due[np.argsort((turn + phases[due]) / shares[due], kind="stable")[:n_draws]]
+    points = (start + np.arange(n_draws) / GOLDEN) % 1
+    return np.minimum(np.searchsorted(np.cumsum(shares), points, side="right"), len(shares) - 1)
 
 
 def draw(
@@ -182,8 +187,8 @@ def draw(
         "without_allocated": without_allocated,
     }
     whole = frame(census, **who, strata=strata)
-    phases = generator(seed, "population.strata").random(len(whole.size))
-    stratum = stratum_order(whole.size / whole.size.sum(), n_draws=n_draws, phases=phases)
+    start = float(generator(seed, "population.strata").random())
+    stratum = stratum_order(whole.size / whole.size.sum(), n_draws=n_draws, start=start)
     points = whole.start[stratum] + generator(seed, "population.draw").random(n_draws) * whole.size[stratum]
     chosen = whole.pool["person_id"].to_numpy()[whole.find(points)]
     return pd.DataFrame({"draw": range(n_draws), "person_id": pd.Series(chosen, dtype="str")})

@@ -13,7 +13,7 @@ class TestDemographics:
     def test_shares_against_a_hand_count(self, personas):
         shares = distributions.shares(personas).set_index(["attribute", "category"])["share"]
         assert shares[("sex", "Yes")] == 0.7
-        assert shares[("age_years", "15 to 19")] == shares[("age_years", "20 to 24")] == 0.1
+        assert shares[("age_years", "18 to 19")] == shares[("age_years", "20 to 24")] == 0.1
         assert shares[("age_years", "25 to 34")] == 0.2 and shares[("age_years", "85 and over")] == 0.1
         assert shares[("income_usd", "Loss")] == shares[("income_usd", "None")] == 0.1
         assert shares[("income_usd", "Under $10,000")] == 0.1 and shares[("income_usd", "$25,000 to $49,999")] == 0.6
@@ -65,20 +65,43 @@ class TestDemographics:
 
 
 class TestCensusBesidePersonas:
-    def test_census_shares_stand_where_categories_are_the_same(self, personas):
-        """Even shares of sex in the census; a stroke is marked where it lies outside the personas' interval."""
+    def strokes(self, figure, attribute) -> list[tuple[float, str]]:
+        lines = [line for line in axes_named(figure, attribute).lines if line.get_marker() == "|"]
+        return sorted((x, line.get_markeredgecolor()) for line in lines for x in line.get_xdata())
+
+    def test_census_shares_stand_in_every_panel_of_the_census(self, personas):
+        """Even shares in the census; a stroke is marked where it lies outside the personas' interval."""
         table = distributions.shares(personas)
-        sex = table[table["attribute"] == "sex"].set_index("category")
-        even = 1 / len(sex)
-        rows = [("census", "sex", category, even) for category in sex.index]
-        rows += [("census", "education", "High school graduate", 1.0)]  # grouped otherwise: no stroke
-        margins = pd.DataFrame(rows, columns=["source", "attribute", "category", "share"])
+        table["even"] = 1 / table.groupby("attribute")["category"].transform("size")
+        margins = table.assign(source="labels", share=table["even"])
         figure = distributions.demographics(personas, margins)
-        lines = [line for line in axes_named(figure, "sex").lines if line.get_marker() == "|"]
-        drawn = [(x, line.get_markeredgecolor()) for line in lines for x in line.get_xdata()]
-        names = np.where((sex["low"] <= even) & (even <= sex["high"]), "census", "census outside")
-        assert sorted(drawn) == sorted((100 * even, distributions.BESIDE[name][1]) for name in names)
-        assert not [line for line in axes_named(figure, "education").lines if line.get_marker() == "|"]
+        sex = table[table["attribute"] == "sex"]
+        inside = (sex["low"] <= sex["even"]) & (sex["even"] <= sex["high"])
+        names = np.where(inside, "census", "census outside")
+        assert self.strokes(figure, "sex") == sorted((100 / len(sex), distributions.BESIDE[name][1]) for name in names)
+        for attribute in ATTRIBUTES:
+            n_bars = len(axes_named(figure, attribute).patches)
+            assert attribute == "big_five" or len(self.strokes(figure, attribute)) == n_bars, attribute
+
+    def test_the_stroke_of_the_others_is_what_the_shown_leave(self, personas):
+        """By hand: eight races of 0.05 each are shown; 0.6 of the census are of the two others and of any more."""
+        race = distributions.shares(personas).query("attribute == 'race'")
+        margins = race.assign(source="labels", share=0.05)
+        figure = distributions.demographics(personas, margins)
+        assert [round(x) for x, _ in self.strokes(figure, "race")] == [5] * 8 + [60]
+        assert not self.strokes(figure, "sex"), "no share of it is known"
+
+    def test_other_sources_are_no_strokes(self, personas):
+        margins = distributions.shares(personas).assign(source="census")
+        assert not self.strokes(distributions.demographics(personas, margins), "sex")
+
+
+def test_adults_alone_are_not_called_15_to_19(personas):
+    older = personas.assign(age_years=personas["age_years"].clip(lower=18))
+    younger = personas.assign(age_years=[17, *personas["age_years"].iloc[1:]])
+    named = [set(distributions.shares(p).query("attribute == 'age_years'")["category"]) for p in (older, younger)]
+    assert "18 to 19" in named[0] and "15 to 19" not in named[0]
+    assert "15 to 19" in named[1] and "18 to 19" not in named[1]
 
 
 class TestCensusDemographics:
