@@ -222,7 +222,7 @@ def category(census: pd.DataFrame, attribute: str) -> pd.Series:
     if attribute not in GROUPS:
         return labels
     to_group = {label: group for group, (members, _) in GROUPS[attribute].items() for label in members}
-    stray = sorted(set(labels.dropna()) - set(to_group) - {UNKNOWN})
+    stray = sorted(set(labels.dropna().unique()) - set(to_group) - {UNKNOWN})
     if stray:
         raise SchemaError(f"census.{attribute}: {stray[0]!r} belongs to no category of published.GROUPS")
     return labels.map({**to_group, UNKNOWN: UNKNOWN})
