@@ -163,8 +163,7 @@ use rule census as personas with:
         census=rules.census.output.census,
         draws=rules.population.output.draws,
         scores="data/reference/chain_scores.csv",
-        calibration="data/reference/chain_calibration.csv",
-        external="data/reference/chain_external.csv",
+        cells="data/reference/chain_cells.csv",
         national="data/reference/national_margins.csv",
         ledger=f"{RUN}/sealed/personas.parquet" if config["personas"]["model_stage"] else [],
     output:
@@ -194,6 +193,7 @@ rule dataset:
         personas=rules.personas.output.personas,
         provenance=rules.personas.output.provenance,
         persona_weights=rules.personas.output.persona_weights,
+        cells=rules.personas.input.cells,
     output:
         dataset=directory(f"{RUN}/dataset"),
     log:

@@ -38,7 +38,7 @@ def cells(n: int) -> list[dict[str, str]]:
     return [
         {
             "persona": described[rng.integers(len(described))],
-            "prompt": f"{prompts[rng.integers(len(prompts))]} ({i})",
+            "prompt": prompts[rng.integers(len(prompts))],
             "topics": "Managing Relationships\nClimate Change\nJob Search",
         }
         for i in range(n)

@@ -74,17 +74,21 @@ OURS = (
     PumsError,
     OSError,
 )
+INTERRUPTED = "interrupted; what was answered is kept, the same command goes on"
 _log = logging.getLogger(__name__)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; return the exit status."""
+def main(arguments: Sequence[str] | None = None, *, is_step: bool = False) -> int:
+    """Run one command; return the exit status.
+
+    That it was interrupted goes to its log, and to stderr unless it is a step of a run, which tells that itself.
+    """
     chosen = _parser().parse_args(arguments)
     _start_log(getattr(chosen, "log", None))
     try:
         chosen.run(chosen)
     except KeyboardInterrupt:
-        return _end("interrupted; what was answered is kept, the same command goes on", status=130)
+        return _end(INTERRUPTED, status=130, is_told=not is_step)
     except ConfigurationError as error:
         return _end(str(error).replace("\n", "\npersona: "), status=1)
     except OURS as error:
@@ -95,10 +99,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _end(line: str, *, status: int) -> int:
+def _end(line: str, *, status: int, is_told: bool = True) -> int:
     if logging.getLogger().handlers:  # without a log file the line would stand on stderr twice
         _log.error(line)
-    print(f"persona: {line}", file=sys.stderr)
+    if is_told:
+        print(f"persona: {line}", file=sys.stderr)
     return status
 
 

@@ -27,7 +27,7 @@ ASKED = {
     "answer": "Keep what works, drop what does not, and move on.",
     "answer_a": "So pick one thing, do it this week, and see what it changes.",
     "answer_b": "It is your life, and the choice is yours.",
-    "critique": "EVALUATION:\nNo.\nSUGGESTIONS:\nBe more bold: act.\nDONE",
+    "critique": "EVALUATION:\nNo.\nSUGGESTIONS:\nBe bolder: act.\nDONE",
     "revision": "Keep what works, drop what does not, and move on, as ever.",
     "fault": "It must have fewer words than the answer.",
     "summary": "A portrait. Their age is 43.",

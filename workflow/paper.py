@@ -8,22 +8,38 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import yaml
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
-from persona_lib.asking.prices import read_prices
-from persona_lib.commands.configuration import read_configuration
-from persona_lib.commands.inputs import UsageError
-from persona_lib.cost import plan, quote
-from persona_lib.messages import templates
-from persona_lib.tables.files import HALF
-from workflow import steps
-from workflow.model_server import ServerError, environment_of, serving
-from workflow.paths import named_files
-from workflow.settings import CHANGES
-from workflow.surroundings import pinned
+
+def stop(number: int, _: object) -> None:
+    """End at a signal that comes before Snakemake has been started, or after it has ended."""
+    print("\ninterrupted; no step was under way, the same command goes on", file=sys.stderr)
+    sys.exit(128 + number)  # as a shell counts it
+
+
+if __name__ == "__main__":  # before the imports below, which take a second or two
+    for each in ENDING:
+        if signal.getsignal(each) is not signal.SIG_IGN:
+            signal.signal(each, stop)
+
+import yaml  # noqa: E402
+
+from persona_lib.asking.prices import read_prices  # noqa: E402
+from persona_lib.cli import INTERRUPTED  # noqa: E402
+from persona_lib.commands.configuration import read_configuration  # noqa: E402
+from persona_lib.commands.inputs import UsageError  # noqa: E402
+from persona_lib.cost import plan, quote  # noqa: E402
+from persona_lib.messages import templates  # noqa: E402
+from persona_lib.tables.files import HALF  # noqa: E402
+from workflow import steps  # noqa: E402
+from workflow.model_server import ServerError, environment_of, serving  # noqa: E402
+from workflow.paths import named_files  # noqa: E402
+from workflow.settings import CHANGES  # noqa: E402
+from workflow.start_snakemake import PARENT  # noqa: E402
+from workflow.surroundings import pinned  # noqa: E402
 
 LOCK = Path("data/runs/.lock")
 SNAKEMAKE = [sys.executable, "-m", "workflow.start_snakemake"]
@@ -69,14 +85,15 @@ def main() -> int:
         command += ["--configfile", str(config_file), _written(changes)]
         command += ["--until", *args.until.split()] if args.until else []
         with _model_server(config, cores=args.cores):
-            status, is_interrupted = _waited_for([*command, *args.rest], environment)
+            status, signalled = _waited_for([*command, *args.rest], environment, lock=lock.fileno())
     if status == 0:
         _say_where(config["run"])
-    elif is_interrupted:
-        print("\ninterrupted; what was answered is kept, the same command goes on", file=sys.stderr)
-    else:
+        return 0
+    if signalled is None:
         print(f"\nwhat Snakemake says of it: {logs / steps.SAID}", file=sys.stderr)
-    return status
+        return status
+    print(f"\n{INTERRUPTED}", file=sys.stderr)
+    return 128 + signalled
 
 
 def _judge_until(named: list[str]) -> None:
@@ -87,14 +104,33 @@ def _judge_until(named: list[str]) -> None:
         sys.exit(f"UNTIL={unknown[0]}: no rule to stop after; these are {', '.join(rules)}")
 
 
-def _waited_for(command: list[str], environment: dict[str, str]) -> tuple[int, bool]:
-    """The status of a command and whether Ctrl-C came, which the terminal sends to the command as well."""
+def _waited_for(command: list[str], environment: dict[str, str], *, lock: int) -> tuple[int, int | None]:
+    """The status of a command, and the signal that was to end this process meanwhile, if one came.
+
+    Ctrl-C, SIGTERM and the end of the session reach the command and its steps as Ctrl-C, which lets the calls under
+    way come home; a second one drops them. The command is in a process group of its own, so that it hears of each
+    once, and it holds the lock as long as it lives.
+    """
     came: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    started: list[subprocess.Popen] = []
+
+    def pass_on(number: int, _: object) -> None:
+        came.append(number)
+        for process in started:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGINT)
+
+    heard = [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, pass_on) for number in heard}
     try:
-        return subprocess.run(command, env=environment, check=False).returncode, bool(came)
+        environment = environment | {PARENT: str(os.getpid())}
+        started += [subprocess.Popen(command, env=environment, process_group=0, pass_fds=[lock])]
+        if came:  # while it started
+            pass_on(came.pop(), None)
+        return started[0].wait(), came[0] if came else None
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _changes(args: argparse.Namespace) -> dict:
@@ -130,7 +166,7 @@ def _model_server(config: dict, *, cores: int) -> Iterator[None]:
     address = config["endpoints"]["smollm"]["base_url"]
     environment, log = environment_of(os.environ.get("VENV")), Path("data/runs/smollm/logs/server.log")
     try:
-        with serving(address, environment=environment, log=log, threads=cores):
+        with serving(address, environment=environment, log=log, threads=max(1, cores - 1)):  # the steps have the other
             yield
     except ServerError as error:
         sys.exit(str(error))

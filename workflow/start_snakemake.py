@@ -9,13 +9,20 @@ import io
 import os
 import signal
 import sys
+import threading
+import time
 from contextlib import redirect_stderr
 from pathlib import Path
 
-from snakemake import cli
-from snakemake_interface_logger_plugins.registry import LoggerPluginRegistry
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+    signal.signal(signal.SIGINT, lambda *_: os._exit(130))  # no step has begun, so nothing is to be said
 
-from workflow import steps
+from snakemake import cli  # noqa: E402
+from snakemake_interface_logger_plugins.registry import LoggerPluginRegistry  # noqa: E402
+
+from workflow import steps  # noqa: E402
+
+PARENT = "WORKFLOW_PARENT"  # the process whose end, however it comes, is to be the end of this one
 
 
 def main() -> bool:
@@ -36,11 +43,23 @@ def interrupt(number, frame):
     signal.default_int_handler(number, frame)
 
 
+def end_with(parent: int) -> None:
+    """Wait until the parent is gone, then interrupt this process and its steps: nobody else could any more."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os.killpg(0, signal.SIGINT)
+
+
 if __name__ == "__main__":
+    if (parent := os.environ.pop(PARENT, None)) is not None:
+        threading.Thread(target=end_with, args=[int(parent)], daemon=True).start()
     interpreter = Path(sys.executable)
     os.environ["PATH"] = os.pathsep.join([str(interpreter.parent), os.environ.get("PATH", os.defpath)])
     sys.executable = interpreter.name
     LoggerPluginRegistry().register_plugin(steps.NAME, steps)
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, interrupt)
-    sys.exit(0 if main() else 1)
+    try:
+        sys.exit(0 if main() else 1)
+    except KeyboardInterrupt:  # before it had steps to wait for
+        sys.exit(130)

@@ -7,6 +7,8 @@ import os
 import sys
 from pathlib import Path
 
+import pandas as pd
+
 sys.path.insert(0, os.getcwd())
 
 from persona_lib.showing.export import write_dataset  # noqa: E402
@@ -15,7 +17,7 @@ from workflow.surroundings import print_to  # noqa: E402
 
 
 def run(rule) -> None:
-    """Read the rule's three tables and write its folder."""
+    """Read the rule's tables and write its folder."""
     names = ("personas", "provenance", "persona_weights")
     personas, provenance, weights = (schema.read(rule.input[name], name) for name in names)
     card = write_dataset(
@@ -23,6 +25,7 @@ def run(rule) -> None:
         provenance,
         weights,
         rule.output.dataset,
+        cells=pd.read_csv(rule.input.cells),
         files=list(rule.params.files),
         big_five=rule.params.big_five,
         simulated=rule.params.simulated,

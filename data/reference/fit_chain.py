@@ -1,44 +1,54 @@
-"""Fit religion -> ideology -> party to survey cross-tables, offline; what it writes is committed, its source is not.
+"""Fit religion -> ideology -> party to three surveys together, offline; what it writes is committed, its source is not.
 
-    python data/reference/fit_chain.py FOLDER [--out data/reference]
+    python data/reference/fit_chain.py REFERENCE PEOPLE [--out data/reference]
 
-FOLDER holds anes2022_{religion,ideology,party}.csv (weighted cross-tables of the ANES 2022 Pilot Study) and
-national_margins_religion_politics.csv (dated national shares). Written:
+REFERENCE holds anes2022_{religion,ideology,party}.csv and gss_{religion,ideology,party}.csv (cross-tables of the ANES
+2022 Pilot Study and of the GSS) and national_margins_religion_politics.csv (dated national shares); PEOPLE holds
+cces2016.csv.gz. What is fitted, and raked to what, stands in beliefs_protocol.yaml. Written:
 
-chain_coefficients.csv  log-odds of three multinomial models, slopes centred so that 0 is the average respondent
-chain_scores.csv        held-out log-loss of each model, of the bare margin, and without each predictor
-chain_margins.csv       two-way margins of the survey with n >= 10, beside the fitted and the held-out ones
-chain_calibration.csv   how far the answers of groups lie from held-out chances, in standard errors
-national_margins.csv    the national shares as summed to the survey's categories
+chain_coefficients.csv  log-odds of three multinomial models, slopes centred so that 0 is the average adult
+chain_margins.csv       two-way shares with n >= 10 of each survey, and of the tables that the chain is raked to
+national_margins.csv    the national shares as summed to the chain's answers
 
-Each model is statsmodels' multinomial logit with survey weights and a ridge, chosen by cross-validation.
-A level that fewer than 10 respondents share gets no slope of its own. Categories such as "Not sure" are kept.
+check_chain.py holds the same procedure against each survey in turn.
 """
 
+from __future__ import annotations
+
 import argparse
-from itertools import combinations
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy.special import logsumexp, softmax
-from statsmodels.base.model import LikelihoodModel
-from statsmodels.discrete.discrete_model import MNLogit
 
-FIELDS = {
-    "religion": ("age_group", "sex", "race_ethnicity", "education"),
-    "ideology": ("religion", "age_group", "sex", "race_ethnicity"),
-    "political_views": ("ideology", "religion", "age_group", "race_ethnicity"),
-}
-FILES = {"religion": "religion", "ideology": "ideology", "political_views": "party"}  # anes2022_*.csv
-SOURCE = "ANES 2022 Pilot Study, weighted cross-tables"
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from chain_model import MIN_N, Model, fit, proportional, rake, spread  # noqa: E402
+from chain_surveys import (  # noqa: E402
+    DEMOGRAPHICS,
+    FIELDS,
+    Protocol,
+    Survey,
+    effective,
+    groups,
+    protocol,
+    read_surveys,
+    schooling_prior,
+)
+
+from persona_lib.synthesis.beliefs import CHAIN, predictors  # noqa: E402
+from persona_lib.tables.schema import read  # noqa: E402
+from persona_lib.tables.values import ADULT_YEARS  # noqa: E402
+
+HERE = Path(__file__).resolve().parent
+SOURCE = "ANES 2022 Pilot Study, GSS and CCES 2016, pooled and raked as beliefs_protocol.yaml says"
 TARGETS = "national_margins.csv"
-PENALTIES = (0.3, 1.0, 3.0, 10.0, 30.0)
-MIN_N = 10
-N_FOLDS = 10
-SEED = 2022
+NEITHER = "Neither"
 
-# Survey categories that one published share covers; "rest" is what the publication leaves to 100 %.
+# Answers of the chain that one published share covers; "rest" is what the publication leaves to 100 %.
 AGGREGATES = {
     "religion": {
         "Protestant": ["Protestant"],
@@ -47,7 +57,7 @@ AGGREGATES = {
         "Jewish": ["Jewish"],
         "Atheist or agnostic": ["Atheist or agnostic"],
         "Nothing in particular": ["Nothing in particular"],
-        "Other faith or not stated": ["Other faith", "Not stated"],
+        "Other faith": ["Other faith"],
     },
     "ideology": {
         "Conservative or very conservative": ["Conservative", "Very conservative"],
@@ -56,221 +66,165 @@ AGGREGATES = {
         "No opinion": ["Not sure"],
     },
     "political_views": {
-        "Republican": ["Strong Republican", "Not very strong Republican"],
-        "Leans Republican": ["Leans Republican"],
-        "Democrat": ["Strong Democrat", "Not very strong Democrat"],
-        "Leans Democrat": ["Leans Democrat"],
-        "Neither": ["Independent", "Not sure"],
+        "Republican or leaning": ["Strong Republican", "Not very strong Republican", "Leans Republican"],
+        "Democrat or leaning": ["Strong Democrat", "Not very strong Democrat", "Leans Democrat"],
+        NEITHER: ["Independent", "Not sure"],
     },
 }
 
 
-def respondents(folder: Path, field: str) -> pd.DataFrame:
-    """One row per respondent of a field's cross-table, weights scaled to a mean of 1."""
-    path = folder / f"anes2022_{FILES[field]}.csv"
-    cells = pd.read_csv(path, keep_default_na=False).rename(columns={"party": "political_views"})
-    if missing := {*FIELDS[field], field, "n", "weight"} - set(cells.columns):
-        raise SystemExit(f"{path}: column {', '.join(sorted(missing))} is missing")
-    rows = cells.loc[cells.index.repeat(cells["n"])].reset_index(drop=True)
-    weight = rows["weight"] / rows["n"]
-    return rows[[*FIELDS[field], field]].assign(weight=weight / weight.mean())
+def census_people() -> pd.DataFrame:
+    """The adults of the shipped census sample: one row per cell of DEMOGRAPHICS, weight summing to 1."""
+    census = read(HERE.parents[1] / "data/expected/demo/census.parquet", "census")
+    adults = census[census["age_years"] >= ADULT_YEARS]
+    known = predictors(adults).assign(weight=adults["weight_persons"].astype(float))
+    known = known.groupby(list(DEMOGRAPHICS), as_index=False)["weight"].sum()
+    return known.assign(weight=known["weight"] / known["weight"].sum())
 
 
-def design(rows: pd.DataFrame, levels: list[tuple[str, str]]) -> np.ndarray:
-    """One indicator column per (predictor, level)."""
-    columns = [(rows[predictor] == level).to_numpy(float) for predictor, level in levels]
-    return np.column_stack(columns) if columns else np.zeros((len(rows), 0))
+def pooled(surveys: dict[str, Survey], names: list[str], field: str, by: str, declared: Protocol) -> pd.DataFrame:
+    """P(shared answer | group) over the named surveys, the groups those of `by`.
 
+    Weights are 1 / (0.25 / effective n + allowance^2): the sampling variance at its largest and the variance of a
+    survey's house. Half a respondent is added to every answer, so that none is impossible. Surveys that never
+    asked the two together are left out.
 
-def common_levels(rows: pd.DataFrame, predictors: tuple[str, ...]) -> list[tuple[str, str]]:
-    """The levels of each predictor that at least MIN_N respondents share, in order."""
-    counts = [(predictor, rows[predictor].value_counts()) for predictor in predictors]
-    return [(predictor, level) for predictor, n in counts for level in sorted(n[n >= MIN_N].index)]
-
-
-class WeightedLogit(MNLogit):
-    """statsmodels' multinomial logit with survey weights and a ridge on the slopes; outcome 0 is the reference.
-
-    The ridge is (penalty / 2) x the sum over slopes and outcomes of (b - mean b)^2, the same whichever outcome is
-    the reference; with `is_flat` the reference has no slopes at all and each b counts from 0. Weights of 1 and
-    penalty 0 give MNLogit itself.
+    Returns
+    -------
+    One row per group, one column per shared answer, rows summing to 1; and `variance`, times p (1 - p) the sampling
+    variance of a share p.
     """
-
-    def __init__(self, y: np.ndarray, x: np.ndarray, *, weight: np.ndarray, penalty: float, is_flat: bool):
-        super().__init__(y, x, check_rank=False)
-        self.row_weight = weight
-        n_free = self.J - 1
-        shrunk = np.eye(n_free) - (0 if is_flat else 1 / self.J)
-        is_slope = np.diag(np.r_[0.0, np.ones(self.K - 1)])
-        self.ridge = penalty * np.kron(shrunk, is_slope)
-
-    def loglike(self, params):
-        logits = np.column_stack([np.zeros(len(self.exog)), self.exog @ params.reshape(self.K, -1, order="F")])
-        chosen = (self.wendog * (logits - logsumexp(logits, axis=1, keepdims=True))).sum(axis=1)
-        return float(self.row_weight @ chosen - 0.5 * params @ self.ridge @ params)
-
-    def score(self, params):
-        chance = self.cdf(self.exog @ params.reshape(self.K, -1, order="F"))[:, 1:]
-        missed = self.row_weight[:, None] * (self.wendog[:, 1:] - chance)
-        return (missed.T @ self.exog).ravel() - self.ridge @ params
-
-    def hessian(self, params):
-        chance = self.cdf(self.exog @ params.reshape(self.K, -1, order="F"))[:, 1:]
-        spread = -chance[:, :, None] * chance[:, None, :]
-        spread[:, range(self.J - 1), range(self.J - 1)] += chance
-        size = self.K * (self.J - 1)
-        found = np.einsum("n,nij,nk,nl->ikjl", self.row_weight, spread, self.exog, self.exog, optimize=True)
-        return -found.reshape(size, size) - self.ridge
+    shares, precision, variance = [], [], []
+    answers = list(declared.values(field))
+    for name in names:
+        tables = [surveys[name].tables[field], *surveys[name].tables.values()]
+        both = [cells for table in tables if {field, by} <= {*(cells := groups(table, declared))}]
+        if not both:
+            continue
+        cells = both[0]
+        weight = cells.pivot_table(index=by, columns=field, values="weight", aggfunc="sum", fill_value=0.0)
+        weight = weight.reindex(columns=answers, fill_value=0.0)
+        n = cells.groupby(by)["n"].sum()
+        counted = weight.mul(n / weight.sum(axis=1), axis=0) + 0.5
+        shares.append(counted.div(counted.sum(axis=1), axis=0))
+        variance.append(1 / pd.Series({level: effective(part) for level, part in cells.groupby(by)}))
+        precision.append(1 / (0.25 * variance[-1] + (declared["allowance_points"] / 100) ** 2))
+    if not shares:
+        return pd.DataFrame(columns=[*answers, "variance"], dtype=float)
+    total = sum((p.reindex(shares[0].index, fill_value=0.0) for p in precision), 0.0)
+    found = sum((share.mul(p / total, axis=0) for share, p in zip(shares, precision, strict=True)), 0.0)
+    squared = sum(((p / total) ** 2 * v for p, v in zip(precision, variance, strict=True)), 0.0)
+    return found.assign(variance=squared)
 
 
-def fit(x: np.ndarray, y: np.ndarray, weight: np.ndarray, n: np.ndarray, *, penalty: float) -> np.ndarray:
-    """Maximum penalised likelihood; row 0 holds the intercepts, the others the slopes, one column per outcome.
+def models(surveys: dict[str, Survey], declared: Protocol, people: pd.DataFrame, *, without: str | None) -> dict:
+    """The three fitted models, not raked; `without` names the survey that is held out of all."""
+    fitted: dict[str, Model] = {}
+    for field in CHAIN:
+        parts = []
+        for name in declared.fitted_without(field, without):
+            rows = surveys[name].tables[field]
+            n = rows["n"].sum()
+            scale = min(n, declared["most_respondents"]) / rows["weight"].sum()
+            parts.append(rows.assign(survey=name, weight=rows["weight"] * scale))
+        known = people
+        for before in CHAIN[: CHAIN.index(field)]:
+            known = spread(known, fitted[before])
+        prior = known.groupby([p for p in FIELDS[field] if p != "education"], as_index=False)["weight"].sum()
+        prior = schooling_prior(declared) if field == "religion" else prior.rename(columns={"weight": "share"})
+        rows = pd.concat(parts, ignore_index=True)
+        fitted[field] = fit(rows, field, FIELDS[field], prior=prior, ridge=declared["ridge"])
+    return fitted
 
-    `y` holds outcome numbers 0, 1, ...; outcomes that `n` says fewer than MIN_N respondents gave have an intercept
-    and no slopes: they are fitted as one reference and share it by weight.
+
+def kinds_of(field: str, declared: Protocol, people: pd.DataFrame) -> dict[str, dict[str, str]]:
+    """The group of each value of the field and of the predictors that it is raked by: shared answers, or the value."""
+    found = {field: declared.shared(field)}
+    for by in declared["raked"][field]:
+        found[by] = declared.shared(by) if by in CHAIN else {level: level for level in people[by].unique()}
+    return found
+
+
+def raked(
+    fitted: dict[str, Model],
+    surveys: dict[str, Survey],
+    declared: Protocol,
+    people: pd.DataFrame,
+    *,
+    without: str | None,
+    national: pd.DataFrame | None,
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """The fitted models raked over `people`, to the national shares or (None) at the level of the surveys.
+
+    Returns
+    -------
+    Coefficients, in the form of chain_coefficients.csv; the tables raked to, one row per field, by, level and answer;
+    the national shares that were used.
     """
-    rare = np.flatnonzero(n < MIN_N)
-    free = np.setdiff1d(np.arange(len(n)), rare)
-    order = [rare, *free[:, None]] if len(rare) else list(free[:, None])
-    code_of = np.empty(len(n), dtype=int)
-    for code, outcomes in enumerate(order):
-        code_of[outcomes] = code
-    model = WeightedLogit(
-        code_of[y],
-        np.column_stack([np.ones(len(x)), x]),
-        weight=weight,
-        penalty=penalty,
-        is_flat=len(rare) > 0,
-    )
-    start = np.zeros((model.K, model.J - 1))
-    start[0] = np.log(np.bincount(code_of[y], weights=weight)[1:] / weight[code_of[y] == 0].sum())
-    found = LikelihoodModel.fit(model, start.ravel(order="F"), method="newton", maxiter=100, disp=0, skip_hessian=True)
-    if not found.mle_retvals["converged"]:
-        raise SystemExit("a fit did not converge; is a category nearly empty?")
-    beta = np.column_stack([np.zeros(model.K), found.params.reshape(model.K, -1, order="F")])
-    beta = beta[:, code_of] - (0 if len(rare) else beta.mean(axis=1, keepdims=True))
-    if len(rare):
-        of_rare = np.bincount(y, weights=weight, minlength=len(n))[rare]
-        beta[0, rare] += np.log(of_rare / of_rare.sum())
-        beta[0] -= beta[0].mean()
-    return beta
+    coefficients, told, used = [], [], []
+    for field in CHAIN:
+        model = replace(fitted[field], slopes=fitted[field].slopes.copy())
+        kinds, targets = kinds_of(field, declared, people), {}
+        margin = pd.DataFrame({"category": [], "survey_values": [], "share": []})
+        for by in declared["raked"][field]:
+            level = people["weight"].groupby(people[by].map(kinds[by])).sum()
+            table = pooled(surveys, declared.fitted_without(field, without), field, by, declared)
+            table = table.drop(columns="variance").loc[level.index].mul(level, axis=0)
+            kind, columns = pd.Series({answer: answer for answer in table}), table.sum()
+            if targets:
+                columns = next(iter(targets.values())).sum()
+            elif national is not None:
+                margin = with_neither(national[national["field"] == field], table.sum())
+                kind, columns = national_kinds(margin, declared.values(field))
+            targets[by] = proportional(table, level, columns, kind)
+            long = targets[by].rename_axis(index="level", columns="answer").stack().rename("share").reset_index()
+            told.append(long.assign(field=field, by=by))
+        rake(model, people, targets, margin, kinds)
+        coefficients.append(coefficient_rows(model))
+        used.append(margin)
+        people = spread(people, model)
+    return pd.concat(coefficients), pd.concat(told), pd.concat(used)
 
 
-class Model:
-    """One conditional model: the outcome's categories, the levels with a slope, and the coefficients."""
-
-    def __init__(self, rows: pd.DataFrame, field: str, predictors: tuple[str, ...], *, penalty: float):
-        counts = rows[field].value_counts().sort_index()
-        self.field, self.outcomes = field, list(counts.index)
-        self.levels = common_levels(rows, predictors)
-        cells = rows.groupby([*predictors, field], as_index=False)["weight"].sum()
-        y = cells[field].map(self.outcomes.index).to_numpy()
-        self.beta = fit(design(cells, self.levels), y, cells["weight"].to_numpy(), counts.to_numpy(), penalty=penalty)
-        self.shift = np.zeros(len(self.outcomes))
-        share = design(rows, self.levels).T @ (rows["weight"] / rows["weight"].sum()).to_numpy()
-        for predictor in predictors:  # centre: the weighted mean slope of each predictor is 0
-            mine = np.array([name == predictor for name, _ in self.levels], dtype=bool)
-            mean = (share[mine] / share[mine].sum()) @ self.beta[1:][mine]
-            self.beta[1:][mine] -= mean
-            self.beta[0] += mean
-
-    def probabilities(self, rows: pd.DataFrame) -> np.ndarray:
-        """The chance of each outcome (columns) for each row, calibration included."""
-        return softmax(self.beta[0] + self.shift + design(rows, self.levels) @ self.beta[1:], axis=1)
-
-    def calibrate(self, rows: pd.DataFrame, targets: pd.DataFrame) -> None:
-        """Move the intercepts of each aggregate alike until the weighted margin over `rows` meets its target."""
-        group_of = {value: row.category for row in targets.itertuples() for value in row.survey_values.split("|")}
-        groups = [group_of[outcome] for outcome in self.outcomes]
-        weight = (rows["weight"] / rows["weight"].sum()).to_numpy()
-        wanted = targets.set_index("category")["share"]
-        for _ in range(500):
-            now = pd.Series(weight @ self.probabilities(rows)).groupby(groups).sum()
-            step = np.log(wanted / now)
-            self.shift += step.loc[groups].to_numpy()
-            if step.abs().max() < 1e-10:
-                return
-        raise SystemExit(f"{self.field}: calibration did not converge; is a national share 0?")
+def with_neither(margin: pd.DataFrame, pooled_share: pd.Series) -> pd.DataFrame:
+    """National shares of party with "Neither" as the surveys have it, the published shares dividing the rest."""
+    is_neither = margin["category"] == NEITHER
+    if not is_neither.any():
+        return margin
+    left = margin["share"] * (1 - pooled_share[NEITHER]) / margin.loc[~is_neither, "share"].sum()
+    how = margin["how"].mask(~is_neither, "published, divided by those who lean, times what Neither leaves")
+    how = how.mask(is_neither, "pooled over the surveys: the publication presses for a leaning until 9 % are left")
+    source = margin["source"].mask(is_neither, "chain_margins.csv")
+    return margin.assign(share=left.mask(is_neither, pooled_share[NEITHER]), source=source, how=how)
 
 
-def held_out(rows: pd.DataFrame, field: str, predictors: tuple[str, ...]) -> pd.DataFrame:
-    """The chance of each outcome (columns) for each respondent, by a model that has not seen the respondent.
-
-    Each fold chooses its penalty among those it has seen. A category never seen counts as half a respondent's share.
-    """
-    folds = np.random.default_rng(SEED).permutation(len(rows)) % N_FOLDS
-    parts = []
-    for fold in range(N_FOLDS):
-        seen, unseen = rows[folds != fold].reset_index(drop=True), rows[folds == fold]
-        model = Model(seen, field, predictors, penalty=best_penalty(seen, field, predictors))
-        parts.append(_chances(model, seen, unseen, sorted(rows[field].unique())))
-    return pd.concat(parts).loc[rows.index]
-
-
-def _chances(model: Model, seen: pd.DataFrame, unseen: pd.DataFrame, outcomes: list[str]) -> pd.DataFrame:
-    chance = pd.DataFrame(model.probabilities(unseen), columns=model.outcomes, index=unseen.index)
-    return chance.reindex(columns=outcomes, fill_value=0.5 / len(seen))
-
-
-def _bits(chance: pd.DataFrame, given: pd.Series) -> pd.Series:
-    """Log-loss of each respondent's own answer."""
-    column = chance.columns.get_indexer(given)
-    return pd.Series(-np.log2(chance.to_numpy()[np.arange(len(given)), column]), index=given.index)
-
-
-def best_penalty(rows: pd.DataFrame, field: str, predictors: tuple[str, ...], *, n_folds: int = 5) -> float:
-    """The penalty with the smallest weighted held-out loss over `n_folds` folds."""
-    folds = np.random.default_rng(SEED + 1).permutation(len(rows)) % n_folds
-    total = dict.fromkeys(PENALTIES, 0.0)
-    for fold in range(n_folds):
-        seen, unseen = rows[folds != fold].reset_index(drop=True), rows[folds == fold]
-        for penalty in PENALTIES:
-            model = Model(seen, field, predictors, penalty=penalty)
-            chance = _chances(model, seen, unseen, sorted(rows[field].unique()))
-            total[penalty] += float((unseen["weight"] * _bits(chance, unseen[field])).sum())
-    return min(total, key=total.get)
-
-
-def score(rows: pd.DataFrame, field: str, full: pd.DataFrame, *, penalty: float) -> pd.DataFrame:
-    """Held-out log-loss of all predictors (chances `full`), of none, of all but one, and the paired error.
-
-    Every arm chooses its penalty in each fold, as `full` did; `penalty` is that of the model fitted to all.
-    """
-    predictors, weight = FIELDS[field], rows["weight"] / rows["weight"].sum()
-    arms = {"all": predictors, "none": ()}
-    arms |= {f"without {p}": tuple(q for q in predictors if q != p) for p in predictors}
-    full, found = _bits(full, rows[field]), []
-    for arm, used in arms.items():
-        losses = full if arm == "all" else _bits(held_out(rows, field, used), rows[field])
-        gain = losses - full
-        error = np.sqrt((weight**2 * (gain - (weight * gain).sum()) ** 2).sum())
-        row = {"field": field, "predictors": arm, "n": len(rows), "log_loss_bits": (weight * losses).sum()}
-        found.append({**row, "worse_by_bits": (weight * gain).sum(), "standard_error": error, "penalty": penalty})
-    return pd.DataFrame(found).assign(source=SOURCE)
+def national_kinds(margin: pd.DataFrame, values: dict[str, list[str]]) -> tuple[pd.Series, pd.Series]:
+    """The kind of each shared answer, as far as national shares tell answers apart, and the national share of each."""
+    of_value = {value: row.category for row in margin.itertuples() for value in row.survey_values.split("|")}
+    kind = pd.Series({answer: "+".join(sorted({of_value[v] for v in mine})) for answer, mine in values.items()})
+    share = margin.set_index("category")["share"]
+    return kind, pd.Series({name: share[name.split("+")].sum() for name in kind.unique()})
 
 
 def national(folder: Path) -> pd.DataFrame:
-    """The published shares, summed to the survey's categories; what they leave to 100 % is the last category."""
+    """The published shares, summed to the chain's answers; what they leave to 100 % is the last category."""
     path = folder / "national_margins_religion_politics.csv"
     published = pd.read_csv(path).set_index(["field", "category"])
     percent, source = published["percent"], published["source"]
-    rep, dem = percent["party", "Republican"], percent["party", "Democrat"]
     shares = {
         "religion": {name: percent["religion", name] for name in list(AGGREGATES["religion"])[:4]}
         | {"Atheist or agnostic": percent["religion", "Atheist"] + percent["religion", "Agnostic"]}
         | {"Nothing in particular": percent["religion", "Nothing in particular"]},
         "ideology": {name: percent["ideology", name] for name in list(AGGREGATES["ideology"])[:3]},
         "political_views": {
-            "Republican": rep,
-            "Leans Republican": percent["party_lean", "Republican or lean"] - rep,
-            "Democrat": dem,
-            "Leans Democrat": percent["party_lean", "Democrat or lean"] - dem,
+            "Republican or leaning": percent["party_lean", "Republican or lean"],
+            "Democrat or leaning": percent["party_lean", "Democrat or lean"],
         },
     }
     cited = {
         "religion": source["religion", "Protestant"],
         "ideology": source["ideology", "Conservative or very conservative"],
-        "political_views": source["party", "Republican"],
+        "political_views": source["party_lean", "Republican or lean"],
     }
     found = []
     for field, known in shares.items():
@@ -283,109 +237,59 @@ def national(folder: Path) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
-def coefficients(models: dict[str, Model], scores: pd.DataFrame) -> pd.DataFrame:
-    """One row per field, value, predictor and level; predictors 'intercept' and 'calibration' have level ''."""
+def coefficient_rows(model: Model) -> pd.DataFrame:
+    """One row per value, predictor and level; predictors 'intercept' and 'calibration' have level ''."""
+    names = [("intercept", ""), ("calibration", ""), *model.levels]
+    values = np.vstack([model.base - model.base.mean(), model.shift - model.shift.mean(), model.slopes])
     found = []
-    for field, model in models.items():
-        of = scores[scores["field"] == field].set_index("predictors")
-        fixed = {"n": int(of.loc["all", "n"]), "held_out_bits": of.loc["all", "log_loss_bits"]}
-        fixed |= {"held_out_bits_margin": of.loc["none", "log_loss_bits"]}
-        names = [("intercept", ""), ("calibration", ""), *model.levels]
-        values = np.vstack([model.beta[:1], model.shift[None, :] - model.shift.mean(), model.beta[1:]])
-        for column, outcome in enumerate(model.outcomes):
-            for (predictor, level), value in zip(names, values[:, column], strict=True):
-                row = {"field": field, "value": outcome, "predictor": predictor, "level": level}
-                origin = {"source": TARGETS if predictor == "calibration" else SOURCE}
-                found.append({**row, "coefficient": round(float(value), 5), **fixed, **origin})
+    for column, outcome in enumerate(model.outcomes):
+        for (predictor, level), value in zip(names, values[:, column], strict=True):
+            row = {"field": model.field, "value": outcome, "predictor": predictor, "level": level}
+            source = TARGETS if predictor == "calibration" else SOURCE
+            found.append({**row, "coefficient": round(float(value), 5), "source": source})
     return pd.DataFrame(found)
 
 
-def margins(tables: dict[str, pd.DataFrame], models: dict[str, Model], unseen: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Two-way margins with n >= MIN_N: predictor x predictor, and outcome x predictor beside what the model says.
+def margins(surveys: dict[str, Survey], declared: Protocol, targets: pd.DataFrame) -> pd.DataFrame:
+    """P(shared answer | group) of every survey, from cells of MIN_N respondents or more, and of the tables raked to.
 
-    Both model shares are before the calibration to national shares. `held_out_share` sums the chances that models
-    gave respondents whom they had not seen; `held_out_error` is the standard error of share - held_out_share.
+    One row per survey (or "raked"), field, by, level and answer: n of the cell, n_level of the group, share.
     """
-    found = []
-    for field, rows in tables.items():
-        model, weight = models[field], rows["weight"] / rows["weight"].sum()
-        shift, model.shift = model.shift, np.zeros_like(model.shift)
-        fitted = pd.DataFrame(model.probabilities(rows), columns=model.outcomes).mul(weight, axis=0)
-        model.shift = shift
-        pairs = [*combinations(FIELDS[field], 2), *((field, predictor) for predictor in FIELDS[field])]
-        for a, b in pairs:
-            n = rows.groupby([a, b]).size()
-            share = weight.groupby([rows[a], rows[b]]).sum()
-            for (level_a, level_b), count in n[n >= MIN_N].items():
-                in_b = rows[b] == level_b
-                row = {"table": field, "row": a, "row_value": level_a, "column": b, "column_value": level_b, "n": count}
-                row |= {"share": share[level_a, level_b], "column_share": weight[in_b].sum()}
-                if a == field:
-                    missed = weight[in_b] * ((rows.loc[in_b, field] == level_a) - unseen[field].loc[in_b, level_a])
-                    row |= {"fitted_share": fitted.loc[in_b, level_a].sum()}
-                    row |= {"held_out_share": share[level_a, level_b] - missed.sum()}
-                    row |= {"held_out_error": np.sqrt((missed**2).sum())}
-                found.append(row)
-    return pd.DataFrame(found).assign(source=SOURCE)
+    found = [targets.assign(survey="raked", share=targets["share"] / sums_of(targets))]
+    for name, survey in surveys.items():
+        for field, table in survey.tables.items():
+            cells = groups(table, declared)
+            for by in [column for column in cells if column not in (field, "n", "weight")]:
+                cell = cells.groupby([by, field])[["n", "weight"]].sum().reset_index()
+                of_level = cell.groupby(by)[["n", "weight"]].transform("sum")
+                told = {"survey": name, "field": field, "by": by, "n_level": of_level["n"]}
+                cell = cell.assign(**told, share=cell["weight"] / of_level["weight"])
+                found.append(cell.rename(columns={by: "level", field: "answer"})[cell["n"] >= MIN_N])
+    table = pd.concat(found)[["survey", "field", "by", "level", "answer", "n", "n_level", "share"]]
+    return table.astype({"n": "Int64", "n_level": "Int64"}).round({"share": 5})
 
 
-def calibration(rows: pd.DataFrame, field: str, unseen: pd.DataFrame) -> pd.DataFrame:
-    """Held-out calibration by group: the answers of each group beside the chances of respondents not seen.
-
-    Groups are the levels of each predictor and of each pair of predictors, whose interaction the model lacks. Of
-    every group and outcome expected MIN_N times or more, z is observed less expected over its standard error: were
-    the model true, the root mean square would be near 1 and one in twenty beyond 1.96. The expected number chooses:
-    the observed one would leave out just what the model expects too often.
-    """
-    found, weight = [], rows["weight"]
-    for by in [*((name,) for name in FIELDS[field]), *combinations(FIELDS[field], 2)]:
-        z = []
-        for _, group in rows.groupby(list(by)):
-            for outcome in unseen:
-                chance = unseen.loc[group.index, outcome]
-                missed = weight[group.index] * ((group[field] == outcome) - chance)
-                if chance.sum() >= MIN_N:
-                    z.append(missed.sum() / np.sqrt((missed**2).sum()))
-        z = np.array(z)
-        row = {"field": field, "groups": " x ".join(by), "n_cells": len(z), "n_beyond": int((np.abs(z) > 1.96).sum())}
-        found.append(row | {"root_mean_square_z": np.sqrt((z**2).mean())})
-    return pd.DataFrame(found).assign(source=SOURCE)
-
-
-def spread(rows: pd.DataFrame, model: Model, keep: tuple[str, ...]) -> pd.DataFrame:
-    """The population of `rows` with the model's field added, weight times chance, summed to the columns `keep`."""
-    chance = pd.DataFrame(model.probabilities(rows), columns=model.outcomes).mul(rows["weight"].to_numpy(), axis=0)
-    long = pd.concat([rows.assign(**{model.field: outcome}, weight=chance[outcome].to_numpy()) for outcome in chance])
-    return long.groupby(list(keep), as_index=False)["weight"].sum()
+def sums_of(targets: pd.DataFrame) -> pd.Series:
+    """The share of each row's group in its table."""
+    return targets.groupby(["field", "by", "level"])["share"].transform("sum")
 
 
 def main() -> None:
-    """Fit, score, calibrate, write."""
+    """Fit, rake, write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path, help="folder of the source cross-tables")
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent, help="where the five tables are written")
+    parser.add_argument("reference", type=Path, help="folder of the cross-tables of ANES and GSS")
+    parser.add_argument("people", type=Path, help="folder of cces2016.csv.gz")
+    parser.add_argument("--out", type=Path, default=HERE, help="where the three tables are written")
     options = parser.parse_args()
-    tables = {field: respondents(options.folder, field) for field in FIELDS}
-    targets = national(options.folder)
-    models, unseen, scores = {}, {}, []
-    for field, rows in tables.items():
-        penalty = best_penalty(rows, field, FIELDS[field], n_folds=N_FOLDS)
-        models[field] = Model(rows, field, FIELDS[field], penalty=penalty)
-        unseen[field] = held_out(rows, field, FIELDS[field])
-        scores.append(score(rows, field, unseen[field], penalty=penalty))
-    people = tables["religion"]
-    for field, following in (("religion", "ideology"), ("ideology", "political_views"), ("political_views", None)):
-        models[field].calibrate(people, targets[targets["field"] == field])
-        if following:
-            people = spread(people, models[field], FIELDS[following])
-    scores = pd.concat(scores, ignore_index=True)
-    by_group = pd.concat([calibration(tables[field], field, unseen[field]) for field in FIELDS])
+    declared, people = protocol(), census_people()
+    surveys = read_surveys(options.reference, options.people, declared)
+    fitted = models(surveys, declared, people, without=None)
+    known = national(options.reference)
+    coefficients, targets, used = raked(fitted, surveys, declared, people, without=None, national=known)
     written = {
-        "chain_coefficients": coefficients(models, scores.round(4)),
-        "chain_scores": scores.round(4),
-        "chain_calibration": by_group.round(3),
-        "chain_margins": margins(tables, models, unseen).round(5),
-        "national_margins": targets.round(4),
+        "chain_coefficients": coefficients,
+        "chain_margins": margins(surveys, declared, targets),
+        "national_margins": used.round(4),
     }
     for name, table in written.items():
         table.to_csv(options.out / f"{name}.csv", index=False, lineterminator="\n")

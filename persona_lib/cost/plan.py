@@ -29,6 +29,7 @@ QUANTITIES = ("calls", "tokens_in", "tokens_out", "cost_usd")
 CHARACTERS_PER_TOKEN = {"low": 5.0, "expected": 4.2, "high": 3.3}  # English, by common tokenisers: about 4
 GOES_ON = {"low": 0.85, "expected": 0.98, "high": 1.0}  # share of the rows that a step leaves to the next one
 ASKED_AGAIN = {"low": 0.0, "expected": 0.05, "high": 1.0}  # of the further tries that are allowed, those made
+REPAIRED = {"low": 0.0, "expected": 0.02, "high": 1.0}  # of the replies that must be JSON, those asked for once more
 PASSES_RULES = {"low": 0.6, "expected": 0.9, "high": 1.0}  # share of the drawn persons that the rules keep
 CHECK = "check"  # the stage, beside those that are collected, of the calls that check endpoints
 ENOUGH = 30  # answers of a ledger that speak for themselves
@@ -144,9 +145,10 @@ def estimate(
 ) -> pd.DataFrame:
     """Tokens and cost of planned calls: table `plan`.
 
-    `measured` (`usage.measured`) says what the ledger of the run holds. Its answers are subtracted
+    `measured` (`quote.measured`) says what the ledger of the run holds. Its answers are subtracted
     from the calls, and where it has 30 or more of a step they speak for the rest: their mean is
-    expected, their 10 % and 90 % quantiles are low and high.
+    expected, their 10 % and 90 % quantiles are low and high. Where replies must be JSON and the endpoint repairs, the
+    calls that are left bring repairs with them: none, a few, or one each.
 
     Returns
     -------
@@ -160,9 +162,13 @@ def estimate(
         held = known.get(tuple(step[key] for key in _KEY), {"n": 0})
         endpoint = endpoints[step["endpoint"]]
         price = price_of(endpoint, prices)
+        is_repaired = endpoint.repairs and step["stage"] != CHECK
+        is_repaired &= templates[step["template"]].response_schema is not None
         row = {**{key: step[key] for key in (*_KEY, "multiplies")}, "n_answered": held["n"]}
+        row["multiplies"] += ", a repair each at most" if is_repaired else ""
         for end in ENDS:
             n = max(0, step[f"calls_{end}"] - held["n"])
+            n = round(n * (1 + REPAIRED[end])) if is_repaired else n
             if held["n"] >= ENOUGH:
                 per_call = held[f"tokens_in_{end}"], held[f"tokens_out_{end}"]
             else:

@@ -322,15 +322,23 @@ def clustered_slope(
 def in_words(statistics: pd.DataFrame) -> pd.Series:
     """Every estimate with its interval as text for a sentence, by (statistic, group).
 
+    Where a half of the units or more are left out, and where the estimate is undefined, the text has both counts.
+
     Examples
     --------
     >>> row = schema.statistic("win_rate", "all", 0.51234, low=0.4, high=0.625, n=10, method="share")
     >>> in_words(pd.DataFrame([row]))["win_rate", "all"]
     '0.5123 (95 % 0.4000 to 0.6250)'
+    >>> in_words(pd.DataFrame([row | {"n_excluded": 30}]))["win_rate", "all"]
+    '0.5123 (95 % 0.4000 to 0.6250; n = 10, 30 left out)'
+    >>> in_words(pd.DataFrame([row | {"estimate": np.nan, "n": 0, "n_excluded": 8}]))["win_rate", "all"]
+    'an undefined value (n = 0, 8 left out)'
     """
     values = [statistics[name].map("{:#.4g}".format) for name in ("estimate", "low", "high")]
-    text = values[0] + " (95 % " + values[1] + " to " + values[2] + ")"
-    text = text.mask(statistics["low"].isna(), values[0] + " (no interval)")
-    text = text.mask(statistics["method"].str.endswith(TOO_FEW), values[0] + f" ({TOO_FEW})")
-    text = text.mask(statistics["estimate"].isna(), "an undefined share")
+    counts = "n = " + statistics["n"].map("{:,}".format) + ", " + statistics["n_excluded"].map("{:,} left out".format)
+    is_thin = statistics["n_excluded"].ge(statistics["n"]) & statistics["n_excluded"].gt(0)
+    interval = ("95 % " + values[1] + " to " + values[2]).mask(statistics["low"].isna(), "no interval")
+    interval = interval.mask(statistics["method"].str.endswith(TOO_FEW), TOO_FEW)
+    text = values[0] + " (" + interval + ("; " + counts).where(is_thin, "") + ")"
+    text = text.mask(statistics["estimate"].isna(), "an undefined value (" + counts + ")")
     return text.set_axis(pd.MultiIndex.from_frame(statistics[["statistic", "group"]]))

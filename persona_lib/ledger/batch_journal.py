@@ -2,7 +2,8 @@
 
 `{stage}-{shard}-of-{of}.batches` has one JSON line an event, on disk before the event counts:
 
-    planned  a key of our own, the endpoint, the requests' hashes, the money held for them: before anything is sent
+    planned  a key of our own, the endpoint, the requests' hashes, the money held for them, and how long the stage's
+             ledgers are (only what comes after can be an answer of this batch): before anything is sent
     made     the endpoint's batch id: the batch is under way, wherever this process ends
     ended    how it ended, once every answer of it is in the ledger; with hashes, only these are taken of it, since
              the others are wanted by a shard of another cut, or by a later block of the same stage
@@ -15,8 +16,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from persona_lib.ledger import live as ledgers
@@ -34,6 +35,7 @@ class SentBatch:
     endpoint: str
     hashes: frozenset[str]
     usd: float = 0.0
+    ledger_bytes: Mapping[str, int] = field(default_factory=dict)
     batch: str | None = None
     ended: str | None = None
     taken: frozenset[str] = frozenset()
@@ -73,6 +75,8 @@ class BatchJournal:
 
     def write(self, event: str, key: str, **facts: object) -> SentBatch:
         """Put an event on disk; from then on it counts."""
+        if event == "planned":
+            facts["ledger_bytes"] = {path.name: path.stat().st_size for path in _ledgers(self.path)}
         found = {"event": event, "key": key, **facts}
         number = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
@@ -114,6 +118,8 @@ def events(path: str | Path) -> Iterator[dict]:
 def held_usd(ledger: str | Path) -> float:
     """The money that batches of one shard still hold: those that have not ended and are not wholly answered.
 
+    What was answered before a batch was planned, and is asked again by it, is not answered by it.
+
     Raises
     ------
     LedgerError
@@ -131,14 +137,21 @@ def held_usd(ledger: str | Path) -> float:
     keys = {event["key"] for event in events(own) if event["event"] == "planned"}
     if not (pending := [known[key] for key in keys if known[key].left and known[key].usd]):
         return 0.0
-    wanted = frozenset().union(*(sent.left for sent in pending))
-    answered = {
-        record["hash"]
-        for path in ledger.parent.glob(f"{stage}-*-of-*.jsonl")
-        for _, record in ledgers.lines(path)
-        if record["reply"]["status"] != "failed" and record["hash"] in wanted
-    }
-    return sum(sent.usd for sent in pending if not sent.left <= answered)
+    unanswered = {sent.key: set(sent.left) for sent in pending}
+    wanted = frozenset().union(*unanswered.values())
+    for path in _ledgers(own):
+        for (start, _), record in ledgers.lines(path):
+            if record["hash"] in wanted and record["reply"]["status"] != "failed":
+                for sent in pending:
+                    if start >= sent.ledger_bytes.get(path.name, 0):
+                        unanswered[sent.key].discard(record["hash"])
+    return sum(sent.usd for sent in pending if unanswered[sent.key])
+
+
+def _ledgers(path: Path) -> list[Path]:
+    """The live ledgers of all shards of the stage whose journal this is."""
+    stage = path.stem.rsplit("-", 3)[0]
+    return sorted(path.parent.glob(f"{stage}-*-of-*.jsonl"))
 
 
 def _apply(known: dict[str, SentBatch], event: dict) -> SentBatch:
@@ -146,6 +159,7 @@ def _apply(known: dict[str, SentBatch], event: dict) -> SentBatch:
     sent = known.setdefault(key, SentBatch(key, "", frozenset()))
     if event["event"] == "planned":
         sent.endpoint, sent.hashes, sent.usd = event["endpoint"], frozenset(event["hashes"]), event["usd"]
+        sent.ledger_bytes = event.get("ledger_bytes", {})  # journals of earlier versions do not say
     elif event["event"] == "made":
         sent.batch = event["batch"]
     elif event["event"] == "ended":

@@ -183,6 +183,7 @@ def feedback_creation(
     axes = _canvas(page, width, height)
     lefts, wides, tops, talls = (0.2, 2.65, 5.45, 7.95), (2.0, 2.35, 2.05, 2.25), (5.1, 3.25, 1.5), (1.25, 1.1, 1.3)
     made, cells = pairs[pairs["status"] == "ok"], kappas[kappas["comparison"] == "model-rater"]
+    n_common = 0 if kappas.empty else int(kappas["n"].max())
     n_compared, n_models = cells["rater_b"].nunique(), cells["model"].nunique()
     common = "held-out prompts, each\nwith its answer and one\nthat differs on purpose"
     chosen = f"{n_models:,} models, and raters, each\nas one of {n_compared:,} personas:\nwhich of the two answers?"
@@ -195,7 +196,7 @@ def feedback_creation(
         (1, 1, "Critique", "as the persona: what\nresonates and what does not", PURPLE),
         (1, 2, "Revision", "follows the critique,\nnever naming an\nattribute", GREEN),
         (1, 3, f"{len(made):,} pairs", f"of {len(pairs):,} asked\n{_split(made['pair_split'])}", VERMILION),
-        (2, 0, f"{int(kappas['n'].max()):,} common items", common, BLUE),
+        (2, 0, f"{n_common:,} common items", common, BLUE),
         (2, 1, "Raters choose", chosen, PURPLE),
     ):
         _box(axes, lefts[column], tops[row], wides[column], talls[row], head, text, colour)

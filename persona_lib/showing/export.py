@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
+from persona_lib.showing.belief_cells import card_section
 from persona_lib.tables.files import whole
 from persona_lib.tables.schema import SchemaError, tables
 
@@ -24,6 +25,7 @@ def write_dataset(
     weights: pd.DataFrame,
     folder: str | Path,
     *,
+    cells: pd.DataFrame,
     files: list[str],
     big_five: str,
     simulated: bool,
@@ -36,6 +38,7 @@ def write_dataset(
     ----------
     personas, provenance, weights : the tables personas, provenance and persona_weights of one run
     folder : made where it does not exist
+    cells : data/reference/chain_cells.csv, beliefs beside surveys left out
     files : the census files that the run read; the card names them without their folders
     big_five : arm of the Big Five scores
     simulated : whether the model that would write and filter is the simulator; said only where it did
@@ -69,7 +72,7 @@ def write_dataset(
             sizes.append({"name": name, "num_bytes": written.nbytes, "num_examples": len(rows)})
         listed = [{"name": column, "dtype": dtype} for column, dtype in features.items()]
         info.append({"config_name": config, "features": listed, "splits": sizes})
-    text = _card(personas, provenance, info, files=files, big_five=big_five, simulated=simulated)
+    text = _card(personas, provenance, info, cells=cells, files=files, big_five=big_five, simulated=simulated)
     with whole(folder / "README.md") as half:
         half.write_text(text, "utf-8")
     return folder / "README.md"
@@ -83,7 +86,7 @@ def _features(config: str) -> dict[str, str]:
     return found | ({"weight": "float64"} if config == "personas" else {})
 
 
-def _card(personas, provenance, info, *, files, big_five, simulated) -> str:
+def _card(personas, provenance, info, *, cells, files, big_five, simulated) -> str:
     """The card: YAML that programs read, then what a person should know."""
     size = next((word for limit, word in SIZES.items() if len(personas) < limit), "n>100K")
     head = {
@@ -146,10 +149,11 @@ rebuilds *PERSONA: A Reproducible Testbed for Pluralistic Alignment* (arXiv 2407
 the personas back to the draws' shares of sex, age group, race, education, work, living and faith, as far as weights
 can.
 
+{card_section(cells)}
 ## What it must not be used for
 
-- To say what people of a group think: religion, ideology and party are drawn from a model of one survey of 1,500
-  respondents, quirks and tastes from lists that know nothing of the person.
+- To say what people of a group think: religion, ideology and party are drawn from a model of three surveys that do not
+  agree with each other, quirks and tastes from lists that know nothing of the person.
 - In place of people, or as evidence about a real person: nobody described here exists.
 - To decide about anybody, or to profile or target people.
 - To find out whom a census record belongs to. Where files other than the shipped sample were read, the observed fields

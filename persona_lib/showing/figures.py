@@ -197,6 +197,10 @@ def modes(benchmark: pd.DataFrame, *, simulated: bool = False) -> Figure:
 @drawing.styled
 def dropped_attributes(benchmark: pd.DataFrame, dropped: pd.DataFrame, *, simulated: bool = False) -> Figure:
     """Figure 11: how often a summary, made of a persona for a question, leaves each attribute out, most often first."""
+    title = "Figure 11 · Attributes that a summary leaves out"
+    if dropped.empty:
+        why = "No summary could be used, so there is nothing to be left out of one."
+        return drawing.page(title, why, width_in=8, height_in=0.2, simulated=simulated).figure
     pooled = pick(benchmark, "drop_rate", "attribute").set_index("attribute").drop(index="all", errors="ignore")
     pooled = pooled.sort_values("estimate", ascending=False, kind="stable", na_position="last")
     names, places = list(pooled.index), np.arange(len(pooled))
@@ -217,13 +221,7 @@ def dropped_attributes(benchmark: pd.DataFrame, dropped: pd.DataFrame, *, simula
         f"{1 / len(models):.2f} by chance."
     )
     height = ROW_IN * len(names)
-    page = drawing.page(
-        "Figure 11 · Attributes that a summary leaves out",
-        note,
-        width_in=8,
-        height_in=height + 0.85,
-        simulated=simulated,
-    )
+    page = drawing.page(title, note, width_in=8, height_in=height + 0.85, simulated=simulated)
     axes = page.place(left_in=2.3, top_in=0.35, width_in=5.4, height_in=height)
     axes.set_label("dropped")
     axes.barh(places, pooled["estimate"] * 100, height=0.72, color=SKY, alpha=0.55, label="all models")

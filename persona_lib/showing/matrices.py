@@ -20,6 +20,7 @@ from persona_lib.showing import drawing
 from persona_lib.showing.drawing import BLUE, INK, PALE, SOFT, VERMILION
 
 ALONE = "The panel has one model (roles.panel), so there is no other to compare it with."
+UNUSED = "On one side of the comparison no choice could be used, so there is nothing to compare."
 BINS = np.linspace(-1, 1, 21)
 RATERS = "held-out rater and majority"
 LIKENESS = ("rater-majority", "model-rater", "model-model")  # whose agreement orders the personas, the first at hand
@@ -31,10 +32,13 @@ def rater_matrices(kappas: pd.DataFrame, agreement: pd.DataFrame, *, simulated: 
 
     The last matrix has the rater held out of the majority in the model's place. The lower triangles are left blank.
     """
+    title = "Figure 6 · Agreement of models with raters, persona by persona"
+    if why := _lacking(kappas, "model-rater"):
+        return _blank(title, why, simulated)
     return _matrices(
         kappas,
         "model-rater",
-        title="Figure 6 · Agreement of models with raters, persona by persona",
+        title=title,
         axes_of=lambda model: ("persona of the raters", "persona shown to the model"),
         heads=_means(agreement),
         about="the model shown one persona (row) and the majority of the raters of another (column)",
@@ -49,8 +53,8 @@ def model_matrices(kappas: pd.DataFrame, agreement: pd.DataFrame, *, simulated: 
     The last matrix is that of Figure 6 between raters. The lower triangles are left blank.
     """
     title = "Figure 8 · Agreement between models, persona by persona"
-    if _is_alone(kappas):
-        return drawing.page(title, ALONE, width_in=9.6, height_in=0.2, simulated=simulated).figure
+    if why := _lacking(kappas, "model-model"):
+        return _blank(title, why, simulated)
     return _matrices(
         kappas,
         "model-model",
@@ -93,15 +97,22 @@ def by_likeness(kappas: pd.DataFrame) -> list[str]:
     return [names[i] for i in leaves_list(linkage(distance, "average", optimal_ordering=True))]
 
 
-def _is_alone(kappas: pd.DataFrame) -> bool:
-    return kappas.loc[kappas["comparison"] == "model-rater", "model"].nunique() == 1
+def _lacking(kappas: pd.DataFrame, comparison: str) -> str:
+    """Why there is no cell of a comparison; '' where there is one."""
+    if kappas["comparison"].eq(comparison).any():
+        return ""
+    is_alone = kappas.loc[kappas["comparison"] == "model-rater", "model"].nunique() == 1
+    return ALONE if comparison == "model-model" and is_alone else UNUSED
 
 
-def _cells(kappas: pd.DataFrame, comparison: str, title: str) -> pd.DataFrame:
+def _blank(title: str, why: str, simulated: bool) -> Figure:
+    """A figure that says why it shows nothing."""
+    return drawing.page(title, why, width_in=9.6, height_in=0.2, simulated=simulated).figure
+
+
+def _cells(kappas: pd.DataFrame, comparison: str) -> pd.DataFrame:
     """The rows of one comparison and, last, those between raters, with the panel that each is drawn in."""
     cells = [kappas[kappas["comparison"] == name] for name in (comparison, "rater-majority")]
-    if cells[0].empty:
-        raise ValueError(f"kappas: no row to draw in {title!r}")
     joined = pd.concat(cells, ignore_index=True)
     between = joined["comparison"] == "rater-majority"
     return joined.assign(panel=joined["model"].mask(between, RATERS), is_own=joined["rater_a"] == joined["rater_b"])
@@ -145,7 +156,7 @@ def _matrices(
     about: str,
     simulated: bool,
 ) -> Figure:
-    cells = _cells(kappas, comparison, title)
+    cells = _cells(kappas, comparison)
     panels, order = list(dict.fromkeys(cells["panel"])), by_likeness(kappas)
     order = [name for name in order if name in {*cells["rater_a"], *cells["rater_b"]}]
     found = {
@@ -213,22 +224,19 @@ def _shared(cells: pd.DataFrame) -> str:
 def rater_histograms(kappas: pd.DataFrame, agreement: pd.DataFrame, *, simulated: bool = False) -> Figure:
     """Figure 7: the spread of the cells of Figure 6, all of them."""
     title = "Figure 7 · Spread of the agreement of models with raters"
-    return _histograms(
-        _cells(kappas, "model-rater", title),
-        agreement,
-        title=title,
-        about="a model and the raters",
-        simulated=simulated,
-    )
+    if why := _lacking(kappas, "model-rater"):
+        return _blank(title, why, simulated)
+    cells = _cells(kappas, "model-rater")
+    return _histograms(cells, agreement, title=title, about="a model and the raters", simulated=simulated)
 
 
 @drawing.styled
 def model_histograms(kappas: pd.DataFrame, agreement: pd.DataFrame, *, simulated: bool = False) -> Figure:
     """Figure 9: the spread of the cells of Figure 8, all of them."""
     title = "Figure 9 · Spread of the agreement between models"
-    if _is_alone(kappas):
-        return drawing.page(title, ALONE, width_in=9.6, height_in=0.2, simulated=simulated).figure
-    cells = _cells(kappas, "model-model", title)
+    if why := _lacking(kappas, "model-model"):
+        return _blank(title, why, simulated)
+    cells = _cells(kappas, "model-model")
     return _histograms(cells, agreement, title=title, about="two models", simulated=simulated)
 
 

@@ -1,11 +1,12 @@
 """The simulated respondents: a random-utility world with known truth behind the OpenAI chat protocol.
 
-`world` holds the numbers (all parameters in `world.yaml`), `sentences` the texts (`bank.yaml`), `respondents` what a
-model perceives and how likely it is to choose, `roles` one handler per template, `protocol` one request and its
-reply as the wire has them, `formats` the JSON schemas of replies, `truth` what a statistic is worth on average
-(`populations` whom it is about, `expected` from chances to statistics), `studies` and `attempts` whole studies without
-a text. `app` serves the models, `inside` without a socket, `batches` as files too;
-`faults` misbehaves on demand. Only commands start it; nothing else of the library imports it.
+`world` holds the numbers (all parameters in `world.yaml`), `issues` and `sentences` the texts (`issues/*.yaml`: what
+can be said on the questions of the shipped prompts; `bank.yaml`: what suits any question), `writing` and `revising`
+make answers of them, `respondents` what a model perceives and how likely it is to choose, `roles` one handler per
+template, `protocol` one request and its reply as the wire has them, `formats` the JSON schemas of replies, `truth`
+what a statistic is worth on average (`populations` whom it is about, `expected` from chances to statistics),
+`studies` and `attempts` whole studies without a text. `app` serves the models, `inside` without a socket, `batches`
+as files too; `faults` misbehaves on demand. Only commands start it; nothing else of the library imports it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from functools import cache
 from pathlib import Path
 
 from persona_lib.messages import templates
+from persona_lib.simulator import issues
 from persona_lib.tables import descriptions, schema, streams
 
 # These change no reply.
@@ -27,12 +29,13 @@ _ASIDE |= {"expected.py", "populations.py", "studies.py", "attempts.py", "truth.
 def version() -> str:
     """A short hash of everything that can change a reply to the same messages.
 
-    That is this package's code, world and sentences, the random streams, how templates and descriptions are
-    read, and the attributes with their labels. Where a module of the library lies is no part of it:
-    import statements do not count.
+    That is this package's code, world and sentences, the issues of the shipped prompts, the random streams, how
+    templates and descriptions are read, and the attributes with their labels. Where a module of the library lies is
+    no part of it: import statements do not count.
     """
     here = [path for path in Path(__file__).parent.iterdir() if path.name not in _ASIDE]
     paths = [path for path in here if path.suffix in {".py", ".yaml"}]
+    paths += [*issues.FOLDER.glob("*.yaml"), issues.PROMPTS]
     paths += [Path(str(module.__file__)) for module in (descriptions, streams, templates)]
     found = hashlib.sha256()
     for path in sorted(paths, key=lambda path: path.name):

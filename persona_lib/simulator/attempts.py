@@ -31,8 +31,8 @@ def _pass_chances(
     aim = world.shared + (who.attention[MODES[mode]] if MODES[mode] else 0.0) * read[persons]
     position = people.positions(critic)[judged]
     answer = people.first[items] + 0.5 * aim / np.linalg.norm(aim, axis=1, keepdims=True)
-    best = 0.8 * np.linalg.norm(position, axis=1)
     spec = world.parameters["critic"]
+    best = spec["best_without_text"] * np.linalg.norm(position, axis=1)
     quality = np.einsum("nd,nd->n", position, answer) / best
     chance = logistic((quality - spec["threshold"]) / spec["noise"])
     return critic.critic_error + (1 - 2 * critic.critic_error) * chance

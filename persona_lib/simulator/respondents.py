@@ -53,27 +53,26 @@ def prefer_first(description: str, first: str, second: str, who: Model, *, sampl
     return float(load().chance_first(position, one, other, who, more_words=n_one - n_other))
 
 
-def quality(description: str, answer: str, who: Model) -> float:
-    """An answer's utility for a described person over the best that the bank can reach.
+def quality(description: str, prompt: str, answer: str, who: Model) -> float:
+    """An answer's utility for a described person over the best that the bank can reach on that prompt.
 
     1 is the best, 0 means nothing to this person, below 0 is disliked.
     """
     position = stand(description, who)
     vector, n_words = load_bank().vector(answer)
-    return float(load().utility(position, vector, n_words)) / _best(description, who.name)
+    return float(load().utility(position, vector, n_words)) / _best(description, prompt, who.name)
 
 
 @lru_cache(maxsize=20_000)
-def _best(description: str, name: str) -> float:
-    return max(
-        1e-9, load_bank().best(stand(description, load().models[name]), load().parameters["critic"]["sentences"])
-    )
+def _best(description: str, prompt: str, name: str) -> float:
+    bank, n_sentences = load_bank(), load().parameters["critic"]["sentences"]
+    return max(1e-9, bank.best(stand(description, load().models[name]), n_sentences, bank.issue(prompt)))
 
 
-def accept(description: str, answer: str, who: Model) -> float:
+def accept(description: str, prompt: str, answer: str, who: Model) -> float:
     """Chance that the critic finds nothing to revise in an answer."""
     critic = load().parameters["critic"]
-    chance = float(logistic((quality(description, answer, who) - critic["threshold"]) / critic["noise"]))
+    chance = float(logistic((quality(description, prompt, answer, who) - critic["threshold"]) / critic["noise"]))
     return who.critic_error + (1 - 2 * who.critic_error) * chance
 
 

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from persona_lib.simulator import portraits, respondents, topics, writing
+from persona_lib.simulator import portraits, respondents, revising, topics, writing
 from persona_lib.simulator.formats import smallest
 from persona_lib.simulator.forms import Forms, parse_description
 from persona_lib.simulator.sentences import phrase, phrases
@@ -51,14 +51,10 @@ def digest(model: str, messages: list, sample: int) -> bytes:
 
 
 def write_traits(call: Call) -> str:
-    lists = phrases()["free_time"]
-
-    def draw(kind: str, purpose: str) -> str:
-        return lists[kind][int(call.uniform(purpose) * len(lists[kind]))]
-
-    first, second = draw("activities", "first"), draw("activities", "second")
-    also = f", and {draw('at_times', 'at times')} they {second}" if second != first else ""
-    return json.dumps({"personal_time": f"{draw('often', 'often')} they {first}{also}."}, ensure_ascii=False)
+    first, second = (int(call.uniform(purpose) * len(phrases()["free_time"])) for purpose in ("first", "second"))
+    (does, when), (also, _) = (phrases()["free_time"][i] for i in (first, second))
+    more = f" Now and then they {also}." if second != first else ""
+    return json.dumps({"personal_time": f"{when}, they {does}.{more}"}, ensure_ascii=False)
 
 
 def check_consistency(call: Call) -> str:
@@ -95,13 +91,13 @@ def critique_neutral(call: Call) -> str:
 
 
 def _critique(call: Call, *, prefers_short: bool) -> str:
-    persona = call.slots["persona"]
-    return writing.critique(persona, call.slots["answer"], call.who, call.digest, prefers_short=prefers_short)
+    persona, prompt, text = (call.slots[name] for name in ("persona", "prompt", "answer"))
+    return writing.critique(persona, prompt, text, call.who, call.digest, prefers_short=prefers_short)
 
 
 def revise(call: Call) -> str:
     slots = call.slots
-    return writing.revise(slots["prompt"], slots["answer"], slots["critique"], call.who, call.digest)
+    return revising.revise(slots["prompt"], slots["answer"], slots["critique"], call.who, call.digest)
 
 
 def judge(call: Call) -> str:
@@ -133,12 +129,12 @@ def answer_from_summary(call: Call) -> str:
 
 
 def examine(call: Call) -> str:
-    persona, text = call.slots["persona"], call.slots["answer"]
-    if call.uniform("verdict") < respondents.accept(persona, text, call.who):
+    persona, prompt, text = (call.slots[name] for name in ("persona", "prompt", "answer"))
+    if call.uniform("verdict") < respondents.accept(persona, prompt, text, call.who):
         return json.dumps({"needs_revision": False, "reason": phrase("examined", "suits", call.digest)})
     wish = respondents.wishes(persona, text, call.who)[0]
-    adjective, what = writing.pole(wish.dimension, wish.direction)
-    reason = phrase("examined", "lacks", call.digest, adjective=adjective, what=what)
+    wanted = writing.pole(wish.dimension, wish.direction)
+    reason = phrase("examined", "lacks", call.digest, more=wanted.more, what=wanted.does)
     return json.dumps({"needs_revision": True, "reason": reason})
 
 

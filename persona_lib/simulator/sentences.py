@@ -1,7 +1,8 @@
 """The bank's sentences: text to vector, and sentences chosen and worded to make an answer.
 
-A text stands where the mean of its sentences stands. Sentences of the bank are recognised in any wording and with
-any topic; any other sentence has a small vector of its own, from a hash of its words.
+A text stands where the mean of its sentences stands, in which a position on an issue counts more than once. Sentences
+of the bank are recognised in any wording and with any topic; any other sentence has a small vector of its own, from a
+hash of its words.
 """
 
 from __future__ import annotations
@@ -9,17 +10,19 @@ from __future__ import annotations
 import hashlib
 import itertools
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
+from types import MappingProxyType
 
 import numpy as np
 
+from persona_lib.simulator.issues import POSITION, REASON, Issue, Side, declared_issues, plain, prompts, sentences_of
 from persona_lib.simulator.world import World, declared, load
 from persona_lib.tables.streams import generator
 
 KINDS = ("opening", "body", "closing")
-TOPIC = "topic"
+TOPIC = "{topic}"
+AGAIN = ("the matter", "this question", "such a question")  # what a topic is called once it has been named
 LONGEST = 1000  # characters; far above any sentence of the bank, so that hostile text costs no time to recognise
 _SPLIT = re.compile(r"(?<=[.!?])\s+")
 _CHOICE = re.compile(r"\[([^\]]+)\]")
@@ -30,52 +33,58 @@ class Bank:
     """The sentences of one bank with their vectors in the dimensions of a world.
 
     Attributes: `wordings` of each sentence, with its slots; `kind` and `n_words` (on average over its wordings; a
-    slot counts as three words) of each; `vectors` one row each; `clashes` which two take opposite sides.
+    slot counts as three words) of each; `vectors` one row each; `weights`, how often each counts in a mean; `issues`
+    by id; `rows` the sentences that an answer on no issue may hold.
+
+    Parameters
+    ----------
+    declared : sentences of each of the `KINDS`, as in `bank.yaml`; {topic} is their only slot
+    issues : positions and reasons, as in `issues/*.yaml`; their sentences hold no slot
 
     Raises
     ------
     ValueError
-        A sentence begins with a slot, holds a slot that `subjects` does not know, or a pole that the world has not.
+        A sentence begins with a slot, holds one that it must not, or a pole that the world has not.
     """
 
-    def __init__(self, declared: Mapping[str, Sequence[Mapping]], subjects: Mapping[str, Mapping], world: World):
+    def __init__(
+        self,
+        declared: Mapping[str, Sequence[Mapping]],
+        world: World,
+        issues: Mapping[str, Mapping] = MappingProxyType({}),
+    ) -> None:
         self.world = world
-        self.subjects = subjects
-        self._words = {slot: {w for subject in subjects.values() for w in subject[slot]} for slot in subjects["life"]}
-        poles = {}
-        for d, name in enumerate(world.dimensions):
-            spec = world.parameters["dimensions"][name]
-            poles[spec["low"][0]], poles[spec["high"][0]] = (d, -1.0), (d, 1.0)
-        self.wordings: list[list[str]] = []
-        kinds, vectors = [], []
-        for kind in KINDS:
-            for sentence in declared[kind]:
-                say, vector = sentence["say"], np.zeros(len(world.dimensions))
-                if wrong := (set(_SLOT.findall(say)) - {TOPIC, *self._words}) | (set(sentence) - {"say", *poles}):
-                    raise ValueError(f"bank: {say}: there is no {', '.join(sorted(wrong))}")
-                if _SLOT.match(say.lstrip("[")):
-                    raise ValueError(f"bank: {say}: must begin with a word of its own")
-                for pole in set(sentence) - {"say"}:
-                    d, sign = poles[pole]
-                    vector[d] = sign * sentence[pole]
-                self.wordings.append(_wordings(say))
-                kinds.append(kind)
-                vectors.append(vector)
-        self.vectors, self.kind = np.array(vectors), np.array(kinds)
-        self._of_kind = {kind: np.flatnonzero(self.kind == kind) for kind in KINDS}
-        plain = [[_SLOT.sub("one two three", w) for w in wordings] for wordings in self.wordings]
-        self.n_words = np.array([np.mean([len(w.split()) for w in wordings]) for wordings in plain])
-        self.clashes = self.vectors @ self.vectors.T < -world.parameters["writing"]["clash"]
+        general = [(kind, sentence) for kind in KINDS for sentence in declared[kind]]
+        said = general + [(kind, sentence) for issue in issues.values() for _, kind, sentence in sentences_of(issue)]
+        for i, (_, sentence) in enumerate(said):
+            _check(sentence["say"], {TOPIC} if i < len(general) else set())
+        self.wordings = [_wordings(sentence["say"]) for _, sentence in said]
+        self.vectors = np.array([_leans(sentence, world) for _, sentence in said])
+        self.kind = np.array([kind for kind, _ in said])
+        self.weights = np.where(self.kind == POSITION, world.parameters["writing"]["position_weight"], 1.0)
+        self.n_words = np.array([np.mean([len(_SLOT.sub("a b c", w).split()) for w in ws]) for ws in self.wordings])
+        self.rows = np.arange(len(general))
+        self.issues = _numbered(issues, self.kind)
+        self._of_kind = {kind: np.flatnonzero(self.kind == kind) for kind in (*KINDS, POSITION, REASON)}
+        self._clashes = self.vectors[self.rows] @ self.vectors.T < -world.parameters["writing"]["clash"]
         self._whole: dict[str, int] = {}
         self._slotted: dict[tuple[str, str], list[tuple[str, int]]] = {}
         for j, wordings in enumerate(self.wordings):
             for wording in wordings:
-                if _SLOT.search(wording) is None:
-                    self._whole[wording] = j
-                else:
+                if TOPIC in wording:
                     self._slotted.setdefault(_ends(wording), []).append((wording, j))
+                else:
+                    self._whole[wording] = j
         self._sentence = lru_cache(maxsize=100_000)(self._sentence_uncached)
         self.vector = lru_cache(maxsize=50_000)(self._vector_uncached)
+
+    def issue(self, prompt: str) -> Issue | None:
+        """The issue of a prompt of the shipped bank; None for any other prompt."""
+        return self.issues.get(prompts().get(plain(prompt), ""))
+
+    def members(self, kind: str) -> np.ndarray:
+        """The sentences of one kind, by number."""
+        return self._of_kind[kind]
 
     def find(self, sentence: str) -> int | None:
         """The bank's number of a sentence, whatever its wording and topic; None if it is not from the bank."""
@@ -86,97 +95,134 @@ class Bank:
         first, last = _ends(sentence)
         for ends in ((first, last), (first, "")):
             for wording, j in self._slotted.get(ends, ()):
-                if self._fits(wording, sentence):
+                if _pattern(wording).fullmatch(sentence):
                     return j
         return None
 
-    def _fits(self, wording: str, sentence: str) -> bool:
-        slots, loose = _pattern(wording)
-        if (found := loose.fullmatch(sentence)) is None:
-            return False
-        words = zip(slots, found.groups(), strict=True)
-        return all(slot == TOPIC or word in self._words[slot] for slot, word in words) or self._fits_strictly(
-            wording, sentence
-        )
-
-    def _fits_strictly(self, wording: str, sentence: str) -> bool:
-        """Where a topic holds the very words that follow its slot, the first division need not be the right one."""
-        parts = _SLOT.split(wording)
-        known = {slot: "|".join(map(re.escape, sorted(words))) for slot, words in self._words.items()} | {TOPIC: ".+"}
-        strict = "".join(f"(?:{known[part]})" if i % 2 else re.escape(part) for i, part in enumerate(parts))
-        return re.fullmatch(strict, sentence) is not None
-
-    def _sentence_uncached(self, sentence: str) -> np.ndarray:
+    def _sentence_uncached(self, sentence: str) -> tuple[np.ndarray, float]:
         if (j := self.find(sentence)) is not None:
-            return self.vectors[j]
+            return self.vectors[j], float(self.weights[j])
         draw = generator(self.world.seed, "simulator.sentence", " ".join(sentence.casefold().split()))
         strange = draw.standard_normal(len(self.world.dimensions)) * self.world.parameters["writing"]["unknown"]
-        return np.clip(strange, -1, 1)
+        return np.clip(strange, -1, 1), 1.0
 
     def _vector_uncached(self, text: str) -> tuple[np.ndarray, int]:
-        """Where a text stands (the mean of its sentences; zero for no text), and its number of words."""
-        found = [self._sentence(sentence) for sentence in split(text)]
-        mean = np.sum(found, axis=0) / len(found) if found else np.zeros(len(self.world.dimensions))
+        """Where a text stands (the weighted mean of its sentences; zero for no text), and its number of words."""
+        mean = np.zeros(len(self.world.dimensions))
+        if found := [self._sentence(sentence) for sentence in split(text)]:
+            vectors, weights = zip(*found, strict=True)
+            mean = np.array(weights) @ np.array(vectors) / sum(weights)
         mean.flags.writeable = False
         return mean, len(text.split())
 
-    def compose(self, scores: np.ndarray, n_sentences: int) -> list[int]:
-        """The best opening, the best n_sentences - 2 of the body in falling order of score, the best closing.
+    def said_on_issue(self, text: str) -> np.ndarray:
+        """Where a text stands by its position and reasons alone; as a whole where it has none."""
+        found = [j for j in map(self.find, split(text)) if j is not None and self.kind[j] in (POSITION, REASON)]
+        return self.weights[found] @ self.vectors[found] / self.weights[found].sum() if found else self.vector(text)[0]
 
-        A sentence that takes the opposite side of one already chosen is passed over.
+    def compose(self, scores: np.ndarray, n_sentences: int, issue: Issue | None = None) -> list[int]:
+        """The sentences of an answer, by their scores: minus infinity for one that must not stand in it.
+
+        On an issue: the position of the best side and its best reasons, then the best of the body, then the best
+        closing. On none: the best opening, then body and closing. A sentence that takes the opposite side of one
+        already chosen is passed over.
         """
-        chosen: list[int] = []
-        for kind, n in (("opening", 1), ("body", max(1, n_sentences - 2)), ("closing", 1)):
-            members = self._of_kind[kind]
+        chosen = [] if issue is None else self._best_side(scores, n_sentences, issue)
+        parts = [("opening", 1)] if issue is None else []
+        parts += [("body", max(issue is None, n_sentences - max(1, len(chosen)) - 1)), ("closing", 1)]
+        for kind, n in parts:
+            members = self.members(kind)
             wanted = len(chosen) + n
             for j in members[np.argsort(-scores[members], kind="stable")]:
                 if len(chosen) == wanted:
                     break
-                if not self.clashes[j, chosen].any():
+                if not self._clashes[j, chosen].any():
                     chosen.append(int(j))
         return chosen
 
-    def best(self, position: np.ndarray, n_sentences: int) -> float:
+    def _best_side(self, scores: np.ndarray, n_sentences: int, issue: Issue) -> list[int]:
+        """The position of the side that is worth most together with its best reasons, and these."""
+        n_reasons = min(self.world.parameters["writing"]["reasons"], max(1, n_sentences - 2))
+        sides = [[side.position, *sorted(side.reasons, key=lambda j: -scores[j])[:n_reasons]] for side in issue.sides]
+        return max(sides, key=lambda side: float(self.weights[side] @ scores[side]))
+
+    def best(self, position: np.ndarray, n_sentences: int, issue: Issue | None = None) -> float:
         """The highest utility that an answer of so many sentences can have at a position."""
-        chosen = self.compose(self.vectors @ position, n_sentences)
-        return float(self.world.utility(position, self.vectors[chosen].mean(axis=0), self.n_words[chosen].sum()))
+        rows = self.rows if issue is None else issue.rows
+        scores = np.full(len(self.wordings), -np.inf)
+        scores[rows] = self.vectors[rows] @ position
+        chosen = self.compose(scores, n_sentences, issue)
+        mean = self.weights[chosen] @ self.vectors[chosen] / self.weights[chosen].sum()
+        return float(self.world.utility(position, mean, self.n_words[chosen].sum()))
 
-    def fill(self, chosen: Sequence[int], topic: str, subject: str, digest: bytes) -> str:
+    def fill(self, chosen: Sequence[int], topic: str, digest: bytes) -> str:
         """The sentences as one paragraph about a topic; the digest decides on the wording."""
-        used: Counter = Counter()
-        return " ".join(self.word(j, topic, subject, digest, used) for j in chosen)
+        said: list[str] = []
+        n_named = 0
+        for j in chosen:
+            said.append(self.word(j, topic, digest, n_named=n_named))
+            n_named += self.names_topic(j, digest)
+        return " ".join(said)
 
-    def word(self, j: int, topic: str, subject: str, digest: bytes, used: Counter) -> str:
-        """One sentence in one wording; `used` counts the slots filled so far in its text, and goes on counting.
+    def names_topic(self, j: int, digest: bytes) -> int:
+        """How often a sentence names the topic, in the wording that the digest decides on."""
+        return self._wording(j, digest).count(TOPIC)
 
-        The first mention of the topic is in full, later ones by turns a shorter name of the subject. Other slots
-        take the words of the subject in a cycle that begins where the digest says.
-        """
+    def word(self, j: int, topic: str, digest: bytes, *, n_named: int) -> str:
+        """One sentence in one wording, of a text that has named the topic so many times before."""
+        turn = itertools.count(n_named)
+        return _SLOT.sub(lambda _: mention(topic, next(turn), digest[0]), self._wording(j, digest))
+
+    def _wording(self, j: int, digest: bytes) -> str:
         turns = hashlib.sha256(digest + j.to_bytes(4, "big")).digest()
-        begin = digest[0]
-
-        def filled(found: re.Match) -> str:
-            slot, n = found[1], used[found[1]]
-            used[slot] += 1
-            if slot == TOPIC:
-                return mention(topic, self.subjects[subject]["name"], n, begin)
-            words = self.subjects[subject][slot]
-            return words[(begin + n) % len(words)]
-
-        return _SLOT.sub(filled, self.wordings[j][turns[0] % len(self.wordings[j])])
+        return self.wordings[j][turns[0] % len(self.wordings[j])]
 
 
-def mention(topic: str, names: Sequence[str], n_named: int, begin: int = 0) -> str:
+def _check(say: str, slots: set[str]) -> None:
+    """That a sentence holds no other slot, and does not begin with one."""
+    if wrong := {found[0] for found in _SLOT.finditer(say)} - slots:
+        raise ValueError(f"bank: {say}: must not hold {', '.join(sorted(wrong))}")
+    if _SLOT.match(say.lstrip("[")):
+        raise ValueError(f"bank: {say}: must begin with a word of its own")
+
+
+def _leans(sentence: Mapping, world: World) -> np.ndarray:
+    """The vector that a declared sentence's poles amount to."""
+    vector = np.zeros(len(world.dimensions))
+    for name in set(sentence) - {"say"}:
+        if name not in world.poles:
+            raise ValueError(f"bank: {sentence['say']}: there is no {name}")
+        d, sign = world.poles[name]
+        vector[d] = sign * sentence[name]
+    return vector
+
+
+def _numbered(issues: Mapping[str, Mapping], kind: np.ndarray) -> dict[str, Issue]:
+    """Issues with the numbers of their sentences, which follow the general ones in the order of their declaration."""
+    suits_a_position = np.flatnonzero(np.isin(kind, ("body", "closing")))
+    found, first = {}, int(np.isin(kind, KINDS).sum())
+    for name, issue in issues.items():
+        sides: dict[int, list[int]] = {}
+        for j, (side, _, _) in enumerate(sentences_of(issue), start=first):
+            sides.setdefault(side, []).append(j)
+        last = first + sum(map(len, sides.values()))
+        rows = np.concatenate([suits_a_position, np.arange(first, last)])
+        found[name] = Issue(issue["name"], tuple(Side(own[0], tuple(own[1:])) for own in sides.values()), rows)
+        first = last
+    return found
+
+
+def mention(topic: str, n_named: int, begin: int = 0) -> str:
     """What to call a topic that was named so many times before: a long one is given in full once only.
 
     Examples
     --------
-    >>> [mention("gun control", ["public safety", "law and order"], n) for n in range(4)]
-    ['gun control', 'public safety', 'gun control', 'law and order']
+    >>> [mention("gun control", n) for n in range(4)]
+    ['gun control', 'the matter', 'gun control', 'this question']
     """
     if n_named == 0 or (n_named % 2 == 0 and len(topic.split()) <= 3):
         return topic
-    return names[(begin + n_named // 2) % len(names)]
+    return AGAIN[(begin + n_named // 2) % len(AGAIN)]
 
 
 def split(text: str) -> list[str]:
@@ -195,8 +241,8 @@ def _wordings(say: str) -> list[str]:
 
     Examples
     --------
-    >>> _wordings("[Go|Run] to {where}.")
-    ['Go to {where}.', 'Run to {where}.']
+    >>> _wordings("[Go|Run] to {topic}.")
+    ['Go to {topic}.', 'Run to {topic}.']
     """
     parts = _CHOICE.split(say)
     return ["".join(made) for made in itertools.product(*(p.split("|") if i % 2 else [p] for i, p in enumerate(parts)))]
@@ -209,9 +255,8 @@ def _ends(sentence: str) -> tuple[str, str]:
 
 
 @cache
-def _pattern(wording: str) -> tuple[list[str], re.Pattern]:
-    parts = _SLOT.split(wording)
-    return parts[1::2], re.compile("".join("(.+?)" if i % 2 else re.escape(part) for i, part in enumerate(parts)))
+def _pattern(wording: str) -> re.Pattern:
+    return re.compile(".+?".join(map(re.escape, wording.split(TOPIC))))
 
 
 def phrase(kind: str, name: str, digest: bytes, **slots: str) -> str:
@@ -229,14 +274,8 @@ def phrase(kind: str, name: str, digest: bytes, **slots: str) -> str:
 
 @cache
 def load_bank() -> Bank:
-    """The bank of `bank.yaml` with the subjects of `subjects.yaml` in the world of `world.yaml`, read once."""
-    return Bank(declared("bank.yaml"), subjects(), load())
-
-
-@cache
-def subjects() -> dict:
-    """The words of each subject, from `subjects.yaml`, read once."""
-    return declared("subjects.yaml")
+    """The bank of `bank.yaml` and `issues/*.yaml` in the world of `world.yaml`, read once."""
+    return Bank(declared("bank.yaml"), load(), declared_issues())
 
 
 @cache

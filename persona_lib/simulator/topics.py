@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import cache, lru_cache
 
-from persona_lib.simulator.sentences import phrases, subjects
+from persona_lib.simulator.sentences import phrases
 from persona_lib.simulator.world import uniform
 
 _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*(?:(?<=s)['’](?=\s))?")
@@ -63,7 +63,7 @@ _VERDICT = re.compile(r"(?:should|is|are|do|does|did|was|were|has|have|would|cou
 def topic_phrase(prompt: str) -> str:
     """A noun phrase for what a prompt asks about.
 
-    Taken from the last question of the prompt by a few patterns; where none fits, a name of the prompt's subject.
+    Taken from the last question of the prompt by a few patterns; `this question` where none fits.
     Free of full stops, question marks and quotation marks.
 
     Examples
@@ -80,7 +80,7 @@ def topic_phrase(prompt: str) -> str:
     asked = " ".join(re.sub(r"[\"“”<>{}\[\]()*_#|`]", " ", asked[:600]).split()).strip(" .?!,;:")
     asked = re.sub(r"\s+(?:to|for)\s+(?:me|us)$", "", asked, flags=re.I)
     asked = re.sub(r"^(?:well|so|hi|hello|hey|please|and|but|ok|okay)\b[\s,]+", "", asked, flags=re.I)
-    return next(filter(None, _readings(asked)), "") or subjects()[subject_of(prompt)]["name"][1]
+    return next(filter(None, _readings(asked)), "this question")
 
 
 def _readings(asked: str) -> Iterator[str]:
@@ -250,7 +250,7 @@ def _gerund(verb: str) -> str:
     Examples
     --------
     >>> [_gerund(v) for v in ("lie", "ban", "eat", "make", "quit", "travel")]
-    ['lying', 'banning', 'eating', 'making', 'quitting', 'travelling']
+    ['lying', 'banning', 'eating', 'making', 'quitting', 'traveling']
     """
     if verb == "be":
         return "being"
@@ -258,33 +258,8 @@ def _gerund(verb: str) -> str:
         return verb[:-2] + "ying"
     if verb.endswith("e") and not verb.endswith("ee"):
         return verb[:-1] + "ing"
-    if re.search(r"[^e]el$", verb):
-        return verb + "ling"
     short = re.fullmatch(r"(?:[^aeiou]|qu)*[aeiou][bdgklmnprt]", verb)
     return verb + verb[-1] * (bool(short) or verb in _listed("stressed_at_the_end")) + "ing"
-
-
-@lru_cache(maxsize=20_000)
-def subject_of(prompt: str) -> str:
-    """The subject, a key of `subjects.yaml`, most of whose words a prompt holds; the first of equals, `life` if none.
-
-    Examples
-    --------
-    >>> subject_of("Should vaccines be mandatory?"), subject_of("Why?")
-    ('health', 'life')
-    """
-    words = _stems(prompt)
-    counts = {subject: len(words & found) for subject, found in _subject_words().items()}
-    return max(counts, key=counts.__getitem__)
-
-
-@cache
-def _subject_words() -> dict[str, frozenset[str]]:
-    listed = phrases()["topic_words"]
-    return {
-        subject: frozenset(_stems(" ".join(word for name in spec["words"] for word in listed[name])))
-        for subject, spec in subjects().items()
-    }
 
 
 def classify(prompt: str, topics: Sequence[str], error: float) -> tuple[bool, str]:
@@ -312,8 +287,9 @@ def classify(prompt: str, topics: Sequence[str], error: float) -> tuple[bool, st
 
 
 def _stems(text: str) -> set[str]:
-    """The words of a text in lower case, without a plural s."""
-    return {word.removesuffix("s") for word in re.findall(r"[^\W\d_]+", text.lower())}
+    """The words of a text in lower case, without a plural s; words of three letters keep theirs: his is not hi."""
+    words = re.findall(r"[^\W\d_]+", text.lower())
+    return {word.removesuffix("s") if len(word) > 3 else word for word in words}
 
 
 @cache

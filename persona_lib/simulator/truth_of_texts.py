@@ -119,8 +119,8 @@ def attempts_truth(run: Run, persons: Persons, chances: np.ndarray) -> Truth:
         ]
         equivalent["equivalent", alias] = float(np.mean(served))
         answers["summary"] = persons.write("answer_from_summary", who, prompt=own["prompt"], summary=summaries)
-        passed |= {(alias, mode): _accepted(run, own["persona"], texts) for mode, texts in answers.items()}
-        other[alias] = _accepted(run, strangers, answers["output_only"])
+        passed |= {(alias, mode): _accepted(run, answer=texts, **own) for mode, texts in answers.items()}
+        other[alias] = _accepted(run, strangers, own["prompt"], answers["output_only"])
     generic = {alias: chance for (alias, mode), chance in passed.items() if mode == "baseline"}
     near = expected.central(chances[:n], generic, persons.rng)
     equivalent["equivalent", "all"] = float(np.mean(list(equivalent.values())))
@@ -139,7 +139,7 @@ def repeated_truth(run: Run, persons: Persons) -> Truth:
             slots = {"persona": described} if mode in TEMPLATES else {}
             answers = persons.write(TEMPLATES.get(mode, "answer"), who, prompt=prompts, **slots)
             answers = [text.rpartition("ANSWER:\n")[2] for text in answers]
-            found[alias, mode] = _accepted(run, described, answers).reshape(n, k)
+            found[alias, mode] = _accepted(run, described, prompts, answers).reshape(n, k)
     return expected_attempts.repeated(found, again=REEXAMINED)
 
 
@@ -148,5 +148,5 @@ def _share(n_persons: int, n_items: int) -> int:
     return min(n_persons, max(LEAST_TRIED, n_items))
 
 
-def _accepted(run: Run, descriptions: list[str], answers: list[str]) -> np.ndarray:
-    return np.array([accept(p, a, run.role("examiner")) for p, a in zip(descriptions, answers, strict=True)])
+def _accepted(run: Run, persona: list[str], prompt: list[str], answer: list[str]) -> np.ndarray:
+    return np.array([accept(*row, run.role("examiner")) for row in zip(persona, prompt, answer, strict=True)])

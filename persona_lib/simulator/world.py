@@ -68,6 +68,9 @@ class World:
         self.shares = load_shares() if shares is None else shares
         self.seed = int(parameters["seed"])
         self.dimensions = tuple(parameters["dimensions"])
+        self.poles: dict[str, tuple[int, float]] = {}  # dimension and sign of each pole, by its name
+        for d, ends in enumerate(parameters["dimensions"].values()):
+            self.poles |= {ends["low"]["is"]: (d, -1.0), ends["high"]["is"]: (d, 1.0)}
         self.length_cost = float(parameters["length_cost"])
         share = float(parameters["shared_share"])
         total = math.sqrt(sum(w * w for w in parameters["weights"].values())) or 1.0

@@ -18,9 +18,10 @@ from persona_lib.messages.ask import Ask
 from persona_lib.stages.feedback import answer_rows
 from persona_lib.stages.judging import choose, half_swapped
 from persona_lib.stages.refining import refine, with_ids
+from persona_lib.stages.steps import of_shard
 from persona_lib.tables.descriptions import line, values_of
 from persona_lib.tables.schema import TOLD, SchemaError, attributes
-from persona_lib.tables.streams import generator, shard_of
+from persona_lib.tables.streams import generator
 from persona_lib.tables.values import ARMS, PLACEBO
 
 LETTERS = list("BCDFGHKLMNPRSTVW")
@@ -144,6 +145,6 @@ def run_ablation(
 def collect_ablation(tables: dict, settings: dict, *, shard: int, of: int, ask: Ask) -> None:
     """Ask the judge about the pool items of one shard, with and without each attribute."""
     plan = plan_ablation(tables["pool_items"], tables["personas"], **settings["ablation"], seed=settings["seed"])
-    mine = plan[[shard_of(key, of) == shard for key in plan["item_id"]]]
+    mine = of_shard(plan, "item_id", shard=shard, of=of)
     how = {key: settings["feedback"][key] for key in ("template", "max_retries")}
     run_ablation(mine, tables["prompts"], tables["pool_answers"], **how, ask=ask)

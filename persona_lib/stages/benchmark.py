@@ -19,7 +19,7 @@ from persona_lib.messages.ask import Ask
 from persona_lib.stages import steps
 from persona_lib.tables.descriptions import label_of, values_of
 from persona_lib.tables.schema import SchemaError, tables
-from persona_lib.tables.streams import generator, shard_of
+from persona_lib.tables.streams import generator
 from persona_lib.tables.values import MODES
 
 TEMPLATES = {
@@ -264,11 +264,6 @@ def _words(text: str) -> set[str]:
     return {word.removesuffix("s") if len(word) > 3 else word for word in words}
 
 
-def of_shard(plan: pd.DataFrame, key: pd.Series, *, shard: int, of: int) -> pd.DataFrame:
-    """The rows of one shard: what asks for the same must have the same key."""
-    return plan[[shard_of(value, of) == shard for value in key]]
-
-
 def collect_benchmark(tables: dict, settings: dict, *, shard: int, of: int, ask: Ask) -> None:
     """Ask for the attempts of one shard, their examination and the attributes that summaries dropped."""
     personas, prompts = tables["personas"], tables["prompts"]
@@ -279,5 +274,5 @@ def collect_benchmark(tables: dict, settings: dict, *, shard: int, of: int, ask:
         contestants=ask.roles["contestants"],
         seed=settings["seed"],
     )
-    attempts = run(of_shard(plan, plan["prompt_id"], shard=shard, of=of), personas, prompts, ask=ask)
+    attempts = run(steps.of_shard(plan, "prompt_id", shard=shard, of=of), personas, prompts, ask=ask)
     find_dropped(attempts, personas, prompts, ask=ask)

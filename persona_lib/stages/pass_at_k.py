@@ -5,7 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from persona_lib.messages.ask import Ask
-from persona_lib.stages.benchmark import cross, draw_items, of_shard, run
+from persona_lib.stages.benchmark import cross, draw_items, run
+from persona_lib.stages.steps import of_shard
 
 ATTEMPTED = ("chain_of_thought", "output_only", "baseline")
 REEXAMINED = ("chain_of_thought", "baseline")
@@ -38,4 +39,4 @@ def collect_pass_at_k(tables: dict, settings: dict, *, shard: int, of: int, ask:
         contestants=ask.roles["contestants"],
         seed=settings["seed"],
     )
-    run(of_shard(plan, plan["prompt_id"], shard=shard, of=of), personas, prompts, ask=ask)
+    run(of_shard(plan, "prompt_id", shard=shard, of=of), personas, prompts, ask=ask)

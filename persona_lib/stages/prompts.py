@@ -182,9 +182,13 @@ def select(classified: pd.DataFrame, *, n: int, n_train: int, seed: int) -> pd.D
         raise SchemaError(f"prompts.n_train = {n_train} must be between 1 and prompts.n - 1 = {n - 1}")
     left = classified[classified["reason"] == ""]
     if len(left) < n:
+        n_asked = classified["status"].ne("").sum() if "status" in classified else 0
+        todo = "lower prompts.n or enlarge the bank (prompts.bank)"
+        if 2 * classified["reason"].eq(LOST).sum() > n_asked > 0:
+            todo = "set another model as roles.classifier, or json_schema: false in its endpoint"
         raise SchemaError(
             f"{_verdicts(classified)}{len(left)} prompts of {len(classified)} remain after the filters, but "
-            f"prompts.n = {n}: lower prompts.n or enlarge the bank (prompts.bank)"
+            f"prompts.n = {n}: {todo}"
         )
     rng = generator(seed, "prompts.select")
     shuffled = left.sort_values("prompt_id").iloc[rng.permutation(len(left))]

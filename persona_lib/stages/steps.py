@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pandas as pd
 
 from persona_lib.messages.ask import Ask
 from persona_lib.tables.schema import SchemaError
+from persona_lib.tables.streams import shard_of
 
 REPLY = ["text", "data", "status", "request_hash"]
 
@@ -38,6 +40,20 @@ def requests(rows: pd.DataFrame, *, endpoint: str | pd.Series, template: str | p
         },
         index=rows.index,
     )
+
+
+def of_shard(plan: pd.DataFrame, column: str, *, shard: int, of: int) -> pd.DataFrame:
+    """The rows of one shard, by the values of a column: what asks for the same must have the same value.
+
+    Examples
+    --------
+    >>> of_shard(pd.DataFrame({"item_id": ["i", "j"], "repeat": 0}), "item_id", shard=0, of=1).shape
+    (2, 2)
+    >>> of_shard(pd.DataFrame({"item_id": [], "repeat": []}), "item_id", shard=0, of=1).shape
+    (0, 2)
+    """
+    is_mine = [shard_of(value, of) == shard for value in plan[column]]
+    return plan.loc[np.array(is_mine, dtype=bool)]
 
 
 def first(asked: pd.DataFrame, *, ask: Ask) -> pd.DataFrame:

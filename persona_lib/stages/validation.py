@@ -7,8 +7,9 @@ import pandas as pd
 
 from persona_lib.messages.ask import Ask
 from persona_lib.stages.judging import judge
+from persona_lib.stages.steps import of_shard
 from persona_lib.tables.schema import SchemaError
-from persona_lib.tables.streams import generator, shard_of
+from persona_lib.tables.streams import generator
 
 
 def plan_validation(
@@ -17,16 +18,16 @@ def plan_validation(
     """Judge `n_pairs` random pairs as their own persona, by its stated values alone, as another and as nobody.
 
     Each in both orders. Answer a is the rejected, answer b the chosen one. Only pairs whose revision
-    succeeded can be judged. The other persona is drawn uniformly, a new one for every pair.
+    succeeded can be judged: where there are fewer, all of them are, or none. The other persona is drawn uniformly, a
+    new one for every pair.
 
     Raises
     ------
     SchemaError
-        If fewer pairs are ok, or there is no other persona.
+        If there is no other persona.
     """
     usable = pairs[pairs["status"] == "ok"].sort_values("pair_id")
-    if len(usable) < n_pairs:
-        raise SchemaError(f"validation: {len(usable)} pairs are ok, but validation.n_pairs = {n_pairs}: lower it")
+    n_pairs = min(n_pairs, len(usable))
     if personas["persona_id"].nunique() < 2:
         raise SchemaError("validation: a swapped persona needs at least two personas")
     rng = generator(seed, "judging.validation")
@@ -66,5 +67,5 @@ def collect_validation(tables: dict, settings: dict, *, shard: int, of: int, ask
         judge=ask.roles["judge"],
         seed=settings["seed"],
     )
-    mine = plan[[shard_of(key, of) == shard for key in plan["prompt_id"]]]
+    mine = of_shard(plan, "prompt_id", shard=shard, of=of)
     judge(mine, tables["personas"], tables["prompts"], tables["answers"], ask=ask)

@@ -200,20 +200,22 @@ def chain_joint(people: pd.DataFrame, coefficients: pd.DataFrame, *, weight: pd.
 
     Returns
     -------
-    One row per religion, ideology and political_views; `share`, summing to 1.
+    One row per age_group, sex, race_ethnicity and education found, religion, ideology and political_views;
+    `share`, summing to 1.
     """
-    known, share = predictors(people), (weight / weight.sum()).to_numpy()
-    parts = []
-    religions = chain_probabilities(known, coefficients, "religion")
-    for religion in religions:
-        believers = known.assign(religion=religion)
-        ideologies = chain_probabilities(believers, coefficients, "ideology")
-        for ideology in ideologies:
-            both = share * religions[religion].to_numpy() * ideologies[ideology].to_numpy()
-            party = chain_probabilities(believers.assign(ideology=ideology), coefficients, "political_views")
-            cell = pd.DataFrame({"political_views": party.columns, "share": both @ party.to_numpy()})
-            parts.append(cell.assign(religion=religion, ideology=ideology))
-    return pd.concat(parts, ignore_index=True)[[*CHAIN, "share"]]
+    return joint_of(predictors(people).assign(weight=weight), coefficients)
+
+
+def joint_of(known: pd.DataFrame, coefficients: pd.DataFrame) -> pd.DataFrame:
+    """The joint of `chain_joint` for people given by `predictors` and a column `weight`."""
+    names = [name for name in known if name != "weight"]
+    cells = known.groupby(names, as_index=False)["weight"].sum()
+    cells = cells.assign(share=cells["weight"] / cells["weight"].sum()).drop(columns="weight")
+    for field in CHAIN:
+        chance = chain_probabilities(cells, coefficients, field)
+        parts = [cells.assign(**{field: value}, share=cells["share"] * chance[value]) for value in chance]
+        cells = pd.concat(parts, ignore_index=True)
+    return cells[[*names, *CHAIN, "share"]]
 
 
 def mutual_information(joint: pd.DataFrame, *, between: tuple[str, str]) -> float:

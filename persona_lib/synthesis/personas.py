@@ -122,10 +122,12 @@ def accept(
     if order.iloc[-1] < n:
         counts = table.loc[~table["is_consistent"], "rule_id"]
         n_model, n_lost = int((counts == "model").sum()), int((counts == NO_VERDICT).sum())
+        todo = "raise population.n_draws"
+        if 2 * n_lost > len(table):
+            todo = "set other models as roles.writer and roles.filter, or leave them out by personas.model_stage: false"
         raise ValueError(
             f"personas: {order.iloc[-1]} of {len(table)} draws are consistent, but personas.n is {n} "
-            f"(rules removed {len(counts) - n_model - n_lost}, the model {n_model}, without a verdict {n_lost}); "
-            "raise population.n_draws"
+            f"(rules removed {len(counts) - n_model - n_lost}, the model {n_model}, without a verdict {n_lost}); {todo}"
         )
     is_accepted = table["is_consistent"] & (order <= n)
     stage = table["stage"].mask(is_accepted, "accepted")

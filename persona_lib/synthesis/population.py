@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
 from persona_lib.census import published
 from persona_lib.census.pums import N_REPLICATES
@@ -181,13 +182,13 @@ def weighted_shares(categories: pd.Series, weights: np.ndarray) -> pd.DataFrame:
     >>> weighted_shares(pd.Series(["a", "b", None]), np.array([[3.0], [1.0], [9.0]])).share.tolist()
     [0.75, 0.25]
     """
-    inside = categories.notna().to_numpy()
-    names, place = np.unique(categories[inside].to_numpy(dtype="str"), return_inverse=True)
-    counts = np.zeros((len(names), weights.shape[1]))
-    np.add.at(counts, place, weights[inside])
+    place, names = pd.factorize(categories, sort=True)
+    inside = np.flatnonzero(place >= 0)
+    member = sparse.csr_array((np.ones(len(inside)), (place[inside], inside)), shape=(len(names), len(place)))
+    counts = member @ weights
     shares = counts / counts.sum(axis=0)
     error = replicate_error(shares[:, 0], shares[:, 1:]) if weights.shape[1] > 1 else np.full(len(names), np.nan)
-    n = np.bincount(place, minlength=len(names))
+    n = np.bincount(place[inside], minlength=len(names))
     return pd.DataFrame({"category": names.astype(object), "share": shares[:, 0], "standard_error": error, "n": n})
 
 

@@ -87,15 +87,21 @@ def tables() -> dict[str, Table]:
     return found
 
 
-@cache
 def attributes() -> pd.DataFrame:
     """The paper's 33 attributes in order: `attribute`, the `label` that a model reads, `origin`, `can_be_derived`.
+
+    Each call gives a table of its own: whoever changes it changes nobody else's.
 
     Examples
     --------
     >>> len(attributes()), attributes().label.iloc[0]
     (33, 'Age')
     """
+    return _attributes().copy()
+
+
+@cache
+def _attributes() -> pd.DataFrame:
     rows = [
         {"attribute": name, "label": column.label, "origin": column.origin, "can_be_derived": column.derived}
         for name, column in tables()["personas"].columns.items()

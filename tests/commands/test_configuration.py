@@ -102,32 +102,37 @@ class TestShipped:
     @pytest.mark.parametrize("name", ["demo", "real"])
     def test_can_be_used(self, name):
         config = read_configuration(["config/demo.yaml", f"config/{name}.yaml"])
-        assert config["run"] == name and config["prompts"]["n_classified"] is None
+        assert config["run"] == name and config["prompts"]["n_classified"] == 360
         assert (config["ablation"]["attributes"] is None) == (name == "paper")
         assert config["endpoints"]["terse"]["retries"] == 5, "merge keys are lost"
 
-    def test_the_papers_size_needs_a_bank_of_its_size(self, tmp_path):
-        message = "config/paper.yaml: line 10: prompts.n: 3868 is more than 358, the prompts of data/prompts/bank.csv "
-        message += "(389) that pass the rules, of which a classifier may drop more: lower it, or enlarge prompts.bank"
-        with pytest.raises(ConfigurationError) as error:
-            read_configuration(["config/demo.yaml", "config/paper.yaml"])
-        assert str(error.value) == message
-        bank = tmp_path / "bank.csv"
-        bank.write_text("text\n" + "".join(f"Should there be a law number {i}?\n" for i in range(4000)))
-        changes = {"prompts": {"bank": str(bank)}}
-        assert read_configuration(["config/demo.yaml", "config/paper.yaml"], changes)["prompts"]["n"] == 3868
+    def test_the_papers_size_fits_the_shipped_bank(self):
+        config = read_configuration(["config/demo.yaml", "config/paper.yaml"])
+        assert (config["personas"]["n"], config["prompts"]["n"], config["prompts"]["n_classified"]) == (
+            1586,
+            3868,
+            None,
+        )
 
-    def test_whoever_reads_it_says_the_same(self, capsys):
+    def test_a_smaller_bank_is_told_by_whoever_reads_it(self, capsys, tmp_path):
+        bank = tmp_path / "bank.csv"
+        bank.write_text("text\n" + "".join(f"Should there be a law number {i}?\n" for i in range(358)))
+        small = tmp_path / "small.yaml"
+        small.write_text(Path("config/paper.yaml").read_text("utf-8").replace("run: paper", "run: small").replace(
+            "prompts:\n", f"prompts:\n  bank: {bank}\n"))  # fmt: skip
+        message = f"small.yaml: line 11: prompts.n: 3868 is more than 358, the prompts of {bank} (358) that pass the "
+        message += "rules, of which a classifier may drop more: lower it, or enlarge prompts.bank"
         for read_it in (
-            lambda: paper._merged(Path("config/paper.yaml"), {}),
-            lambda: validated(read_plainly("config/paper.yaml"), ["config/demo.yaml", "config/paper.yaml"]),
+            lambda: paper._merged(small, {}),
+            lambda: validated(read_plainly(small), ["config/demo.yaml", str(small)]),
+            lambda: read_configuration(["config/demo.yaml", str(small)]),
         ):
-            with pytest.raises((SystemExit, WorkflowError)) as error:
+            with pytest.raises((SystemExit, WorkflowError, ConfigurationError)) as error:
                 read_it()
-            assert str(error.value).startswith("config/paper.yaml: line 10: prompts.n: 3868 is more than 358, ")
-        assert cli.main(["plan", "config/demo.yaml", "config/paper.yaml"]) == 1
+            assert str(error.value).endswith(message)
+        assert cli.main(["plan", "config/demo.yaml", str(small)]) == 1
         said = capsys.readouterr()
-        assert said.err.startswith("persona: config/paper.yaml: line 10: prompts.n: 3868") and not said.out
+        assert said.err.startswith("persona: ") and said.err.rstrip().endswith(message) and not said.out
 
 
 def read_plainly(path):

@@ -14,8 +14,8 @@ from persona_lib.commands.sizes import faults
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("prompts: {n: 3000}", "prompts.n: 3000 is more than 358, the prompts of data/prompts/bank.csv (389) that pass "
-         "the rules, of which a classifier may drop more: lower it, or enlarge prompts.bank"),
+        ("prompts: {n: 6000}", "prompts.n: 6000 is more than 5112, the prompts of data/prompts/bank.csv (8011) that "
+         "pass the rules, of which a classifier may drop more: lower it, or enlarge prompts.bank"),
         ("prompts: {n_classified: 199}", "prompts.n: 200 is more than 199, prompts.n_classified: lower it, or raise "
          "prompts.n_classified"),
         ("prompts: {n: 155}", "prompts.n_train: 155 is more than 154, prompts.n = 155 less one: lower it, or raise "

@@ -44,13 +44,21 @@ class TestSmallestRun:
     CONFIG = read_configuration([ROOT / "config" / "demo.yaml", ROOT / "config" / "smollm.yaml"])
 
     def test_every_stage_of_the_smallest_run_together_has_fewer_than_200_calls(self):
-        calls = planned_calls(self.CONFIG, n_bank=N_BANK)
-        assert calls["calls_high"].sum() < 200
+        endpoints = read_endpoints(self.CONFIG["endpoints"])
+        calls = plan.estimate(
+            planned_calls(self.CONFIG, n_bank=N_BANK),
+            templates=FORMS,
+            endpoints=endpoints,
+            lengths=LENGTHS,
+            prices=PRICES,
+        )
+        assert calls["calls_high"].sum() < 200, "with a repair of every reply that may be repaired"
         assert set(calls["stage"]) == {*STAGES, "check"} and (calls.groupby("stage")["calls_low"].sum() > 0).all()
 
     def test_each_stage_checks_its_endpoint_once_a_shard(self):
         shards = planned_calls(self.CONFIG | {"shards": 3}, n_bank=N_BANK).query("stage == 'check'")
-        assert shards["calls_low"].tolist() == shards["calls_high"].tolist() == [3 * len(STAGES)]
+        assert shards["calls_low"].tolist() == shards["calls_high"].tolist() == [3 * len(STAGES), 3 * 2]
+        assert shards["endpoint"].tolist() == ["smollm", "smollm_critic"], "the critic is asked in two stages"
 
     def test_no_simulated_endpoint_is_checked(self, calls):
         assert "check" not in set(calls["stage"])
@@ -64,8 +72,8 @@ def one_step(n=100, template="judge", endpoint="mine"):
 
 
 class TestEstimate:
-    def estimated(self, measured=None, **endpoint):
-        one = Endpoint("mine", "m", base_url="http://x/v1", **endpoint)
+    def estimated(self, measured=None, *, repairs=False, **endpoint):
+        one = Endpoint("mine", "m", base_url="http://x/v1", repairs=repairs, **endpoint)
         return plan.estimate(
             one_step(), templates=FORMS, endpoints={"mine": one}, lengths=LENGTHS, prices=PRICES, measured=measured
         ).iloc[0]
@@ -100,6 +108,26 @@ class TestEstimate:
         assert [row[f"tokens_in_{end}"] for end in plan.ENDS] == [30_000, 36_000, 42_000]
         few = self.estimated(pd.DataFrame([held | {"n": 29}]))
         assert few["calls_expected"] == 71 and few["tokens_out_expected"] == 71 * 8, "29 answers do not yet speak"
+
+    def test_a_reply_that_is_not_the_json_asked_for_is_asked_for_once_more(self):
+        """By hand: of 100 calls none, 2 or 100 bring another one; of 60 that are left, none, 1 or 60."""
+        row = self.estimated(repairs=True)
+        assert [row[f"calls_{end}"] for end in plan.ENDS] == [100, 102, 200]
+        assert row["tokens_out_high"] == 2 * self.estimated()["tokens_out_high"]
+        held = {"stage": "validation", "template": "judge", "endpoint": "mine", "n": 40}
+        held |= {f"{side}_{end}": 5 for side in ("tokens_in", "tokens_out") for end in plan.ENDS}
+        row = self.estimated(pd.DataFrame([held]), repairs=True)
+        assert [row[f"calls_{end}"] for end in plan.ENDS] == [60, 61, 120]
+
+    def test_a_text_is_not_repaired(self):
+        text = plan.estimate(
+            one_step(template="answer"),
+            templates=FORMS,
+            endpoints={"mine": Endpoint("mine", "m")},
+            lengths=LENGTHS,
+            prices=PRICES,
+        )
+        assert text["calls_high"].item() == 100
 
     def test_at_prices(self):
         found = plan.at_prices(pd.DataFrame([self.estimated()]), PRICES).set_index("price")

@@ -6,6 +6,7 @@ import json
 
 from persona_lib.ledger.batch_journal import BatchJournal, held_usd
 from persona_lib.ledger.live import Ledger
+from persona_lib.messages.request import Reply, Request
 
 
 class TestOpen:
@@ -41,6 +42,27 @@ class TestMoney:
         for shard, (digest, held) in enumerate((("h", 0.5), ("i", 0))):
             BatchJournal(tmp_path / f"toy-{shard}-of-2.jsonl").write("ended", "k", status="completed", hashes=[digest])
             assert held_usd(path) == held
+
+    def test_what_a_batch_asks_again_is_held_until_it_is_answered_anew(self, tmp_path):
+        """By hand: an old reply does not pay for the batch that asks for it again; the one that comes after does."""
+        asked = Request("large", "m", ({"role": "user", "content": "A or B?"},), {})
+        with Ledger(tmp_path, "toy", shard=0, of=1) as ledger:
+            ledger.append([(asked, Reply("unparsed", detail="well"))], usd=[0.1])
+        with Ledger(tmp_path, "toy", shard=0, of=1, ask_again=("unparsed",)) as ledger:
+            BatchJournal(ledger.path).write("planned", "k", endpoint="large", hashes=[asked.hash], usd=0.5)
+            assert held_usd(ledger.path) == 0.5
+            ledger.append([(asked, Reply("ok", "A"))], usd=[0.1])
+            assert held_usd(ledger.path) == 0
+
+    def test_a_journal_that_does_not_say_how_long_the_ledgers_were(self, tmp_path):
+        """As earlier versions wrote it: whatever has been answered counts."""
+        asked = Request("large", "m", ({"role": "user", "content": "A or B?"},), {})
+        with Ledger(tmp_path, "toy", shard=0, of=1) as ledger:
+            event = {"event": "planned", "key": "k", "endpoint": "large", "hashes": [asked.hash], "usd": 0.5}
+            ledger.path.with_suffix(".batches").write_text(json.dumps(event) + "\n", "utf-8")
+            assert held_usd(ledger.path) == 0.5
+            ledger.append([(asked, Reply("ok", "A"))], usd=[0.1])
+            assert held_usd(ledger.path) == 0
 
 
 class TestTornTail:

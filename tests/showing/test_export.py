@@ -10,11 +10,29 @@ from persona_lib.showing import export
 from persona_lib.tables import schema
 from persona_lib.tables.schema import SchemaError
 
+CELLS = pd.DataFrame(
+    {
+        "survey": ["gss", "anes"],
+        "field": ["political_views", "religion"],
+        "by": "race_ethnicity",
+        "level": "Black",
+        "answer": ["Republican or leaning", "Catholic"],
+        "n": 677,
+        "share": [0.0857, 0.3],
+        "before": [0.2574, 0.3],
+        "now": [0.1176, 0.3],
+        "allowed": 0.058,
+        "holds_before": [False, True],
+        "holds": True,
+        "put_down_to": "",
+    }
+)
+
 
 @pytest.fixture
 def folder(made, tmp_path):
     where = tmp_path / "dataset"
-    export.write_dataset(*made, where, files=["raw/csv_pvt.zip"], big_five="correlated", simulated=True)
+    export.write_dataset(*made, where, cells=CELLS, files=["raw/csv_pvt.zip"], big_five="correlated", simulated=True)
     return where
 
 
@@ -51,6 +69,8 @@ def test_card_says_what_it_is_and_is_not(folder):
         "`csv_pvt.zip`",
         "our simulator, not a language model",
         "| written | 10 |",
+        "## How far the beliefs hold",
+        "| Republican or leaning | Black | gss | 8.6 | 25.7 | 11.8 | 5.8 | yes |",
     ):
         assert words in text
     assert "raw/" not in text and NASTY not in text and "no real persons" not in text
@@ -60,28 +80,30 @@ def test_card_says_what_it_is_and_is_not(folder):
 
 def test_the_shipped_sample_is_named_as_synthetic(made, tmp_path):
     files = ["data/reference/census_sample.csv.gz"]
-    card = export.write_dataset(*made, tmp_path, files=files, big_five="uniform", simulated=True)
+    card = export.write_dataset(*made, tmp_path, cells=CELLS, files=files, big_five="uniform", simulated=True)
     assert "`census_sample.csv.gz` (the shipped synthetic sample: its rows are no real persons)" in card.read_text(
         "utf-8"
     )
 
 
 def test_a_live_run_is_not_called_simulated(made, tmp_path):
-    card = export.write_dataset(*made, tmp_path, files=["a.zip"], big_five="uniform", simulated=False)
+    card = export.write_dataset(*made, tmp_path, cells=CELLS, files=["a.zip"], big_five="uniform", simulated=False)
     assert "simulat" not in card.read_text("utf-8").split("## Columns")[0].replace("simulator, ", "")
     assert "simulated" not in head(tmp_path)["tags"]
 
 
 def test_without_the_model_stage_nothing_is_simulated(made, tmp_path):
     listed = made[1].assign(origin=made[1]["origin"].replace("written", "listed"))
-    card = export.write_dataset(made[0], listed, made[2], tmp_path, files=["a.zip"], big_five="uniform", simulated=True)
+    card = export.write_dataset(
+        made[0], listed, made[2], tmp_path, cells=CELLS, files=["a.zip"], big_five="uniform", simulated=True
+    )
     assert "written by: nobody: the model stage was left out" in card.read_text("utf-8")
     assert "simulated" not in head(tmp_path)["tags"]
 
 
 def test_same_tables_same_bytes_and_nothing_half_written(made, folder, tmp_path):
     again = tmp_path / "again"
-    export.write_dataset(*made, again, files=["raw/csv_pvt.zip"], big_five="correlated", simulated=True)
+    export.write_dataset(*made, again, cells=CELLS, files=["raw/csv_pvt.zip"], big_five="correlated", simulated=True)
     files = sorted(p.relative_to(folder) for p in folder.rglob("*") if p.is_file())
     assert len(files) == 5 and not any(p.name.endswith(".half") for p in files)
     assert all((folder / p).read_bytes() == (again / p).read_bytes() for p in files)
@@ -89,7 +111,9 @@ def test_same_tables_same_bytes_and_nothing_half_written(made, folder, tmp_path)
 
 def test_tables_of_different_runs_are_refused(made, tmp_path):
     with pytest.raises(SchemaError, match="persona_weights and personas are about different personas"):
-        export.write_dataset(made[0], made[1], made[2].iloc[1:], tmp_path, files=[], big_five="x", simulated=True)
+        export.write_dataset(
+            made[0], made[1], made[2].iloc[1:], tmp_path, cells=CELLS, files=[], big_five="x", simulated=True
+        )
     assert not list(tmp_path.iterdir())
 
 

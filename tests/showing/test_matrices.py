@@ -64,9 +64,20 @@ class TestMatrices:
         assert axes.figure.axes[-1].get_label() == matrices.RATERS
         assert axes.figure.axes[-1].lines[-1].get_xdata()[0] == 0.5, "kappa_content of the held-out rater"
 
-    def test_no_rows_is_an_error(self, kappas, agreement):
-        with pytest.raises(ValueError, match="no row to draw"):
-            matrices.model_matrices(kappas[kappas["comparison"] != "model-model"], agreement)
+    @pytest.mark.parametrize(
+        ("draw", "comparison"),
+        [
+            (matrices.rater_matrices, "model-rater"),
+            (matrices.rater_histograms, "model-rater"),
+            (matrices.model_matrices, "model-model"),
+            (matrices.model_histograms, "model-model"),
+        ],
+    )
+    def test_without_a_choice_that_can_be_used_a_figure_says_why_it_is_blank(self, kappas, agreement, draw, comparison):
+        for left in (kappas[kappas["comparison"] != comparison], kappas.head(0)):
+            drawn = draw(left, agreement)
+            assert not drawn.axes
+            assert any("no choice could be used" in text.get_text().replace("\n", " ") for text in drawn.texts)
 
     def test_a_panel_of_one_has_no_other_model(self, kappas, agreement):
         of_one = kappas[(kappas["comparison"] == "rater-majority") | (kappas["model"] == "large")]

@@ -118,7 +118,7 @@ def test_a_critique_names_the_greatest_loss_and_quotes_the_answer(pairs):
     text = spotless("sim-large", "critique_neutral", persona=person, prompt=prompt, answer=base)
     d, direction, _ = respondents.wishes(person, base, load().models["sim-large"])[0]
     first = text.partition("SUGGESTIONS:\n")[2].split("\n")[0]
-    assert f"more {writing.pole(d, direction)[0]}" in first and writing.pole(d, direction)[1] in first
+    assert writing.pole(d, direction).more in first and writing.pole(d, direction).does in first
     assert "fewer words" not in text and any(f"“{s}”" in text for s in split(base))
     assert re.match(r"1\. .*“([^:]+): ", text).group(1) in set(attributes().label)
 
@@ -136,8 +136,8 @@ def test_modes_of_the_benchmark_stand_in_their_order():
             "summary": spotless("sim-large", "answer_from_summary", summary=portrait, prompt=prompt),
         }
         for mode, text in texts.items():
-            passed.setdefault(mode, []).append(respondents.accept(person, text, examiner))
-        passed.setdefault("another", []).append(respondents.accept(description(k % 50 + 100), only, examiner))
+            passed.setdefault(mode, []).append(respondents.accept(person, prompt, text, examiner))
+        passed.setdefault("another", []).append(respondents.accept(description(k % 50 + 100), prompt, only, examiner))
     rates = {mode: np.mean(values) for mode, values in passed.items()}
     assert 0.03 < rates["baseline"] < 0.15
     assert rates["baseline"] < rates["output_only"] - 0.1 < rates["summary"] - 0.2

@@ -1,4 +1,4 @@
-"""Topics: of what an answer speaks, and phrases of prompts that fill a slot."""
+"""Topics: phrases of prompts that fill a slot, and the classifier."""
 
 from __future__ import annotations
 
@@ -8,27 +8,7 @@ import numpy as np
 import pandas as pd
 from simulated import REPO
 
-from persona_lib.simulator import writing
-from persona_lib.simulator.sentences import load_bank
-from persona_lib.simulator.topics import _doing, classify, subject_of, topic_phrase
-from persona_lib.simulator.world import load
-
-
-def test_an_answer_speaks_of_the_subject_of_its_prompt():
-    """Oracle: our own reading of five prompts; and the subject's words, or its name, stand in each answer."""
-    read = {
-        "Should vaccines be mandatory for children who attend school?": "health",
-        "Is rent control a good answer to expensive housing?": "economy",
-        "Is war ever a moral choice?": "conflict",
-        "Are zoos good for animals or just prisons with nice signs?": "animals",
-        "Why?": "life",
-    }
-    for prompt, subject in read.items():
-        assert subject_of(prompt) == subject
-    for told, prompt in enumerate(list(read) * 20):
-        text = writing.answer(prompt, writing.representative(), load().models["sim-large"], bytes([told]))
-        lists = (words for name, words in load_bank().subjects[read[prompt]].items() if name != "words")
-        assert topic_phrase(prompt) in text and any(word in text for words in lists for word in words), text
+from persona_lib.simulator.topics import _doing, classify, topic_phrase
 
 
 def test_topic_phrases_of_the_shipped_prompts_fill_a_slot():
@@ -47,8 +27,8 @@ def test_topic_phrases_of_the_shipped_prompts_fill_a_slot():
     assert topic_phrase("Is it rude not to be on time when guests come?") == "not being on time when guests come"
     assert topic_phrase("What's better, cats or dogs?") == "the choice between cats and dogs"
     assert topic_phrase("Which would you rather have, my dog or a cat?") == "the choice between your dog and a cat"
-    assert topic_phrase("Which is worse, to lie or to steal?") == topic_phrase("What is right?") == "the moral question"
-    assert topic_phrase("???") == topic_phrase("") == "this question"
+    for unread in ("Which is worse, to lie or to steal?", "What is right?", "???", ""):
+        assert topic_phrase(unread) == "this question"
 
 
 def test_the_classifier_knows_topics_and_controversy():
@@ -61,6 +41,7 @@ def test_the_classifier_knows_topics_and_controversy():
         "Is it okay to eat meat?": (True, topics[1]),
         "What is the average temperature in Denver?": (False, None),
         "Can you convert 72 degrees to Celsius?": (False, None),
+        "My father wants his vote back, fair?": (True, None),  # his is no greeting
     }
     for prompt, (is_controversial, topic) in read.items():
         found = classify(prompt, topics, error=0.0)

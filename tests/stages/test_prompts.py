@@ -135,7 +135,10 @@ def test_too_few_prompts_lead_with_what_became_of_the_calls():
     rows = [("q1", "", "ok"), ("q2", prompts.LOST, "cut_off"), ("q3", prompts.LOST, "ok"), ("q4", "duplicate", "")]
     classified = pd.DataFrame(rows, columns=["prompt_id", "reason", "status"]).assign(topic="a")
     said = "^of 3 calls to the classifier 1 ok, 1 cut off, 1 of no topic on the list; 1 prompts of 4 remain"
-    with pytest.raises(SchemaError, match=said):
+    with pytest.raises(SchemaError, match=f"{said}.*set another model as roles.classifier"):
+        prompts.select(classified, n=2, n_train=1, seed=1)
+    classified.loc[2, "reason"] = "not controversial"
+    with pytest.raises(SchemaError, match="1 prompts of 4 remain.*lower prompts.n or enlarge the bank"):
         prompts.select(classified, n=2, n_train=1, seed=1)
 
 
@@ -205,7 +208,7 @@ def test_shards_ask_everything_once():
 def test_the_shipped_bank_and_topics():
     bank = prompts.read_bank("data/prompts/bank.csv")
     counts = prompts.screen(bank).reason.value_counts()
-    assert len(bank) == 389 and counts[""] >= 340
+    assert len(bank) == 8011 and counts[""] >= 3868 and bank["prompt_id"].iloc[388] == "q0389"
     assert set(counts.index) == {"", "no question mark", "fewer than five words", "duplicate"}
     topics = prompts.read_topics("data/reference/prism_topics.csv")
     assert len(topics) == 22 and "Outliers" not in set(topics.topic)

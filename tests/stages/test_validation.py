@@ -2,9 +2,9 @@
 
 import pandas as pd
 import pytest
-from judges import Fake, pairs_and_answers, personas, validated
+from judges import Fake, pairs_and_answers, personas, prompts, validated
 
-from persona_lib.stages.validation import plan_validation
+from persona_lib.stages.validation import collect_validation, plan_validation
 from persona_lib.tables.schema import SchemaError
 
 
@@ -23,15 +23,31 @@ def test_validation_asks_every_pair_eight_times():
     assert sum(row.template == "judge_no_persona" for row in ask.rows) == 20
 
 
-def test_pairs_that_failed_are_not_judged_and_too_few_say_so():
+def test_pairs_that_failed_are_not_judged():
     pairs, _ = pairs_and_answers(4, 3)
     pairs.loc[pairs.persona_id == "p0001", "status"] = "refused"
     plan = plan_validation(pairs, personas(4), n_pairs=9, judge="j", seed=1)
     assert not plan.item_id.str.startswith("p0001").any()
-    with pytest.raises(SchemaError, match="9 pairs are ok, but validation.n_pairs = 10: lower it"):
-        plan_validation(pairs, personas(4), n_pairs=10, judge="j", seed=1)
+    assert plan.item_id.nunique() == 9
     with pytest.raises(SchemaError, match="at least two personas"):
         plan_validation(pairs, personas(1), n_pairs=2, judge="j", seed=1)
+
+
+@pytest.mark.parametrize("n_ok", [0, 1, 5])
+def test_where_fewer_pairs_went_through_all_of_them_are_judged(n_ok):
+    pairs, answers = pairs_and_answers(3, 4)
+    pairs.loc[pairs.index[n_ok:], ["status", "chosen_answer_id"]] = ["unparsed", ""]
+    plan = plan_validation(pairs, personas(3), n_pairs=10, judge="j", seed=1)
+    assert sorted(plan.item_id.unique()) == sorted(pairs.pair_id[:n_ok]) and len(plan) == 8 * n_ok
+    ask = Fake()
+    collect_validation(
+        {"pairs": pairs, "personas": personas(3), "prompts": prompts(4), "answers": answers},
+        {"validation": {"n_pairs": 10}, "seed": 1},
+        shard=0,
+        of=1,
+        ask=ask,
+    )
+    assert len(ask.rows) <= 8 * n_ok and bool(ask.rows) == bool(n_ok)
 
 
 def test_the_other_persona_is_any_but_the_own_one():

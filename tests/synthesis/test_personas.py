@@ -90,6 +90,8 @@ def test_too_few_say_what_to_raise():
     message = r"of 12 draws are consistent, but personas\.n is 12 .*verdict [1-6]\); raise population\.n_draws"
     with pytest.raises(ValueError, match=message):
         run(answer=answer, n_draws=12, n=12)
+    with pytest.raises(ValueError, match=r"a verdict 12\); set other models as .*personas\.model_stage: false"):
+        run(answer=lambda template, text: {"status": "unparsed"}, n_draws=12, n=12)
     with pytest.raises(ValueError, match="n_train = 11 must be between"):
         run(n=10, n_train=11)
 

@@ -8,6 +8,7 @@ from persona_lib.census import codebook
 from persona_lib.synthesis import rules
 from persona_lib.tables.schema import NOT_IN_UNIVERSE, UNKNOWN, SchemaError
 
+NO_CHILDREN = "Married couple household, no children of the householder less than 18"  # as HHT2 tells it
 BROKEN = {
     "veteran_child": {"age_years": 16, "veteran_status": "Now on active duty", "education": "Grade 10"},
     "married_child": {"age_years": 14, "marital_status": "Widowed"},
@@ -21,6 +22,7 @@ BROKEN = {
     "birth_by_man": {"fertility": "Yes", "sex": "Male"},
     "birth_age": {"fertility": "Yes", "age_years": 51},
     "alone_with_children": {"household_type": "Woman living alone", "family_presence": "Own children under 6 only"},
+    "children_and_none": {"household_type": NO_CHILDREN, "family_presence": "Own children under 6 only"},
     "alone_other_sex": {"household_type": "Man living alone"},
     "quarters_household": {"is_group_quarters": True},
     "native_not_citizen": {"citizenship": "Not a U.S. citizen"},
@@ -53,6 +55,7 @@ FINE = {
     "birth_by_man": {"fertility": "Yes"},
     "birth_age": {"fertility": "Yes", "age_years": 50},
     "alone_with_children": {"household_type": "Woman living alone"},
+    "children_and_none": {"household_type": NO_CHILDREN},
     "alone_other_sex": {"household_type": "Woman living alone"},
     "quarters_household": {"is_group_quarters": True, "household_type": NOT_IN_UNIVERSE},
     "native_not_citizen": {"nativity": "Foreign born", "citizenship": "Not a U.S. citizen"},
@@ -79,6 +82,42 @@ def test_rule(rule_id):
     both = pd.DataFrame([ADA | IMPUTED | BROKEN[rule_id], ADA | IMPUTED | FINE[rule_id]])
     assert rules.broken(both)[rule_id].tolist() == [True, False]
     assert rules.first_broken(both)["rule_id"].iloc[1] == "", "the second person breaks no rule at all"
+
+
+# The two personas that Appendix C of the paper prints: what it says of them that a rule can see; the rest is ADA's.
+WOMAN_OF_73 = {
+    "age_years": 73,
+    "employment_status": "Not in labor force",
+    "household_type": "Female householder with relatives, no children of the householder less than 18",
+    "family_presence": "With related children 5 to 17 years only",
+}
+CHILD_OF_10 = {
+    "age_years": 10,
+    "education": "Grade 4",
+    "employment_status": "Unemployed",
+    "marital_status": NOT_IN_UNIVERSE,
+    "income_usd": float("nan"),
+    "veteran_status": NOT_IN_UNIVERSE,
+    "class_of_worker": NOT_IN_UNIVERSE,
+    "fertility": NOT_IN_UNIVERSE,
+    "religion": "Protestant",
+}
+
+
+def test_the_persona_of_appendix_c_that_contradicts_itself_is_caught():
+    """A household both without and with children; told as our files tell it, of own children alone, she is fine."""
+    ours = {
+        "household_type": "Female householder with relatives, no spouse present",
+        "family_presence": "No own children under 18",
+    }
+    both = pd.DataFrame([ADA | IMPUTED | WOMAN_OF_73, ADA | IMPUTED | WOMAN_OF_73 | ours])
+    assert rules.first_broken(both)["rule_id"].tolist() == ["children_and_none", ""]
+
+
+def test_the_child_of_appendix_c_has_what_nobody_of_ten_is_asked():
+    child = ADA | IMPUTED | CHILD_OF_10
+    both = pd.DataFrame([child, child | {"employment_status": NOT_IN_UNIVERSE}])
+    assert rules.first_broken(both)["rule_id"].tolist() == ["working_child", ""], "a religion is no contradiction"
 
 
 def test_unknown_values_break_no_rule():

@@ -112,6 +112,9 @@ class TestDeclared:
         labelled = [n for n, c in self.DECLARED["tables"]["personas"]["columns"].items() if "label" in c]
         assert schema.attributes()["attribute"].tolist() == labelled and len(labelled) == 33
         assert schema.attributes()["label"].is_unique
+        mine = schema.attributes()
+        mine["origin"] = "changed"
+        assert "changed" not in set(schema.attributes()["origin"]), "each caller has a table of its own"
 
     def test_codebook_has_a_row_a_column(self):
         found = schema.codebook("margins").set_index("column")
