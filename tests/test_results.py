@@ -236,8 +236,8 @@ class TestOtherOracles:
         ]
         attempts = attempts[attempts["examination"] == 0]
         items = attempts.groupby("item_id")["passed"].apply(list)
-        complete = items[items.map(len) == CONFIG["pass_at_k"]["n_attempts"]]
-        by_hand = np.mean([np.mean([a or b for a, b in itertools.combinations(tries, 2)]) for tries in complete])
+        assert (items.map(len) >= 2).all(), "else the curve is a product of two means"
+        by_hand = np.mean([np.mean([a or b for a, b in itertools.combinations(tries, 2)]) for tries in items])
         assert one("pass_at_k", "pass_at_k", "large|chain_of_thought|2")["estimate"] == pytest.approx(
             by_hand, abs=1e-12
         )
