@@ -45,7 +45,7 @@ def pass_at_k(attempts: pd.DataFrame, *, k: int) -> pd.DataFrame:
     Two of four attempts passed; a random pair misses both with chance 1/6.
 
     >>> four = pd.DataFrame({"item_id": "x", "attempt": range(4), "passed": [True, True, False, False]})
-    >>> passat_k(four, k=2).pass_at_k.round(3).tolist()
+    >>> pass_at_k(four, k=2).pass_at_k.round(3).tolist()
     [0.833]
     """
     if k < 1:

@@ -168,4 +168,4 @@ def test_fewer_attributes_and_fewer_classified_prompts_are_fewer_calls():
     some |= {"prompts": DEMO["prompts"] | {"n_classified": 250}}
     calls = planned_calls(some, n_bank=N_BANK).groupby("stage")["calls_high"].sum()
     assert calls["ablation"] == 3 * 8 * 20 * (3 + 3 + 8) and calls["prompts"] == 250
-    assert planned_calls(DEMO, n_bank=N_BANK).groupby("stage")["calls_high"].sum()["prompts"] == N_BANK
+    assert planned_calls(DEMO, n_bank=N_BANK).groupby("stage")["calls_high"].sum()["prompts"] == 360

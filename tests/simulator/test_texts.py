@@ -124,7 +124,7 @@ def test_a_critique_names_the_greatest_loss_and_quotes_the_answer(pairs):
 
 
 def test_modes_of_the_benchmark_stand_in_their_order():
-    """The critic passes 5-15 % of the baseline, more of output only, most of summary; less for another persona."""
+    """The critic passes 2-15 % of the baseline, more of output only, most of summary; less for another persona."""
     examiner, passed = load().models["sim-judge"], {}
     for k in range(100):
         person, prompt = description(k % 50), PROMPTS[k * 7 % len(PROMPTS)]
@@ -139,7 +139,7 @@ def test_modes_of_the_benchmark_stand_in_their_order():
             passed.setdefault(mode, []).append(respondents.accept(person, prompt, text, examiner))
         passed.setdefault("another", []).append(respondents.accept(description(k % 50 + 100), prompt, only, examiner))
     rates = {mode: np.mean(values) for mode, values in passed.items()}
-    assert 0.03 < rates["baseline"] < 0.15
+    assert 0.02 < rates["baseline"] < 0.15
     assert rates["baseline"] < rates["output_only"] - 0.1 < rates["summary"] - 0.2
     assert rates["another"] < rates["output_only"] - 0.1
 
