@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from numpy.polynomial import Polynomial
+from scipy.stats import chi2
 
+from persona_lib.estimating.resample import LEVEL
 from persona_lib.tables import schema
 
 
@@ -148,6 +151,51 @@ def alpha_of_sums(sums: np.ndarray) -> np.ndarray:
     with np.errstate(divide="ignore", invalid="ignore"):
         expected = (n**2 - (totals**2).sum(axis=-1)) / (n - 1)
         return np.where(expected > 1e-12, 1 - disagreement / expected, np.nan)
+
+
+def kappa_interval(counts: np.ndarray) -> tuple[float, float]:
+    """Goodness-of-fit 95 % interval of the kappa of two like judges of independent items, for a rare answer [1]_.
+
+    With p the share of the first answer over both judges, q = p (1 - p), a kappa gives the chances p^2 + kappa q of
+    both choosing it, 2 q (1 - kappa) of two choices that differ, and (1 - p)^2 + kappa q. The interval holds the kappas
+    that Pearson's chi-squared, of one degree of freedom, does not reject. Scott's pi is always among them.
+
+    Parameters
+    ----------
+    counts : 2 x 2, choices of the first judge by choices of the second
+
+    Returns
+    -------
+    Lower and upper ends, in [-1, 1]; NaN where only one answer was ever chosen, or on no items.
+
+    References
+    ----------
+    .. [1] A. Donner, M. Eliasziw (1992). A goodness-of-fit approach to inference procedures for the kappa statistic.
+       Statistics in Medicine 11, 1511-1519.
+
+    Examples
+    --------
+    Two of twenty items were chosen by one judge each, none by both: kappa is -0.05, but it may be 0.68.
+
+    >>> [round(end, 2) for end in kappa_interval(np.array([[0, 1], [1, 18]]))]
+    [-0.05, 0.68]
+    """
+    counts = np.asarray(counts, dtype="float64")
+    n, differ = counts.sum(), counts[0, 1] + counts[1, 0]
+    p = (counts[0, 0] + differ / 2) / n if n else 0.0
+    q = p * (1 - p)
+    if not q > 0:
+        return float("nan"), float("nan")
+    kappa = Polynomial([0.0, 1.0])
+    chances = p**2 + kappa * q, 2 * q * (1 - kappa), (1 - p) ** 2 + kappa * q
+    scotts = 1 - differ / (2 * n * q)
+    misfit = chances[1] * chances[2] + 4 * chances[0] * chances[2] + chances[0] * chances[1]
+    rejected = n * q**2 * (scotts - kappa) ** 2 * misfit - chi2.ppf(LEVEL, 1) * chances[0] * chances[1] * chances[2]
+    roots = rejected.trim(1e-12).roots()
+    ends = roots.real[np.abs(roots.imag) < 1e-6]
+    lowest = max(-p / (1 - p), -(1 - p) / p)  # where nobody agrees on the rarer answer
+    low, high = ends[ends < scotts - 1e-6].max(initial=lowest), ends[ends > scotts + 1e-6].min(initial=1.0)
+    return float(low), float(high)
 
 
 def kappa_error(counts: np.ndarray) -> np.ndarray:

@@ -7,13 +7,14 @@ jackknife variances of leaving out a persona, an item, or a single pair of both 
 
 because what a cell adds of its own is counted in both of the others, as in errors clustered two ways [2]_. With few
 clusters the difference can be too small; V is then the larger of V_persona and V_item. The quantile is that of t with
-the smaller number of clusters minus one. Coverage is measured in `benchmarks/recovery.py`.
+the smaller number of clusters minus one. Coverage is measured in `benchmarks/recovery.py` and `benchmarks/coverage.py`.
 
 References
 ----------
 .. [1] B. Efron, C. Stein (1981). The jackknife estimate of variance. Annals of Statistics 9, 586-596.
 .. [2] A. C. Cameron, J. B. Gelbach, D. L. Miller (2011). Robust inference with multiway clustering. Journal of
    Business & Economic Statistics 29, 238-249.
+.. [3] R. A. Fisher (1925). Statistical Methods for Research Workers, chapter 7: intraclass correlations.
 """
 
 from __future__ import annotations
@@ -84,10 +85,13 @@ def estimate(
     n_excluded: int,
     what: str,
     within: tuple[float, float] = ANYWHERE,
+    n_like: int = 2,
 ) -> Estimate:
     """A statistic with its interval, from its values without each cluster.
 
-    On the scale `fisher` the interval is symmetric in atanh and lies in (-1, 1), on `logit` in the log-odds and lies
+    On the scale `fisher` the interval is symmetric in atanh and lies in (-1, 1). With `n_like` = k above 2 it is
+    symmetric in Fisher's transformation of an intraclass correlation, log((1 + (k - 1) r) / (1 - r)) / 2 [3]_, and lies
+    in (-1 / (k - 1), 1); an estimate below that range keeps k = 2. On `logit` in the log-odds and lies
     in (0, 1), on `plain` in the statistic itself. At an end of the range these have no error: a share of 0 or 1 then
     has Wilson's interval at the smaller number of clusters, a coefficient of 1 or -1 has none. No interval either
     with fewer than `MIN_CLUSTERS` personas or items, or where the statistic is undefined without one of them.
@@ -99,6 +103,7 @@ def estimate(
         only way
     what : how the statistic is made, for the column `method`
     within : the range of the statistic, which the interval does not leave
+    n_like : of the scale `fisher`, how many choices on one item are compared each with each
 
     Raises
     ------
@@ -114,20 +119,21 @@ def estimate(
     variances = [variance(each) for each in left]
     error = float(np.sqrt(two_way(*variances) if len(left) == 3 else variances[0]))
     half = float(stats.t.ppf(0.5 + LEVEL / 2, n_clusters - 1)) * error
-    low, high = (float(np.clip(end, *within)) for end in _ends(value, half, scale))
+    low, high = (float(np.clip(end, *within)) for end in _ends(value, half, scale, n_like))
     if scale == "logit" and value in (0, 1):
         critical = float(stats.t.ppf(0.5 + LEVEL / 2, n_clusters - 1))
         low, high = wilson(value * n_clusters, n_clusters, critical=critical)
     return Estimate(value, low, high, n, n_excluded, method, error, n_clusters - 1)
 
 
-def _ends(value: float, half: float, scale: str) -> tuple[float, float]:
+def _ends(value: float, half: float, scale: str, n_like: int) -> tuple[float, float]:
     """The ends of the interval, moved to the scale by the slope of its transformation."""
     if scale == "plain":
         low, high = value - half, value + half
     elif scale == "fisher" and abs(value) < 1:
-        middle, reach = np.arctanh(value), half / (1 - value**2)
-        low, high = np.tanh(middle - reach), np.tanh(middle + reach)
+        k = n_like if 1 + (n_like - 1) * value > 0 else 2
+        middle, reach = 1 + (k - 1) * value, half * k / (1 + (k - 1) * value) / (1 - value)
+        low, high = 1 - k / (middle / (1 - value) * np.exp(np.clip([-reach, reach], -500, 500)) + k - 1)
     elif scale == "logit" and 0 < value < 1:
         middle, reach = np.log(value / (1 - value)), half / (value * (1 - value))
         low, high = 1 / (1 + np.exp(reach - middle)), 1 / (1 + np.exp(-reach - middle))

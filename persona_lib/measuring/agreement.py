@@ -153,7 +153,8 @@ def agreement_statistics(judgements: pd.DataFrame, items: pd.DataFrame, *, min_s
     persona, and with every other choice of three. `held_out_rater` is the like-for-like baseline:
     one rater against the majority of three others. All cells (persona x item) of a comparison are
     pooled into one table of counts; intervals by the two-way jackknife, symmetric in Fisher's z for
-    coefficients, in the log-odds for raw agreement, in itself for persona_gain. n counts pairs of
+    coefficients, in the log-odds for raw agreement, in itself for persona_gain. kappa_other compares each persona's
+    choice on an item with every other's, so its z is that of an intraclass correlation. n counts pairs of
     choices, n_excluded those that were asked for and did not come. Without raters their rows are undefined.
 
     Returns
@@ -251,8 +252,14 @@ def _matrix_rows(coded: Choices, model: str, *, min_shared: int) -> list[dict]:
     other, other_left = matrix.other_counts(first, second, cells)
     kappa_own, *own_values = (coefficients(counts)["kappa"] for counts in (own, *own_left))
     kappa_other, *other_values = (coefficients(counts)["kappa"] for counts in (other, *other_left))
-    n, what = int(other.sum()), "model as one persona, raters of others, pooled"
-    found = jackknife.estimate(float(kappa_other), other_values, scale="fisher", n=n, n_excluded=n_other - n, what=what)
+    n, what = (
+        int(other.sum()),
+        "model as one persona, raters of others, pooled; z of an intraclass correlation",
+    )
+    like, n_out = len(first), n_other - n
+    found = jackknife.estimate(
+        float(kappa_other), other_values, scale="fisher", n_like=like, n=n, n_excluded=n_out, what=what
+    )
     rows = [found.row("kappa_other", model)]
     n, gains = int(own.sum()), [a - b for a, b in zip(own_values, other_values, strict=True)]
     gain, what = float(kappa_own - kappa_other), "kappa_content minus kappa_other"

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import chi2, chisquare
 from sklearn.metrics import cohen_kappa_score
 from statsmodels.stats.inter_rater import cohens_kappa, fleiss_kappa
 
@@ -139,3 +140,23 @@ def test_shrinking_errs_less_than_the_raw_values_and_keeps_a_real_spread():
     np.testing.assert_allclose(sure, raw, atol=1e-6)
     holed = np.where(np.arange(60) == 7, np.nan, raw)
     assert np.isnan(coefficients.shrunk(holed, error, n)).tolist() == (np.arange(60) == 7).tolist()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 12), st.integers(0, 6), st.integers(0, 6), st.integers(0, 40))
+def test_kappa_interval_holds_the_kappas_that_scipys_chisquare_does_not_reject(both, one, other, neither):
+    """Oracle: scipy's chi-squared of the three counts, over a grid of kappas."""
+    low, high = coefficients.kappa_interval(np.array([[both, one], [other, neither]]))
+    n, differ = both + one + other + neither, one + other
+    p = (both + differ / 2) / n if n else 0
+    if p in (0, 1):
+        assert np.isnan([low, high]).all()
+        return
+    q = p * (1 - p)
+    grid = np.linspace(max(-p / (1 - p), -(1 - p) / p), 1, 202)[1:-1]
+    expected = n * np.array([p**2 + grid * q, 2 * q * (1 - grid), (1 - p) ** 2 + grid * q])
+    statistic = chisquare(np.array([[both], [differ], [neither]]), expected, sum_check=False).statistic
+    clear = (np.abs(grid - low) > 1e-6) & (np.abs(grid - high) > 1e-6)
+    assert ((statistic <= chi2.ppf(0.95, 1)) == ((low <= grid) & (grid <= high)))[clear].all()
+    assert low - 1e-9 <= 1 - differ / (2 * n * q) <= high + 1e-9, "Scott's pi"
+    assert coefficients.kappa_interval(np.array([[neither, other], [one, both]])) == pytest.approx((low, high))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import brentq
 from scipy.special import expit
 from scipy.stats import t as student
 from sklearn.metrics import cohen_kappa_score
@@ -110,6 +111,22 @@ def test_a_statistic_that_stands_on_one_cluster_has_no_interval():
     second = np.where((persona == 0) & (item == 0), 1.0, second)
     found = kappa(first, second, persona, item)
     assert not np.isnan(found.estimate) and np.isnan([found.low, found.high]).all()
+
+
+@pytest.mark.parametrize("value", [0.0, 0.4, -0.04, -0.3])
+def test_the_z_of_an_intraclass_correlation(value):
+    """Oracle: Fisher's formula turned round by scipy, its slope by a difference; below -1/19 the ordinary one."""
+    left = [value + np.linspace(-0.01, 0.01, 9)] * 3
+    found = jackknife.estimate(value, left, scale="fisher", n=1, n_excluded=0, what="", n_like=20)
+    k = 20 if value > -1 / 19 else 2
+
+    def z(r):
+        return np.log((1 + (k - 1) * r) / (1 - r)) / 2
+
+    half = student.ppf(0.975, 8) * found.standard_error * (z(value + 1e-6) - z(value - 1e-6)) / 2e-6
+    inside = -1 / (k - 1) + 1e-12, 1 - 1e-12
+    ends = [brentq(lambda r, end=end: z(r) - end, *inside) for end in (z(value) - half, z(value) + half)]
+    assert [found.low, found.high] == pytest.approx(ends, abs=1e-6)
 
 
 def test_another_scale_stops():

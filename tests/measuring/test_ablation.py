@@ -10,6 +10,7 @@ from scipy.stats import t as student
 from sklearn.metrics import cohen_kappa_score
 from statsmodels.stats.multitest import multipletests
 
+from persona_lib.estimating.coefficients import kappa_interval
 from persona_lib.measuring import ablation
 from persona_lib.tables import schema
 
@@ -225,3 +226,16 @@ def test_dominance_is_an_attributes_excess_less_the_others(items, of_others, dom
     means = compared.groupby("attribute")["excess"].mean()
     assert rows.loc["sex", "estimate"] == pytest.approx(2 * means["sex"] - means.sum())
     assert (rows.loc["sex", "low"] > 0) == dominates and (rows.loc["sex", "high"] < 0) == (not dominates)
+
+
+def test_a_rare_answer_that_nobody_repeats_leaves_kappa_room_above():
+    """160 pairs, five rare choices in each arm, none in both: the jackknife alone ends at 0.03, below most truths."""
+    cells = itertools.product([f"p{i}" for i in range(8)], [f"q{i:02d}" for i in range(20)])
+    compared = pd.DataFrame(cells, columns=["persona_id", "item_id"]).assign(without=1.0, **{"with": 1.0})
+    compared.loc[[0, 30, 60, 90, 120], "without"] = compared.loc[[5, 35, 65, 95, 125], "with"] = 0.0
+    found = ablation.arm_kappa(compared, arm="with")
+    by_chi_squared = kappa_interval(np.array([[0, 5], [5, 150]]))
+    assert found.estimate == pytest.approx(cohen_kappa_score(compared["without"], compared["with"]))
+    assert found.high == pytest.approx(by_chi_squared[1]) and found.high > 0.2
+    assert found.low <= by_chi_squared[0]
+    assert found.method.endswith("t quantile") and "independent pairs" in found.method
