@@ -124,7 +124,7 @@ def test_a_critique_names_the_greatest_loss_and_quotes_the_answer(pairs):
 
 
 def test_modes_of_the_benchmark_stand_in_their_order():
-    """The critic passes 2-15 % of the baseline, more of output only, most of summary; less for another persona."""
+    """The critic passes 2-15 % of the baseline, 5 points more of output only, again 5 of summary; less for another."""
     examiner, passed = load().models["sim-judge"], {}
     for k in range(100):
         person, prompt = description(k % 50), PROMPTS[k * 7 % len(PROMPTS)]
@@ -140,8 +140,8 @@ def test_modes_of_the_benchmark_stand_in_their_order():
         passed.setdefault("another", []).append(respondents.accept(description(k % 50 + 100), prompt, only, examiner))
     rates = {mode: np.mean(values) for mode, values in passed.items()}
     assert 0.02 < rates["baseline"] < 0.15
-    assert rates["baseline"] < rates["output_only"] - 0.1 < rates["summary"] - 0.2
-    assert rates["another"] < rates["output_only"] - 0.1
+    assert rates["baseline"] < rates["output_only"] - 0.05 < rates["summary"] - 0.1
+    assert rates["another"] < rates["output_only"] - 0.05
 
 
 def test_portraits_are_read_back_and_drop_as_declared():
