@@ -12,7 +12,7 @@ from persona_lib.estimating import association
 from persona_lib.estimating.association import total_variation
 from persona_lib.sampling import coding
 from persona_lib.sampling.fidelity import beyond, categories, limits, locate, ranged, verdict
-from persona_lib.sampling.population import Frame
+from persona_lib.sampling.population import BLOCK, Frame
 from persona_lib.tables.schema import NOT_IN_UNIVERSE, statistic
 from persona_lib.tables.streams import generator
 
@@ -23,8 +23,11 @@ POINTS = 1_000
 
 def grouped(persons: pd.DataFrame, weights: np.ndarray) -> pd.DataFrame:
     """Every attribute's categories, the lightest lumped into one beyond `MOST`; not in universe is a category."""
-    found = categories(persons).apply(lambda column: association.lumped(column, weights, most=MOST))
-    return found.fillna(NOT_IN_UNIVERSE)
+    found = categories(persons)
+    for attribute in found:
+        few = association.lumped(found[attribute], weights, most=MOST).fillna(NOT_IN_UNIVERSE)
+        found[attribute] = few.astype("category")
+    return found
 
 
 def k_marginal(draws: list[np.ndarray], census: list[np.ndarray]) -> float:
@@ -130,21 +133,24 @@ class _Tables:
     """Counts the margins of any set of the pool's persons: all pairs in one matrix product."""
 
     def __init__(self, coded: coding.Coded, pairs: list[tuple], triples: list[tuple]):
-        self.ones = coded.indicators()
+        self.coded = coded
         self.owned = [np.flatnonzero(coded.owner == place) for place in range(coded.codes.shape[1])]
         asked = (coded.labels["category"] != NOT_IN_UNIVERSE).to_numpy()
         self.asked = [labels[asked[labels]] for labels in self.owned]
-        self.pairs, self.cells = pairs, []
-        for triple in triples:
-            sizes = [len(self.owned[place]) for place in triple]
-            local = [coded.codes[:, place] - self.owned[place][0] for place in triple]
-            self.cells.append((np.ravel_multi_index(local, sizes), int(np.prod(sizes))))
+        self.pairs, self.triples = pairs, triples
 
     def of(self, rows: np.ndarray, weights: np.ndarray | None = None) -> _Margins:
-        ones = self.ones[rows]
-        both = ones.T @ (ones if weights is None else ones * weights[:, None])
+        both = np.zeros((len(self.coded.labels),) * 2, dtype="float32" if weights is None else "float64")
+        for start in range(0, len(rows), BLOCK):
+            ones = self.coded.indicators(rows[start : start + BLOCK])
+            both += ones.T @ (ones if weights is None else ones * weights[start : start + BLOCK, None])
         total = both[self.owned[0]][:, self.owned[0]].sum()
         pairs = [both[np.ix_(self.owned[a], self.owned[b])] / total for a, b in self.pairs]
         inside = [both[np.ix_(self.asked[a], self.asked[b])] for a, b in self.pairs]
-        triples = [np.bincount(cell[rows], weights, minlength=size) / total for cell, size in self.cells]
+        triples = [self._triple(triple, rows, weights) / total for triple in self.triples]
         return _Margins([pair.ravel() for pair in pairs], inside, triples)
+
+    def _triple(self, triple: tuple, rows: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+        sizes = [len(self.owned[place]) for place in triple]
+        local = [self.coded.codes[rows, place] - self.owned[place][0] for place in triple]
+        return np.bincount(np.ravel_multi_index(local, sizes), weights, minlength=int(np.prod(sizes)))
