@@ -49,11 +49,10 @@ class Coded:
         with np.errstate(invalid="ignore"):
             return counts / self.asked(counts)
 
-    def indicators(self, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
+    def indicators(self) -> np.ndarray:
         """Persons x categories: 1 in the person's own category of each attribute, 0 elsewhere."""
-        codes = self.codes[rows].astype("int64")
-        ones = np.zeros((len(codes), len(self.labels) + 1), dtype="float32")
-        np.put_along_axis(ones, codes, 1, axis=1)
+        ones = np.zeros((len(self.codes), len(self.labels) + 1), dtype="float32")
+        np.put_along_axis(ones, self.codes.astype("int64"), 1, axis=1)
         return ones[:, :-1]
 
 

@@ -12,7 +12,7 @@ from persona_lib.estimating import association
 from persona_lib.estimating.association import total_variation
 from persona_lib.sampling import coding
 from persona_lib.sampling.fidelity import beyond, categories, limits, locate, ranged, verdict
-from persona_lib.sampling.population import BLOCK, Frame
+from persona_lib.sampling.population import Frame
 from persona_lib.tables.schema import NOT_IN_UNIVERSE, statistic
 from persona_lib.tables.streams import generator
 
@@ -130,27 +130,26 @@ class _Margins:
 
 
 class _Tables:
-    """Counts the margins of any set of the pool's persons: all pairs in one matrix product."""
+    """Counts the margins of any set of the pool's persons."""
 
     def __init__(self, coded: coding.Coded, pairs: list[tuple], triples: list[tuple]):
-        self.coded = coded
-        self.owned = [np.flatnonzero(coded.owner == place) for place in range(coded.codes.shape[1])]
+        self.codes = coded.codes
+        self.first = np.flatnonzero(np.diff(coded.owner, prepend=-1))
+        self.sizes = np.bincount(coded.owner)
         asked = (coded.labels["category"] != NOT_IN_UNIVERSE).to_numpy()
-        self.asked = [labels[asked[labels]] for labels in self.owned]
+        self.asked = [np.flatnonzero(asked[coded.owner == place]) for place in range(len(self.sizes))]
         self.pairs, self.triples = pairs, triples
 
     def of(self, rows: np.ndarray, weights: np.ndarray | None = None) -> _Margins:
-        both = np.zeros((len(self.coded.labels),) * 2, dtype="float32" if weights is None else "float64")
-        for start in range(0, len(rows), BLOCK):
-            ones = self.coded.indicators(rows[start : start + BLOCK])
-            both += ones.T @ (ones if weights is None else ones * weights[start : start + BLOCK, None])
-        total = both[self.owned[0]][:, self.owned[0]].sum()
-        pairs = [both[np.ix_(self.owned[a], self.owned[b])] / total for a, b in self.pairs]
-        inside = [both[np.ix_(self.asked[a], self.asked[b])] for a, b in self.pairs]
-        triples = [self._triple(triple, rows, weights) / total for triple in self.triples]
-        return _Margins([pair.ravel() for pair in pairs], inside, triples)
+        pairs = [self._cells(pair, rows, weights) for pair in self.pairs]
+        total = pairs[0].sum()
+        inside = [table[np.ix_(self.asked[a], self.asked[b])] for table, (a, b) in zip(pairs, self.pairs, strict=True)]
+        triples = [self._cells(triple, rows, weights).ravel() / total for triple in self.triples]
+        return _Margins([pair.ravel() / total for pair in pairs], inside, triples)
 
-    def _triple(self, triple: tuple, rows: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
-        sizes = [len(self.owned[place]) for place in triple]
-        local = [self.coded.codes[rows, place] - self.owned[place][0] for place in triple]
-        return np.bincount(np.ravel_multi_index(local, sizes), weights, minlength=int(np.prod(sizes)))
+    def _cells(self, places: tuple, rows: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+        at = np.zeros(len(rows), dtype="int32")
+        for place in places:
+            at = at * self.sizes[place] + (self.codes[rows, place] - self.first[place])
+        sizes = self.sizes[list(places)]
+        return np.bincount(at, weights, minlength=int(sizes.prod())).reshape(sizes)

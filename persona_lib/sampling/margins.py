@@ -10,7 +10,7 @@ import pandas as pd
 
 from persona_lib.census import published
 from persona_lib.sampling.coding import code, weighted_shares
-from persona_lib.sampling.population import eligible
+from persona_lib.sampling.population import is_eligible
 from persona_lib.tables import schema
 from persona_lib.tables.schema import SchemaError
 from persona_lib.tables.values import adult_label, income_band
@@ -31,15 +31,18 @@ def _worded(persons: pd.DataFrame, attribute: str, adults_only: bool) -> pd.Seri
     return persons[attribute]
 
 
-def _labels(pool: pd.DataFrame, drawn: pd.DataFrame, attribute: str, *, adults_only: bool) -> pd.DataFrame:
+def _labels(
+    census: pd.DataFrame, may_be_drawn: np.ndarray, drawn: pd.DataFrame, attribute: str, *, adults_only: bool
+) -> pd.DataFrame:
     """Weighted shares of the labels of one attribute among all who may be drawn: of labels that a draw has."""
-    here, once = _worded(pool, attribute, adults_only), _worded(drawn, attribute, adults_only)
-    weight = pool["weight_persons"].groupby(here, observed=True).agg(["sum", "size"])
+    here = _worded(census, attribute, adults_only).where(may_be_drawn)
+    once = _worded(drawn, attribute, adults_only)
+    weight = census["weight_persons"].groupby(here, observed=True).agg(["sum", "size"])
     weight = weight.loc[weight.index.isin(once.unique())]
     return pd.DataFrame(
         {
             "category": weight.index.astype("str"),
-            "share": (weight["sum"] / pool["weight_persons"].sum()).to_numpy(),
+            "share": (weight["sum"] / census["weight_persons"][may_be_drawn].sum()).to_numpy(),
             "standard_error": np.nan,
             "n": weight["size"].to_numpy(),
             "source": "labels",
@@ -76,14 +79,14 @@ def tabulate(
         "group_quarters": group_quarters,
         "without_allocated": without_allocated,
     }
-    pool = eligible(census.drop(columns=["person_id", "household_id"]), **who)
+    may_be_drawn = is_eligible(census, **who)
     met = census[census["person_id"].isin(draws["person_id"])]
     drawn = draws[["person_id"]].merge(met, on="person_id", validate="many_to_one")
     if len(drawn) < len(draws):
         raise SchemaError("draws: a person_id is not in the census; draw from this census")
     areas = published.areas(census, totals)
     totals = published.of_years(totals, census)
-    here = {name: _categories(pool, name, adults_only).reindex(census.index) for name in attributes}
+    here = {name: _categories(census, name, adults_only).where(may_be_drawn) for name in attributes}
     once = weighted_shares(
         code(pd.DataFrame({name: _categories(drawn, name, adults_only) for name in attributes})),
         np.ones((len(drawn), 1)),
@@ -103,6 +106,6 @@ def tabulate(
     if counted and len((file := code(pd.DataFrame(counted))).labels):
         parts.append(weighted_shares(file, weights).assign(source="file"))
     observed = schema.attributes().query("origin == 'observed'")["attribute"]
-    parts += [_labels(pool, drawn, name, adults_only=adults_only) for name in observed]
+    parts += [_labels(census, may_be_drawn, drawn, name, adults_only=adults_only) for name in observed]
     found = pd.concat([part.astype({"n": "Int64"}) for part in parts], ignore_index=True)
     return found.astype({"category": "str"})

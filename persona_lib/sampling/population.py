@@ -54,6 +54,17 @@ def eligible(
     return kept
 
 
+def is_eligible(census: pd.DataFrame, **who: Any) -> np.ndarray:
+    """Of each person of the census whether `eligible` keeps them, without a copy of the records."""
+    places = eligible(census[_TELLING].reset_index(drop=True), **who).index
+    found = np.zeros(len(census), dtype=bool)
+    found[places] = True
+    return found
+
+
+_TELLING = ["age_years", "is_group_quarters", "weight_persons", "allocated", "unflagged"]  # what `eligible` reads
+
+
 def is_allocated(census: pd.DataFrame, attributes: Sequence[str]) -> pd.Series:
     """Whether the Census Bureau filled in one of these attributes of each person; same index.
 
@@ -125,10 +136,11 @@ def frame(
         "group_quarters": group_quarters,
         "without_allocated": without_allocated,
     }
-    pool = eligible(census, **who)
-    pool = pool[pool["weight_persons"] > 0].sort_values([*strata, "person_id"])
-    at = pd.Series(np.arange(len(census)), index=census.index)[pool.index].to_numpy()
-    pool = pool.reset_index(drop=True)
+    may_be_drawn = is_eligible(census, **who) & (census["weight_persons"] > 0).to_numpy()
+    places = pd.RangeIndex(len(census))[may_be_drawn]
+    at = census[[*strata, "person_id"]][may_be_drawn].set_axis(places).sort_values([*strata, "person_id"]).index
+    at = at.to_numpy()
+    pool = census.iloc[at].reset_index(drop=True)
     weight = pool["weight_persons"].to_numpy(dtype="float64")
     number = pool.groupby(list(strata), dropna=False).ngroup().to_numpy() if strata else np.zeros(len(pool), int)
     size = np.bincount(number, weight)

@@ -15,7 +15,6 @@ def test_codes_count_persons_as_often_as_they_are_given():
     assert coded.tally_all(both).tolist() == [[5, 50], [2, 20], [4, 40], [1, 10]]
     assert coded.asked(coded.tally()).tolist() == [3, 3, 2, 2]
     assert coded.indicators().sum(axis=0).tolist() == coded.tally().tolist()
-    assert coded.indicators(np.array([1, 1])).tolist() == [[0, 1, 0, 0]] * 2
 
 
 def test_many_weights_are_summed_in_blocks_of_any_size(monkeypatch):
