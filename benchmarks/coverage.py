@@ -3,9 +3,9 @@
     python -m benchmarks.coverage --size demo --worlds 500 --processes 16 --table benchmarks/coverage_demo.csv
 
 A world is one of `recovery.py`: effects, shared share, noise, biases and error rates of its own. Its truths are
-integrated once, over twice as many cells as elsewhere; then studies are drawn from it, each with persons, questions and
-noise of its own, and go through the measuring functions of the notebooks: four studies a world of a cheap kind, one of a
-dear kind, so that 500 worlds give 2,000 and 500. The table has one row per statistic and group, the worst first:
+integrated once, over twice as many cells as elsewhere. Then studies are drawn from it, each with persons, questions and
+noise of its own, and go through the measuring functions of the notebooks: four studies a world of a cheap kind, one of
+a dear kind, so that 500 worlds give 2,000 and 500. The table has one row per statistic and group, the worst first:
 coverage and its exact 99 % interval, whether that meets the bar (from 2,000 intervals on 93 to 97 %, else the exact
 interval contains 95 %), how many miss on each side, the mean half width, and estimates without an interval. Prints the
 same by statistic in Markdown. After `--minutes` no further world is waited for: the table is made of those done.
