@@ -15,11 +15,9 @@ from persona_lib.estimating.corrections import adjusted_p_values
 from persona_lib.measuring import agreement, benchmark
 from persona_lib.measuring.departure import departure_statistics, departures
 from persona_lib.tables import schema, streams
+from persona_lib.tables.groups import MIN_GROUP, persona_groups
 
 CLUSTERS = ["persona_id", "item_id"]
-AGES = {"18-34": (0, 35), "35-54": (35, 55), "55-69": (55, 70), "70+": (70, 200)}
-GROUPS = ["sex", "age_group", "race", "ideology"]
-MIN_GROUP = 5
 
 
 def lead_model(judgements: pd.DataFrame) -> str:
@@ -86,21 +84,6 @@ def likeness(judged: pd.DataFrame) -> pd.DataFrame:
     """
     found = judged.groupby("persona_id")["is_majority"].agg(likeness="mean", n="count")
     return found.reset_index()
-
-
-def persona_groups(personas: pd.DataFrame) -> pd.DataFrame:
-    """The groups that are compared: persona_id, attribute, value; one row per persona and attribute.
-
-    Examples
-    --------
-    >>> persona = {"persona_id": ["p"], "sex": ["Female"], "age_years": [35], "race": ["R"], "ideology": ["I"]}
-    >>> persona_groups(pd.DataFrame(persona))["value"].tolist()
-    ['Female', '35-54', 'R', 'I']
-    """
-    age_group = pd.Series(schema.UNKNOWN, index=personas.index, dtype="str")
-    for label, (low, high) in AGES.items():
-        age_group = age_group.mask(personas["age_years"].between(low, high, inclusive="left"), label)
-    return personas.assign(age_group=age_group).melt("persona_id", GROUPS, var_name="attribute")
 
 
 def group_statistics(judged: pd.DataFrame, groups: pd.DataFrame) -> list[dict]:

@@ -9,6 +9,7 @@ from pool_rows import items_of, judged
 
 from persona_lib.measuring import pluralism
 from persona_lib.tables import schema
+from persona_lib.tables.groups import persona_groups
 
 
 def persona_table(n):
@@ -91,7 +92,7 @@ def test_small_groups_are_counted_but_not_estimated():
         [(p, f"i{i}", float(i % 2)) for p in personas["persona_id"] for i in range(6)],
         columns=["persona_id", "item_id", "choice"],
     )
-    rows = pluralism.group_statistics(pluralism.with_majority(chosen), pluralism.persona_groups(personas))
+    rows = pluralism.group_statistics(pluralism.with_majority(chosen), persona_groups(personas))
     found = pd.DataFrame(rows).set_index(["statistic", "group"])
     assert np.isnan(found.loc[("fits_majority", "race|Rare"), "estimate"])
     assert found.loc[("fits_majority", "race|Rare"), "n_excluded"] == 12
