@@ -116,7 +116,14 @@ def test_the_central_claim_is_found_where_it_was_put_in():
     panel = {f"people.{i}": lead[:10] for i in range(1, 5)} | {"small": rng.random((10, 12)) < 0.5}
     attempts = attempt_table([bool(rng.random() < (0.8 if i < 30 else 0.1)) for i in range(n)])
     found = pluralism.pluralism_statistics(
-        judged({"large": lead} | panel, items), items, persona_table(n), attempts, n_bootstrap=100, seed=1
+        judged({"large": lead} | panel, items),
+        items,
+        persona_table(n),
+        attempts,
+        shares=pd.DataFrame(columns=["item_id", "rater_id", "group", "share_b"]),
+        weights=persona_table(n).assign(weight=1.0),
+        n_bootstrap=100,
+        seed=1,
     )
     one = schema.check(found, "pluralism").set_index(["statistic", "group"])
     assert one.loc[("central_slope", "all"), "low"] > 0
