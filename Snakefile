@@ -580,6 +580,7 @@ use rule census as claims with:
         prompts=rules.prompts.output.prompts,
         pairs=rules.feedback.output.pairs,
         validation=rules.validation.output.validation,
+        pool_judgements=rules.agreement.output.pool_judgements,
         agreement=rules.agreement.output.agreement,
         influences=rules.ablation.output.influences,
         benchmark=rules.benchmark.output.benchmark,
