@@ -141,7 +141,7 @@ def collect(chosen: argparse.Namespace) -> None:
             )
         )
         stage(ask=ask)
-        summary = ledger.summary()
+        summary = ledger.summary
         if (why := nothing_usable(summary, endpoints)) is not None:
             raise AskError(f"{_where(chosen)}: {why}")
         ledger.seal(chosen.sealed, facts=ask.facts)

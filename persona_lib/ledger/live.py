@@ -49,6 +49,8 @@ class Ledger:
     Use it as a context manager. While it is open no other process can write to it. Its memory does not
     grow: where each answer is stands in an index on disk (`index`).
 
+    Attributes: `summary`, what became of all that was used so far, and who answered.
+
     Parameters
     ----------
     folder : where the ledgers of a run are; made if it is not there
@@ -68,6 +70,7 @@ class Ledger:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.stage = stage
         self.n_cut_bytes = 0
+        self.summary = Summary()
         self._ask_again = ask_again
         self._said: set[str] = set()
         self._index = Index()
@@ -137,8 +140,9 @@ class Ledger:
         reply = self.find(request)
         if reply is None:
             raise LedgerError(f"{self.path}: no reply to request {request.hash}, so the stage cannot be sealed")
-        self._index.mark(request.hash)
-        self._said |= {name for name, nothing in LATER.items() if getattr(reply, name) != nothing}
+        if self._index.mark(request.hash):
+            self.summary.add(sealed.counted(request, reply))
+            self._said |= {name for name, nothing in LATER.items() if getattr(reply, name) != nothing}
         return reply
 
     def requests(self) -> Iterator[Request]:
@@ -172,10 +176,6 @@ class Ledger:
         self._write(b"".join(parts))
         for digest, start in written:
             self._index.add(digest, file=0, byte=start)
-
-    def summary(self) -> Summary:
-        """What became of all that was used, and who answered."""
-        return Summary(self._used())
 
     def seal(self, path: str | Path, *, facts: Mapping) -> None:
         """Write the sealed copy of all that was used."""

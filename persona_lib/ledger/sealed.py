@@ -58,27 +58,33 @@ def about(
     }
 
 
-def row(request: Request, reply: Reply) -> dict:
-    """One row of a sealed ledger."""
-    schema = request.response_schema
+def counted(request: Request, reply: Reply) -> dict:
+    """What a summary counts of one row."""
     return {
-        "request_hash": request.hash,
-        "sample": request.sample,
         "endpoint": request.endpoint,
         "model": request.model,
-        "messages": json.dumps([dict(m) for m in request.messages], ensure_ascii=False),
-        "parameters": words.canonical(request.parameters),
-        "response_schema": None if schema is None else words.canonical(schema),
         "status": reply.status,
-        "text": reply.text,
         "detail": reply.detail,
         "reply_model": reply.model,
         "finish_reason": reply.finish_reason,
         "tokens_in": reply.tokens_in,
         "tokens_out": reply.tokens_out,
-        "schema_in_prompt": request.schema_in_prompt,
         "repairs": request.repairs,
         **{name: getattr(reply, name) for name in LATER},
+    }
+
+
+def row(request: Request, reply: Reply) -> dict:
+    """One row of a sealed ledger."""
+    schema = request.response_schema
+    return counted(request, reply) | {
+        "request_hash": request.hash,
+        "sample": request.sample,
+        "messages": json.dumps([dict(m) for m in request.messages], ensure_ascii=False),
+        "parameters": words.canonical(request.parameters),
+        "response_schema": None if schema is None else words.canonical(schema),
+        "text": reply.text,
+        "schema_in_prompt": request.schema_in_prompt,
     }
 
 
