@@ -37,8 +37,8 @@ _COLUMNS = pa.schema(
     + [("schema_in_prompt", pa.bool_()), ("repairs", pa.string())]
 )
 _LATER = {"schema_in_prompt": False, "repairs": None, **LATER}  # columns that the first sealed ledgers did not have
-_REPETITIVE = ["endpoint", "model", "parameters", "response_schema", "status", "reply_model", "finish_reason"]
-_REPETITIVE += ["provider", "fingerprint"]
+REPETITIVE = ["endpoint", "model", "parameters", "response_schema", "status", "reply_model", "finish_reason"]
+REPETITIVE += ["provider", "fingerprint"]
 _ROWS = 20_000
 _PAGE_BYTES = 1 << 30
 _log = logging.getLogger(__name__)
@@ -103,7 +103,7 @@ def write(rows: Iterable[Mapping], path: str | Path, *, facts: Mapping, said: It
             schema,
             compression="zstd",
             compression_level=12,
-            use_dictionary=[name for name in _REPETITIVE if name in schema.names],
+            use_dictionary=[name for name in REPETITIVE if name in schema.names],
             write_statistics=False,
             data_page_size=_PAGE_BYTES,
             max_rows_per_page=_ROWS,
