@@ -11,6 +11,7 @@ import heapq
 import itertools
 import json
 import logging
+import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from operator import itemgetter
@@ -192,6 +193,11 @@ def gather(shards: Sequence[str | Path], out: str | Path) -> int:
     if not shards:
         raise LedgerError(f"{out}: no sealed shard to gather")
     common = facts(shards[0])
+    if len(shards) == 1:
+        with whole(out, private=True) as half:
+            shutil.copyfile(shards[0], half)
+        with opened(out) as (file, _):
+            return file.metadata.num_rows
     for path in shards[1:]:
         other = facts(path)
         for key in ("stage", "roles", "endpoints", "simulated"):

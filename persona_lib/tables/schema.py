@@ -227,6 +227,22 @@ def read(
         raise SchemaError(f"{path}: {error}") from error
 
 
+def rows_of(path: str | os.PathLike, name: str, keys: Collection[str]) -> pd.DataFrame:
+    """The rows of one written table whose key, of one column, is among `keys`; the others are passed over unread.
+
+    Raises
+    ------
+    SchemaError
+        As `read`.
+    """
+    (key,) = tables()[name].key
+    try:
+        frame = pq.read_table(path, filters=[(key, "in", list(keys))]).to_pandas()
+    except (pa.ArrowInvalid, OSError) as error:
+        raise SchemaError(f"{path}: not a Parquet file of table {name}: {error}") from error
+    return check(frame, name)
+
+
 def write(table: pd.DataFrame, path: str | os.PathLike, name: str) -> pd.DataFrame:
     """Check one table and write it to Parquet, whole or not at all; return it as written."""
     checked = check(table, name)
