@@ -84,7 +84,9 @@ def _route(axes: Axes, points: list[tuple[float, float]], colour: str) -> None:
 
 
 @drawing.styled
-def construction(personas: pd.DataFrame, provenance: pd.DataFrame, *, simulated: bool = False) -> Figure:
+def construction(
+    personas: pd.DataFrame, provenance: pd.DataFrame, *, simulated: bool = False, synthetic: bool = False
+) -> Figure:
     """Figure 1: from a record of the census file to a persona; the first persona's own values stand as the example.
 
     An attribute's origin is that of most personas in table `provenance`; an origin that no attribute has gets no box.
@@ -104,7 +106,10 @@ def construction(personas: pd.DataFrame, provenance: pd.DataFrame, *, simulated:
         f"Where the {len(known)} attributes of a persona come from. The example is {first['persona_id']} of this run's "
         f"{len(personas):,} personas. {TWO_ORDERS} {here} The next draw takes the place of one that contradicts itself."
     )
-    page = drawing.page("Figure 1 · How a persona is made", note, width_in=width, height_in=height, simulated=simulated)
+    title = "Figure 1 · How a persona is made"
+    stamps = {"simulated": simulated, "synthetic": synthetic}
+    page = drawing.page(title, note, width_in=width, height_in=height, **stamps)
+    page.keep(attributes=known[["attribute", "label", "origin"]])
     axes = _canvas(page, width, height)
     records = "person records of the\nACS PUMS file, each\nwith its weight"
     drawn = "records drawn in order,\nwith probability\nproportional to the\nweight"
@@ -181,6 +186,9 @@ def feedback_creation(
     title = "Figure 4 · From opening prompts to the agreement of personas"
     page = drawing.page(title, note, width_in=width, height_in=height, simulated=simulated)
     axes = _canvas(page, width, height)
+    counted = ((prompts, ["reason", "prompt_split"]), (personas, ["persona_split"]), (pairs, ["status", "pair_split"]))
+    for table, columns in counted:
+        page.keep(**{columns[-1]: table.groupby(columns).size().rename("n").reset_index()})
     lefts, wides, tops, talls = (0.2, 2.65, 5.45, 7.95), (2.0, 2.35, 2.05, 2.25), (5.1, 3.25, 1.5), (1.25, 1.1, 1.3)
     made, cells = pairs[pairs["status"] == "ok"], kappas[kappas["comparison"] == "model-rater"]
     n_common = 0 if kappas.empty else int(kappas["n"].max())
