@@ -1,4 +1,4 @@
-"""Figures 1 and 4, and how one preference pair is made: diagrams with this run's own counts."""
+"""Figures 1 and 4, how one preference pair is made, and the map of the notebooks: diagrams with a run's own counts."""
 
 from __future__ import annotations
 
@@ -290,4 +290,45 @@ def pair_creation(personas: pd.DataFrame, prompts: pd.DataFrame, *, simulated: b
         ((4.9, 0.8), (8.2, 0.8), BLUE),
     ):
         _arrow(axes, start, end, colour=colour)
+    return page.figure
+
+
+LANES = (  # of the map: what a column of notebooks is about, their numbers, colour
+    ("Who they are", ("01", "02", "03"), BLUE),
+    ("What they are asked", ("04", "05"), GREEN),
+    ("Do the pairs hold?", ("06", "07", "08"), PURPLE),
+    ("Whom do models serve?", ("09", "10", "11"), ORANGE),
+    ("People and training", ("12", "13"), SKY),
+    ("What it comes to", ("14", "15"), VERMILION),
+)
+
+
+@drawing.styled
+def notebook_map(written: dict[str, list[str]]) -> Figure:
+    """The notebooks as a map: columns of one subject, each box a notebook with the tables that it writes.
+
+    Parameters
+    ----------
+    written : the tables that each notebook writes, by its name, such as `05_feedback`; a number that is in no lane,
+        and a lane without a notebook, are left out
+    """
+    named = {name[:2]: name for name in written}
+    lanes = [(head, [n for n in numbers if n in named], colour) for head, numbers, colour in LANES]
+    lanes = [lane for lane in lanes if lane[1]]
+    step, wide, tall, height = 1.72, 1.5, 1.05, 4.0
+    note = (
+        "Each box is a notebook, with the tables that it writes; each column a subject. Later columns read the tables "
+        "of earlier ones, never the other way round. Models are asked before the notebooks run: these only replay answers."
+    )
+    width = 0.3 + step * len(lanes)
+    page = drawing.page("The notebooks and what each writes", note, width_in=width, height_in=height, simulated=False)
+    axes = _canvas(page, width, height)
+    for i, (head, numbers, colour) in enumerate(lanes):
+        x = 0.2 + i * step
+        axes.text(x, 3.85, head, va="top", size=8.5, weight="bold", color=SOFT)
+        for j, number in enumerate(numbers):
+            text = textwrap.fill(", ".join(written[named[number]]), 24)
+            _box(axes, x, 3.55 - j * (tall + 0.12), wide, tall, named[number].replace("_", " "), text, colour)
+        if i + 1 < len(lanes):
+            _arrow(axes, (x + wide, 3.02), (x + step, 3.02))
     return page.figure
