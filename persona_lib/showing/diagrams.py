@@ -318,7 +318,7 @@ def notebook_map(written: dict[str, list[str]]) -> Figure:
     step, wide, tall, height = 1.72, 1.5, 1.05, 4.0
     note = (
         "Each box is a notebook, with the tables that it writes; each column a subject. Later columns read the tables "
-        "of earlier ones, never the other way round. Models are asked before the notebooks run: these only replay answers."
+        "of earlier ones, never the other way round. Models are asked before the notebooks run: these replay."
     )
     width = 0.3 + step * len(lanes)
     page = drawing.page("The notebooks and what each writes", note, width_in=width, height_in=height, simulated=False)
@@ -327,7 +327,7 @@ def notebook_map(written: dict[str, list[str]]) -> Figure:
         x = 0.2 + i * step
         axes.text(x, 3.85, head, va="top", size=8.5, weight="bold", color=SOFT)
         for j, number in enumerate(numbers):
-            text = textwrap.fill(", ".join(written[named[number]]), 24)
+            text = textwrap.fill(", ".join(written[named[number]]), 21)
             _box(axes, x, 3.55 - j * (tall + 0.12), wide, tall, named[number].replace("_", " "), text, colour)
         if i + 1 < len(lanes):
             _arrow(axes, (x + wide, 3.02), (x + step, 3.02))
