@@ -1,4 +1,4 @@
-"""Personas and pairs as the site's browser reads them: one index, and the texts of each persona in a file of its own.
+"""Personas and pairs as the site's browser reads them: one index, and the texts of some personas in each further file.
 
 The files are scripts that hand over data, since a page that is opened from a disk may load scripts but not fetch
 files. All that models wrote stands in them as JSON in ASCII, and the page sets it as text, never as markup.
@@ -19,6 +19,7 @@ from persona_lib.tables.schema import SchemaError, attributes
 from persona_lib.tables.values import age_band
 
 MOST_PAIRS = 10_000  # shown of a run; a page with more would not open within two seconds
+PER_FILE = 20  # personas whose texts lie in one file
 MOST_CHOICES = 40  # an attribute with more values can be searched, but is no filter
 AGE_BAND, CORE_VALUES = "age_band", "core_values"  # beside the 33 attributes
 CONFIRMED, CONTRADICTED, SPLIT, UNJUDGED = (
@@ -69,7 +70,8 @@ def index(personas: pd.DataFrame, prompts: pd.DataFrame, shown: pd.DataFrame, *,
     -------
     `fields` (name, label, whether it is a filter), `values` (of each field), `personas` (id, split, a value number per
     field), `prompts` (id, text, topic), `pair_splits`, `judged`, `statuses`, `pairs` (numbers of persona, prompt,
-    split, what the judge says, status), `n_pairs`.
+    split, what the judge says, status), `n_pairs`,
+    `per_file`.
 
     Raises
     ------
@@ -114,6 +116,7 @@ def index(personas: pd.DataFrame, prompts: pd.DataFrame, shown: pd.DataFrame, *,
             )
         ],
         "n_pairs": n_pairs,
+        "per_file": PER_FILE,
     }
 
 
@@ -161,7 +164,7 @@ def _told(pairs: pd.DataFrame, judgements: pd.DataFrame) -> pd.DataFrame:
 
 
 def write(folder: str | Path, index_of: Mapping[str, Any], texts_of: Mapping[str, list]) -> int:
-    """Write index.js and one script a persona; files appear whole or not at all.
+    """Write index.js and 0.js, 1.js, ..., each with the texts of `PER_FILE` personas; files appear whole or not at all.
 
     Parameters
     ----------
@@ -175,7 +178,8 @@ def write(folder: str | Path, index_of: Mapping[str, Any], texts_of: Mapping[str
     folder, n_bytes = Path(folder), 0
     scripts = {"index.js": f"compendium.index = {_script(index_of)};\n"}
     for number, (persona_id, _, _) in enumerate(index_of["personas"]):
-        scripts[f"{number}.js"] = f"compendium.texts[{number}] = {_script(texts_of[persona_id])};\n"
+        file = f"{number // PER_FILE}.js"
+        scripts[file] = scripts.get(file, "") + f"compendium.texts[{number}] = {_script(texts_of[persona_id])};\n"
     for name, text in scripts.items():
         with whole(folder / name) as half:
             half.write_text(text, "ascii")

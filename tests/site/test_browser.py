@@ -117,14 +117,17 @@ def test_a_choice_is_told_with_the_order_in_which_the_answers_were_shown():
     assert n_first == (positions == "A").sum() > 0
 
 
-def test_files_are_scripts_of_plain_ascii_that_hold_no_tag(tmp_path, tables, shown, listed):
+def test_files_are_scripts_of_plain_ascii_that_hold_no_tag(tmp_path, monkeypatch, tables, shown, listed):
+    monkeypatch.setattr(browser, "PER_FILE", 2)
     n_bytes = browser.write(tmp_path, listed, browser.texts(shown, tables["answers"], tables["judgements"]))
     files = sorted(path.name for path in tmp_path.iterdir())
-    assert files == ["0.js", "1.js", "2.js", "index.js"]
+    assert files == ["0.js", "1.js", "index.js"], "three personas, two a file"
     assert n_bytes == sum(path.stat().st_size for path in tmp_path.iterdir())
     said = {path.name: path.read_text("ascii") for path in tmp_path.iterdir()}
     assert not any("<" in text for text in said.values())
-    entry = json.loads(said["0.js"].partition(" = ")[2].rstrip(";\n"))[0]
+    lines = [line for file in files[:2] for line in said[file].splitlines()]
+    assert [line.partition(" = ")[0] for line in lines] == [f"compendium.texts[{i}]" for i in range(3)]
+    entry = json.loads(lines[0].partition(" = ")[2].rstrip(";"))[0]
     assert entry[0] == entry[1] == entry[2] == HOSTILE
 
 

@@ -44,15 +44,13 @@
   }
   function load(numbers, then) {  // the texts of these personas, then go on
     var missing = numbers.filter(function (number) { return !(number in compendium.texts); });
-    var left = missing.length;
+    var files = Array.from(new Set(missing.map(function (number) { return Math.floor(number / data.per_file); })));
+    var left = files.length;
     if (!left) return then();
-    missing.forEach(function (number) {
+    files.forEach(function (file) {
       var script = document.createElement("script");
-      script.src = "browser/" + number + ".js";
-      script.onload = script.onerror = function () {
-        if (!(number in compendium.texts)) compendium.texts[number] = [];
-        if (!--left) then();
-      };
+      script.src = "browser/" + file + ".js";
+      script.onload = script.onerror = function () { if (!--left) then(); };
       document.body.appendChild(script);
     });
   }
