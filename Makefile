@@ -72,7 +72,7 @@ refresh: $(READY)
 	@python -m workflow.expected refresh --cores="$$CORES"
 
 lab: $(LAB)
-	@python -m jupyterlab notebooks/00_overview.ipynb
+	@python -m jupyterlab $$([ "$$(id -u)" != 0 ] || echo --allow-root) notebooks/00_overview.ipynb
 
 site: $(SITE)
 	@python -m workflow.site --run="$$RUN"

@@ -90,13 +90,14 @@ def interval(estimate: float | None, low: float | None, high: float | None) -> s
     return f"{number(estimate)} ({ends[0]} to {ends[1]})" if all(ends) and low != high else number(estimate)
 
 
-def claims_page(claims: pd.DataFrame, *, simulated: bool) -> str:
+def claims_page(claims: pd.DataFrame, *, simulated: bool, alone: bool = False) -> str:
     """The ledger of claims: the verdicts counted and explained, then the claims by section of the paper.
 
     Parameters
     ----------
     claims : the table of this name
     simulated : whether the known truth stands beside our value
+    alone : a document of its own, with its style, in place of the body of a page
     """
     counts = claims["verdict"].value_counts()
     rows = claims.assign(
@@ -105,7 +106,8 @@ def claims_page(claims: pd.DataFrame, *, simulated: bool) -> str:
     )
     sections = [(name, part.to_dict("records")) for name, part in rows.groupby("section", sort=False)]
     verdicts = [(name, int(counts[name]), meaning) for name, meaning in VERDICTS.items() if name in counts]
-    return render("claims.html", n=len(claims), simulated=simulated, verdicts=verdicts, sections=sections)
+    template = "claims_alone.html" if alone else "claims.html"
+    return render(template, n=len(claims), simulated=simulated, verdicts=verdicts, sections=sections)
 
 
 def decisions_page(decisions: pd.DataFrame) -> str:

@@ -51,6 +51,11 @@ def test_the_truth_has_a_column_in_simulated_runs_alone(claims):
     assert "<th>truth</th>" not in pages.claims_page(claims, simulated=False)
 
 
+def test_the_page_of_claims_alone_is_a_whole_document(claims):
+    page = pages.claims_page(claims, simulated=True, alone=True)
+    assert page.startswith("<!doctype html>") and pages.claims_page(claims, simulated=True) in page
+
+
 def test_decisions_are_all_there():
     decisions = pd.read_csv(ROOT / "data/reference/decisions.csv", dtype=str, keep_default_na=False)
     page = Read(pages.decisions_page(decisions.assign(why=HOSTILE)))
