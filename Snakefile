@@ -286,7 +286,7 @@ use rule census as feedback with:
 
 
 use rule collect_personas as collect_validation with:
-    """Judge pairs under their own, a swapped and no persona, in both orders."""
+    """Judge pairs under their own, a swapped and no persona, in both orders; let models judge each other."""
     input:
         personas=rules.personas.output.personas,
         prompts=rules.prompts.output.prompts,
@@ -315,13 +315,15 @@ use rule census as validation with:
         ledger=f"{RUN}/sealed/validation.parquet",
     output:
         judgements=f"{RUN}/judgements.parquet",
+        certainties=f"{RUN}/certainties.parquet",
+        contests=f"{RUN}/contests.parquet",
         validation=f"{RUN}/validation.parquet",
         notebook=f"{RUN}/notebooks/06_validation.ipynb",
     log:
         f"{RUN}/logs/06_validation.log",
     params:
         seed=config["seed"],
-        n_pairs=config["validation"]["n_pairs"],
+        **config["validation"],
         n_bootstrap=config["resample"]["n_bootstrap"],
         simulated=SIMULATED,
     message:
@@ -417,10 +419,13 @@ use rule census as ablation with:
 
 
 use rule collect_personas as collect_benchmark with:
-    """Answer in four modes and let the examiner say what still needs revision."""
+    """Answer in four modes and let the examiner say what still needs revision; and of known answers, to calibrate it."""
     input:
         personas=rules.personas.output.personas,
         prompts=rules.prompts.output.prompts,
+        pairs=rules.feedback.output.pairs,
+        answers=rules.feedback.output.answers,
+        judgements=rules.validation.output.judgements,
         templates=TEMPLATES,
         library=library_files("persona_lib/stages/benchmark.py"),
     output:
@@ -439,17 +444,21 @@ use rule census as benchmark with:
         **notebook("09_benchmark"),
         personas=rules.personas.output.personas,
         prompts=rules.prompts.output.prompts,
+        pairs=rules.feedback.output.pairs,
+        answers=rules.feedback.output.answers,
+        judgements=rules.validation.output.judgements,
         ledger=f"{RUN}/sealed/benchmark.parquet",
     output:
         attempts=f"{RUN}/attempts.parquet",
         dropped=f"{RUN}/dropped.parquet",
+        calibration=f"{RUN}/calibration.parquet",
         benchmark=f"{RUN}/benchmark.parquet",
         notebook=f"{RUN}/notebooks/09_benchmark.ipynb",
     log:
         f"{RUN}/logs/09_benchmark.log",
     params:
         seed=config["seed"],
-        n_items=config["benchmark"]["n_items"],
+        **config["benchmark"],
         n_bootstrap=config["resample"]["n_bootstrap"],
         simulated=SIMULATED,
     message:

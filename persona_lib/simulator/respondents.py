@@ -53,6 +53,12 @@ def prefer_first(description: str, first: str, second: str, who: Model, *, sampl
     return float(load().chance_first(position, one, other, who, more_words=n_one - n_other))
 
 
+def certainty(chance: np.ndarray | float) -> np.ndarray:
+    """What a judge states as its certainty, who chooses one of two with this chance: from 0.5 to 1, in whole steps."""
+    step = load().parameters["certainty_step"]
+    return np.round((0.5 + np.abs(np.asarray(chance) - 0.5)) / step) * step
+
+
 def quality(description: str, prompt: str, answer: str, who: Model) -> float:
     """An answer's utility for a described person over the best that the bank can reach on that prompt.
 
