@@ -358,6 +358,7 @@ use rule census as agreement with:
         pool_items=f"{RUN}/pool_items.parquet",
         pool_answers=f"{RUN}/pool_answers.parquet",
         pool_judgements=f"{RUN}/pool_judgements.parquet",
+        pool_shares=f"{RUN}/pool_shares.parquet",
         kappas=f"{RUN}/kappas.parquet",
         agreement=f"{RUN}/agreement.parquet",
         notebook=f"{RUN}/notebooks/07_agreement.ipynb",
@@ -511,6 +512,8 @@ use rule census as pluralism with:
         prompts=rules.prompts.output.prompts,
         pool_items=rules.agreement.output.pool_items,
         pool_judgements=rules.agreement.output.pool_judgements,
+        pool_shares=rules.agreement.output.pool_shares,
+        persona_weights=rules.personas.output.persona_weights,
         attempts=rules.benchmark.output.attempts,
     output:
         pluralism=f"{RUN}/pluralism.parquet",

@@ -206,7 +206,10 @@ class Ledger:
         if os.fstat(self._file).st_size == 0 or not next(_whole_lines(self.path), None):
             return
         packs.write((line for _, _, line in _whole_lines(self.path)), packs.following(self.path))
-        with self.path.open("rb") as file, whole(self.path, private=True) as half:  # other shards may be reading the old
+        with (
+            self.path.open("rb") as file,
+            whole(self.path, private=True) as half,
+        ):  # other shards may be reading the old
             half.write_bytes(file.readline())
         self.close()
 

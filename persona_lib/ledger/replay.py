@@ -21,6 +21,7 @@ from persona_lib.messages.templates import Template
 
 _HEX = 64  # digits of a hash
 
+
 class Replay:
     """Answers from a sealed ledger, and from nothing else; `replay` opens one.
 
