@@ -54,7 +54,7 @@ def planned_calls(settings: Mapping, *, n_bank: int | None = None) -> pd.DataFra
     >>> from yaml import safe_load
     >>> calls = planned_calls(safe_load(open("config/demo.yaml")), n_bank=358)
     >>> int(calls[calls.stage == "benchmark"].calls_high.sum())
-    990
+    1440
     """
     roles, feedback, pool = settings["roles"], settings["feedback"], settings["pool"]
     n_draws, n_personas, n_prompts = (settings[key][n] for key, n in _SIZES)
@@ -72,6 +72,8 @@ def planned_calls(settings: Mapping, *, n_bank: int | None = None) -> pd.DataFra
     n_bench, n_tried = settings["benchmark"]["n_items"], settings["pass_at_k"]["n_items"]
     n_attempts, models = settings["pass_at_k"]["n_attempts"], roles["contestants"]
     n_examined = (len(ATTEMPTED) * n_attempts + len(REEXAMINED) * (n_attempts - 1)) * n_tried * len(models)
+    n_contests = settings["validation"]["n_contests"] if len(models) > 1 else 0
+    n_known = 3 * settings["benchmark"]["n_calibration"]
     rows = [  # stage, template, endpoints, steps before it that must be ok, calls at most, how they come about
         ("personas", "write_traits", roles["writer"], 0, n_written, "draws"),
         ("personas", "check_consistency", roles["filter"], 1, n_written, "draws"),
@@ -80,9 +82,12 @@ def planned_calls(settings: Mapping, *, n_bank: int | None = None) -> pd.DataFra
         ("feedback", critique, roles["critic"], 1, n_pairs, "personas x pairs x tries"),
         ("feedback", "revise", roles["reviser"], 2, n_pairs, "personas x pairs"),
         ("feedback", "revise_again", roles["reviser"], 2, n_pairs, "personas x pairs x further tries"),
-        ("validation", "judge", roles["judge"], 0, 6 * n_judged, "pairs x (own persona, its values, another) x two "
-         "orders"),
+        ("validation", "judge", roles["judge"], 0, 7 * n_judged, "pairs x ((own persona, its values, another) x two "
+         "orders, own again)"),
         ("validation", "judge_no_persona", roles["judge"], 0, 2 * n_judged, "pairs x two orders"),
+        ("validation", "judge_certainty", roles["judge"], 0, n_judged, "pairs"),
+        ("validation", "answer_output_only", models, 0, n_contests, "items of contests"),
+        ("validation", "judge", models, 1, n_contests * math.comb(len(models), 2), "items x every two contestants"),
         ("pool", "answer", roles["answerer"], 0, n_items, "items"),
         ("pool", "answer_divergent", roles["answerer"], 1, n_items, "items"),
         ("pool", "judge", roles["panel"][0], 2, (n_personas + (len(PARTS) + 1) * n_panel) * n_items, "(every persona, "
@@ -102,6 +107,7 @@ def planned_calls(settings: Mapping, *, n_bank: int | None = None) -> pd.DataFra
         ("benchmark", "answer_from_summary", models, 1, n_bench, "items"),
         ("benchmark", "examine", roles["examiner"], 1, 5 * n_bench * len(models), "items x models x (four modes, "
          "calibration)"),
+        ("benchmark", "examine", roles["examiner"], 2, n_known, "calibration's pairs x (accepted, swapped, generic)"),
         ("benchmark", "find_dropped", roles["examiner"], 2, n_bench * len(models), "summaries"),
         ("pass_at_k", "answer_chain_of_thought", models, 0, n_tried * n_attempts, "items x attempts"),
         ("pass_at_k", "answer_output_only", models, 0, n_tried * n_attempts, "items x attempts"),

@@ -54,6 +54,12 @@ def prefer_first(description: str, first: str, second: str, who: Model, *, sampl
     return float(load().chance_first(position, one, other, who, more_words=n_one - n_other))
 
 
+def certainty(chance: np.ndarray | float) -> np.ndarray:
+    """What a judge states as its certainty, who chooses one of two with this chance: from 0.5 to 1, in whole steps."""
+    step = load().parameters["certainty_step"]
+    return np.round((0.5 + np.abs(np.asarray(chance) - 0.5)) / step) * step
+
+
 def share_first(people: str, first: str, second: str, who: Model) -> float:
     """The share of some people, all or a group named by its attributes, that a model says would choose the first text.
 
