@@ -24,8 +24,9 @@ import pandas as pd
 from statsmodels.stats.proportion import proportion_confint
 
 from benchmarks.recovery import a_world
-from persona_lib.measuring import ablation, agreement, benchmark, pass_at_k, pluralism, validation
-from persona_lib.measuring.grids import panel
+from persona_lib.measuring import ablation, agreement, benchmark, pass_at_k, validation
+from persona_lib.pluralism import majority
+from persona_lib.pluralism.grids import panel
 from persona_lib.simulator import attempts, studies
 from persona_lib.simulator.expected import Truth
 from persona_lib.simulator.populations import Population, population
@@ -84,7 +85,7 @@ def of_pluralism(people: Population, sizes: dict, rng: np.random.Generator) -> p
     personas = personas.assign(sex=np.where(_sexes(people)["sex|one"][drawn], "one", "other"), age_years=30)
     shared = panel(judgements, items, personas.assign(race="any", ideology="any"), personas.assign(weight=1.0))
     nobody = pd.DataFrame(columns=["item_id", "rater_id", "group", "share_b"])
-    return pd.DataFrame(pluralism.of_panel(shared, nobody))
+    return pd.DataFrame(majority.of_panel(shared, nobody))
 
 
 def _sexes(people: Population) -> dict[str, np.ndarray]:

@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 
 from benchmarks.coverage import coverage, told
-from persona_lib.measuring.grids import panel
-from persona_lib.measuring.pluralism import of_panel
+from persona_lib.pluralism.grids import panel
+from persona_lib.pluralism.majority import of_panel
 from persona_lib.simulator import studies
 from persona_lib.simulator.populations import Population, by_content, population
 from persona_lib.simulator.truth_of_panels import panel_truth
