@@ -21,6 +21,7 @@ from persona_lib.messages.templates import Template
 
 _HEX = 64  # digits of a hash
 
+
 class Replay:
     """Answers from a sealed ledger, and from nothing else; `replay` opens one.
 
@@ -88,7 +89,8 @@ class _Texts:
     """
 
     def __init__(self, ledger: pq.ParquetFile) -> None:
-        self._file, ends = SpooledTemporaryFile(max_size=64 << 20), [0]
+        self._file = SpooledTemporaryFile(max_size=64 << 20)  # noqa: SIM115  # open as long as the replay
+        ends = [0]
         for batch in ledger.iter_batches(batch_size=2_000, columns=["text"]):
             for text in batch.column(0).to_pylist():
                 ends.append(ends[-1] + self._file.write(text.encode()))

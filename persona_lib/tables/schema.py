@@ -199,9 +199,7 @@ def _check_column(values: pd.Series, column: Column, where: str) -> None:
         raise SchemaError(f"{where}: row {present.index[bad][0]} is {present[bad].iloc[0]!r}, not {allowed}")
 
 
-def read(
-    path: str | os.PathLike, name: str, *, compact: bool = False, without: Collection[str] = ()
-) -> pd.DataFrame:
+def read(path: str | os.PathLike, name: str, *, compact: bool = False, without: Collection[str] = ()) -> pd.DataFrame:
     """Read and check one table from Parquet.
 
     `compact` gives text columns, but for those of the key, as categories: a tenth of the memory. Columns `without`
