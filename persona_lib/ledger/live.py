@@ -24,23 +24,23 @@ from __future__ import annotations
 
 import json
 import os
-import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from itertools import repeat
 from pathlib import Path
 from types import TracebackType
 
-from persona_lib.ledger import locks, sealed
+from persona_lib.ledger import locks, packs, sealed
 from persona_lib.ledger.errors import LedgerError, said
 from persona_lib.ledger.index import Index
+from persona_lib.ledger.lines import FORMAT, check_sum, hash_of, is_again, line_of, read_line, status_of, whole_lines
+from persona_lib.ledger.packs import Pack
 from persona_lib.ledger.summary import Summary
 from persona_lib.messages.request import LATER, STATUSES, Reply, Request
+from persona_lib.tables.files import whole
 
-FORMAT = 1
 FINAL = ("ok", "refused", "cut_off", "unparsed", "not_taken")
-_HASH, _STATUS, _READ = slice(26, 90), b'"reply":{"status":"', 8192
-_AGAIN, _REPAIRS = b',"again":true,', b'"repairs":"'
+_REPAIRS = b'"repairs":"'
 
 
 class Ledger:
@@ -48,6 +48,8 @@ class Ledger:
 
     Use it as a context manager. While it is open no other process can write to it. Its memory does not
     grow: where each answer is stands in an index on disk (`index`).
+
+    Attributes: `summary`, what became of all that was used so far, and who answered.
 
     Parameters
     ----------
@@ -68,11 +70,13 @@ class Ledger:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.stage = stage
         self.n_cut_bytes = 0
+        self.summary = Summary()
         self._ask_again = ask_again
         self._said: set[str] = set()
         self._index = Index()
         self._paths: list[Path] = []
         self._readers: dict[int, int] = {}
+        self._packs: list[Pack] = []
         self._file = -1
         self._lock = locks.take(self.path.with_suffix(".lock"))
         try:
@@ -82,24 +86,39 @@ class Ledger:
             self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
             self._cut_torn_tail()
             if os.fstat(self._file).st_size == 0:
-                self._write(_line({"format": FORMAT, "stage": stage, "shard": shard, "of": of}))
+                self._write(line_of({"format": FORMAT, "stage": stage, "shard": shard, "of": of}))
                 _sync_folder(self.path.parent)
             self._paths = sorted(self.path.parent.glob(f"{stage}-*-of-*.jsonl"), key=lambda p: (p != self.path, p))
-            self._read(_repaired(self._paths) if ask_again else set())
+            # Opened now, the live ones first: a shard that ends meanwhile packs its own and begins a new file.
+            self._readers = {number: os.open(path, os.O_RDONLY) for number, path in enumerate(self._paths)}
+            self._packs = [Pack(path) for path in packs.of_stage(self.path.parent, stage)]
+            self._read(_repaired(self._every_line()) if ask_again else set())
         except BaseException:
             self.close()
             raise
 
     def _read(self, repaired: Collection[str]) -> None:
         """Note where each final reply is; of those to be asked again only what a repair has made good."""
+        for number, start, line in self._every_line():
+            digest, status = hash_of(line), status_of(line)
+            is_kept = status not in self._ask_again or digest in repaired
+            if status in FINAL and is_kept:
+                self._index.add(digest, file=number, byte=start, replace=is_again(line))
+            elif not is_kept and is_again(line):
+                self._index.remove(digest)  # an older reply of another status does not come back
+
+    def _every_line(self) -> Iterator[tuple[int, int, bytes]]:
+        """Number of the file, place and bytes of each line of the stage, what is packed first, for it is older.
+
+        Packs are numbered from -1 downwards.
+        """
+        for number, pack in enumerate(self._packs, start=1):
+            for place, line in pack.lines():
+                check_sum(line, str(pack.path))
+                yield -number, place, line
         for number, path in enumerate(self._paths):
-            for _, start, line in _whole_lines(path):
-                digest, status = _hash(line), _status(line)
-                is_kept = status not in self._ask_again or digest in repaired
-                if status in FINAL and is_kept:
-                    self._index.add(digest, file=number, byte=start, replace=_is_again(line))
-                elif not is_kept and _is_again(line):
-                    self._index.remove(digest)  # an older reply of another status does not come back
+            for _, start, line in whole_lines(path, self._readers[number]):
+                yield number, start, line
 
     def __enter__(self) -> Ledger:
         return self
@@ -112,7 +131,9 @@ class Ledger:
         for number in (*self._readers.values(), self._file):
             if number >= 0:
                 os.close(number)
-        self._readers, self._file = {}, -1
+        for pack in self._packs:
+            pack.close()
+        self._readers, self._packs, self._file = {}, [], -1
         if self._lock >= 0:
             locks.release(self._lock)
             self._lock = -1
@@ -137,8 +158,9 @@ class Ledger:
         reply = self.find(request)
         if reply is None:
             raise LedgerError(f"{self.path}: no reply to request {request.hash}, so the stage cannot be sealed")
-        self._index.mark(request.hash)
-        self._said |= {name for name, nothing in LATER.items() if getattr(reply, name) != nothing}
+        if self._index.mark(request.hash):
+            self.summary.add(sealed.counted(request, reply))
+            self._said |= {name for name, nothing in LATER.items() if getattr(reply, name) != nothing}
         return reply
 
     def requests(self) -> Iterator[Request]:
@@ -166,20 +188,26 @@ class Ledger:
         for (request, reply), paid in zip(answers, costs, strict=usd is not None):
             again = {"again": True} if self._ask_again else {}
             record = {"hash": request.hash, **again, "request": request.to_dict(), **paid, "reply": reply.to_dict()}
-            parts.append(_line(record))
+            parts.append(line_of(record))
             written.append((request.hash, at))
             at += len(parts[-1])
         self._write(b"".join(parts))
         for digest, start in written:
             self._index.add(digest, file=0, byte=start)
 
-    def summary(self) -> Summary:
-        """What became of all that was used, and who answered."""
-        return Summary(self._used())
-
     def seal(self, path: str | Path, *, facts: Mapping) -> None:
         """Write the sealed copy of all that was used."""
         sealed.write(self._used(), path, facts=facts, said=self._said)
+
+    def pack(self) -> None:
+        """Compress this shard's file, at the end of a simulated stage: what is packed is found as before."""
+        if os.fstat(self._file).st_size == 0 or not next(whole_lines(self.path), None):
+            return
+        packs.write((line for _, _, line in whole_lines(self.path)), packs.following(self.path))
+        # A new file in the old one's place, which other shards may be reading.
+        with self.path.open("rb") as file, whole(self.path, private=True) as half:
+            half.write_bytes(file.readline())
+        self.close()
 
     def _used(self) -> Iterator[dict]:
         for place in self._index.marked():
@@ -188,9 +216,12 @@ class Ledger:
 
     def _record(self, place: tuple[int, int]) -> dict:
         number, start = place
-        if number not in self._readers:
-            self._readers[number] = os.open(self._paths[number], os.O_RDONLY)
-        return _read_line(self._readers[number], start, self._paths[number])
+        if number >= 0:
+            return read_line(self._readers[number], start, self._paths[number])
+        pack = self._packs[-number - 1]
+        line = pack.line(start)
+        check_sum(line, str(pack.path))
+        return json.loads(line)
 
     def _write(self, block: bytes) -> None:
         start = os.fstat(self._file).st_size
@@ -230,7 +261,7 @@ def lines(path: str | Path) -> Iterator[tuple[tuple[int, int], dict]]:
     LedgerError
         A damaged line or header; names file and line.
     """
-    for _, start, line in _whole_lines(path):
+    for _, start, line in whole_lines(path):
         yield (start, len(line)), json.loads(line)
 
 
@@ -246,14 +277,14 @@ def check(paths: Iterable[str | Path]) -> dict:
     count = dict.fromkeys(("records", *STATUSES, "asked_again", "repeated", "torn_tails"), 0)
     files, index = [Path(path) for path in paths], Index()
     for file, path in enumerate(files):
-        for number, start, line in _whole_lines(path):
+        for number, start, line in whole_lines(path):
             record = json.loads(line)
             digest, status = record["hash"], record["reply"]["status"]
             if Request.from_dict(record["request"]).hash != digest:
                 raise LedgerError(f"{path}: line {number}: the hash is not that of the request")
             count["records"] += 1
             count[status] += 1
-            if _is_again(line):
+            if is_again(line):
                 count["asked_again"] += 1
             elif status in FINAL and not index.add(digest, file=file, byte=start):
                 count["repeated"] += 1
@@ -265,7 +296,7 @@ def check(paths: Iterable[str | Path]) -> dict:
 
 def _same_or_raise(record: dict, where: str, file: int, start: int, paths: list[Path]) -> None:
     with paths[file].open("rb") as earlier:
-        before = _read_line(earlier.fileno(), start, paths[file])
+        before = read_line(earlier.fileno(), start, paths[file])
         if {**before["reply"], "latency_s": None} != {**record["reply"], "latency_s": None}:
             number = earlier.read(start).count(b"\n") + 1
             raise LedgerError(f"{paths[file]}: line {number} and {where}: two answers to request {record['hash']}")
@@ -278,61 +309,12 @@ def _is_torn(path: Path) -> bool:
         return file.read() != b"\n"
 
 
-def _whole_lines(path: str | Path) -> Iterator[tuple[int, int, bytes]]:
-    """Number, first byte and bytes of each line after the header, checked against its sum; no torn last line."""
-    start = 0
-    with open(path, "rb") as file:
-        for number, line in enumerate(file, start=1):
-            if not line.endswith(b"\n"):
-                return
-            _check_sum(line, f"{path}: line {number}")
-            if number > 1:
-                yield number, start, line
-            elif (form := json.loads(line).get("format")) != FORMAT:
-                raise LedgerError(f"{path}: format {form}; this version reads format {FORMAT}")
-            start += len(line)
-
-
-def _read_line(number: int, start: int, path: Path) -> dict:
-    size = _READ
-    while not (end := (block := os.pread(number, size, start)).find(b"\n") + 1) and len(block) == size:
-        size *= 4
-    line = block[:end]
-    _check_sum(line, f"{path}: byte {start}")
-    return json.loads(line)
-
-
-def _hash(line: bytes) -> str:
-    """The request's hash, which stands at the same place in every line."""
-    return line[_HASH].decode("ascii")
-
-
-def _status(line: bytes) -> str:
-    """The reply's status: the reply is a line's last part and begins with it, and no text holds a bare quote."""
-    return line[line.rindex(_STATUS) + len(_STATUS) :].split(b'"', 1)[0].decode("ascii")
-
-
-def _is_again(line: bytes) -> bool:
-    """Whether the line holds what came when a request that had a final reply was asked again."""
-    return line.startswith(_AGAIN, _HASH.stop + 1)
-
-
-def _repaired(paths: Iterable[Path]) -> set[str]:
+def _repaired(lines: Iterable[tuple[int, int, bytes]]) -> set[str]:
     """Requests whose reply could not be used, but that of their repair can."""
-    records = (json.loads(line) for path in paths for _, _, line in _whole_lines(path) if _REPAIRS in line)
+    records = (json.loads(line) for _, _, line in lines if _REPAIRS in line)
     return {
         one["request"]["repairs"] for one in records if "repairs" in one["request"] and one["reply"]["status"] == "ok"
     }
-
-
-def _line(record: Mapping) -> bytes:
-    body = json.dumps(record, separators=(",", ":"))[1:].encode()
-    return b'{"crc":"%08x",%s\n' % (zlib.crc32(body), body)
-
-
-def _check_sum(line: bytes, where: str) -> None:
-    if line[:18] != b'{"crc":"%08x",' % zlib.crc32(line[18:-1]):
-        raise LedgerError(f"{where} is damaged; restore the file from a copy, or remove that line to ask it again")
 
 
 def _sync_folder(folder: Path) -> None:
