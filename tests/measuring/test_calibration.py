@@ -20,8 +20,8 @@ def known(accepted, swapped, generic):
             passed = None if n_passed is None else i < n_passed
             rows.append(
                 {"pair_id": f"p{i}", "kind": kind, "persona_id": f"p{i}", "prompt_id": f"q{i}",
-                 "critic_persona_id": "p", "answer_id": "a", "passed": passed, "status": "ok" if passed is not None else "refused",
-                 "request_hash": "h"}
+                 "critic_persona_id": "p", "answer_id": "a", "passed": passed,
+                 "status": "ok" if passed is not None else "refused", "request_hash": "h"}
             )  # fmt: skip
     return pd.DataFrame(rows).astype({"passed": "boolean"})
 
