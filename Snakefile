@@ -20,6 +20,7 @@ BANK, DICTIONARY, *CENSUS = without_wildcards(
     config["prompts"]["bank"], config["census"]["dictionary"], *config["census"]["files"]
 )
 PUBLISHED = ["data/reference/published_acs2018_1yr.csv.gz", "data/reference/published_acs2020_2024_5yr.csv"]
+PAGES = [f"persona_lib/site/templates/{name}.html" for name in ("claims", "claims_alone")]
 # What the fields of a persona are drawn from.
 FIELDS = {
     "chain": "data/reference/chain_coefficients.csv",
@@ -42,7 +43,7 @@ rule all:
     """Everything up to the claims."""
     default_target: True
     input:
-        expand([f"{RUN}/claims.parquet", f"{RUN}/plan.parquet", f"{RUN}/dataset"], run=config["run"]),
+        expand(f"{RUN}/{{last}}", run=config["run"], last=["claims.parquet", "claims.html", "plan.parquet", "dataset"]),
 
 
 rule configuration:
@@ -357,6 +358,7 @@ use rule census as agreement with:
         pool_items=f"{RUN}/pool_items.parquet",
         pool_answers=f"{RUN}/pool_answers.parquet",
         pool_judgements=f"{RUN}/pool_judgements.parquet",
+        pool_shares=f"{RUN}/pool_shares.parquet",
         kappas=f"{RUN}/kappas.parquet",
         agreement=f"{RUN}/agreement.parquet",
         notebook=f"{RUN}/notebooks/07_agreement.ipynb",
@@ -510,6 +512,8 @@ use rule census as pluralism with:
         prompts=rules.prompts.output.prompts,
         pool_items=rules.agreement.output.pool_items,
         pool_judgements=rules.agreement.output.pool_judgements,
+        pool_shares=rules.agreement.output.pool_shares,
+        persona_weights=rules.personas.output.persona_weights,
         attempts=rules.benchmark.output.attempts,
     output:
         pluralism=f"{RUN}/pluralism.parquet",
@@ -541,7 +545,7 @@ use rule census as figures with:
         dropped=rules.benchmark.output.dropped,
         pass_at_k=rules.pass_at_k.output.pass_at_k,
     output:
-        drawn=directory("figures/runs/{run}"),
+        drawn=report(directory("figures/runs/{run}"), patterns=["{name}.png"], category="Figures"),
         figures=f"{RUN}/figures.parquet",
         notebook=f"{RUN}/notebooks/14_figures.ipynb",
     log:
@@ -603,3 +607,20 @@ use rule census as claims with:
         simulated=SIMULATED,
     message:
         "15 claims"
+
+
+rule claims_page:
+    """The ledger of claims as one page, for snakemake --report."""
+    input:
+        library=[*library_files("persona_lib/site/pages.py"), *PAGES, "workflow/write_claims_page.py"],
+        claims=rules.claims.output.claims,
+    output:
+        page=report(f"{RUN}/claims.html", category="Claims"),
+    log:
+        f"{RUN}/logs/claims_page.log",
+    params:
+        simulated=SIMULATED,
+    message:
+        "claims page"
+    script:
+        "workflow/write_claims_page.py"

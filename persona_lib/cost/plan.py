@@ -21,6 +21,7 @@ from persona_lib.messages.request import canonical
 from persona_lib.messages.templates import Template
 from persona_lib.stages.feedback import pairs_each
 from persona_lib.stages.pass_at_k import ATTEMPTED, REEXAMINED
+from persona_lib.tables.groups import AT_MOST, MIN_GROUP
 from persona_lib.tables.schema import attributes
 from persona_lib.tables.values import PARTS
 
@@ -61,6 +62,7 @@ def planned_calls(settings: Mapping, *, n_bank: int | None = None) -> pd.DataFra
     n_pairs = n_personas * pairs_each(feedback)
     n_written = n_draws if settings["personas"]["model_stage"] else 0
     n_judged, n_items, n_panel = settings["validation"]["n_pairs"], pool["n_items"], pool["n_panel_personas"]
+    n_named = sum(min(n_personas // MIN_GROUP, AT_MOST[attribute]) for attribute in pool["named_groups"])
     n_rated = pool["n_raters"] * n_panel * pool["n_panel_items"]
     n_ablated = len(settings["ablation"]["attributes"] or attributes())
     n_cells = (n_ablated + 1) * settings["ablation"]["n_personas"] * settings["ablation"]["n_questions"]
@@ -92,6 +94,8 @@ def planned_calls(settings: Mapping, *, n_bank: int | None = None) -> pd.DataFra
          "panel personas again and by three parts of their descriptions) x items"),
         ("pool", "judge", roles["panel"][1:], 2, n_panel * n_items, "panel personas x items"),
         ("pool", "judge", roles["raters"], 2, n_rated, "raters x panel personas x panel items"),
+        ("pool", "ask_share", roles["panel"], 2, n_items, "items, everybody"),
+        ("pool", "ask_share", roles["panel"][0], 2, n_named * n_items, "named groups at most x items"),
         ("ablation", critique, roles["critic"], 1, n_cells, f"{cells} x tries"),
         ("ablation", "revise", roles["reviser"], 2, n_cells, cells),
         ("ablation", "revise_again", roles["reviser"], 2, n_cells, f"{cells} x further tries"),

@@ -116,6 +116,12 @@ def judge_certainty(call: Call) -> str:
     return json.dumps({"choice": choice, "certainty": round(100 * respondents.certainty(chance))})
 
 
+def ask_share(call: Call) -> str:
+    slots = call.slots
+    share = respondents.share_first(slots["people"], slots["answer_a"], slots["answer_b"], call.who)
+    return json.dumps({"share_a": round(100 * share)})
+
+
 def answer_output_only(call: Call) -> str:
     aim = writing.personal(call.slots["persona"], call.who, "description")
     return _telling(writing.answer(call.slots["prompt"], aim, call.who, call.digest), call, "output_only")
@@ -179,6 +185,7 @@ HANDLERS: Mapping[str, Callable[[Call], str]] = {
     "judge": judge,
     "judge_certainty": judge_certainty,
     "judge_no_persona": judge,
+    "ask_share": ask_share,
     "answer_output_only": answer_output_only,
     "answer_chain_of_thought": answer_chain_of_thought,
     "summarise": summarise,
@@ -188,8 +195,17 @@ HANDLERS: Mapping[str, Callable[[Call], str]] = {
 }
 
 STRUCTURED = frozenset(
-    ("write_traits", "check_consistency", "classify_prompt", "judge", "judge_certainty", "judge_no_persona", "examine")
-    + ("find_dropped",)
+    {
+        "write_traits",
+        "check_consistency",
+        "classify_prompt",
+        "judge",
+        "judge_certainty",
+        "judge_no_persona",
+        "ask_share",
+        "examine",
+        "find_dropped",
+    }
 )
 
 
