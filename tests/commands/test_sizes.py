@@ -44,8 +44,6 @@ from persona_lib.commands.sizes import faults
          "it, or raise personas.n or feedback.n_*"),
         ("validation: {n_contests: 4501}", "validation.n_contests: 4501 is more than 4500, personas.n = 100 x 45 "
          "held-out prompts: lower it, or raise personas.n or prompts.n"),
-        ("benchmark: {n_calibration: 201}", "benchmark.n_calibration: 201 is more than 200, validation.n_pairs = 200: "
-         "lower it, or raise validation.n_pairs"),
         ("benchmark: {n_items: 4501}", "benchmark.n_items: 4501 is more than 4500, personas.n = 100 x 45 held-out "
          "prompts: lower it, or raise personas.n or prompts.n"),
         ("pass_at_k: {n_items: 4501}", "pass_at_k.n_items: 4501 is more than 4500, personas.n = 100 x 45 held-out "
