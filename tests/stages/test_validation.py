@@ -4,8 +4,14 @@ import pandas as pd
 import pytest
 from judges import Fake, pairs_and_answers, personas, prompts, validated
 
-from persona_lib.stages.contests import hold, plan_contests
-from persona_lib.stages.validation import collect_validation, plan_certainties, plan_validation, state_certainty
+from persona_lib.stages.validation import (
+    collect_validation,
+    hold,
+    plan_certainties,
+    plan_contests,
+    plan_validation,
+    state_certainty,
+)
 from persona_lib.tables.schema import SchemaError, check
 
 
