@@ -14,7 +14,7 @@ MAY_IMPORT = {  # a package's folder is its layer
     "estimating": {"tables"},
     "measuring": {"tables", "estimating"},
     "pluralism": {"tables", "estimating", "measuring"},
-    "learning": {"tables", "estimating", "measuring"},
+    "learning": {"tables", "estimating", "measuring", "pluralism"},
     "census": {"tables"},
     "ledger": {"tables", "messages"},
     "acquisition": {"tables", "census"},
