@@ -73,7 +73,7 @@ def planned_calls(settings: Mapping, *, n_bank: int | None = None) -> pd.DataFra
     n_attempts, models = settings["pass_at_k"]["n_attempts"], roles["contestants"]
     n_examined = (len(ATTEMPTED) * n_attempts + len(REEXAMINED) * (n_attempts - 1)) * n_tried * len(models)
     n_contests = settings["validation"]["n_contests"] if len(models) > 1 else 0
-    n_known = 3 * settings["benchmark"]["n_calibration"]
+    n_known = 3 * min(settings["benchmark"]["n_calibration"], n_judged)
     rows = [  # stage, template, endpoints, steps before it that must be ok, calls at most, how they come about
         ("personas", "write_traits", roles["writer"], 0, n_written, "draws"),
         ("personas", "check_consistency", roles["filter"], 1, n_written, "draws"),
