@@ -22,7 +22,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from persona_lib.simulator import expected, expected_attempts, studies
+from persona_lib.simulator import expected, expected_attempts, expected_judges, studies
 from persona_lib.simulator.expected import Truth
 from persona_lib.simulator.forms import parse_description
 from persona_lib.simulator.populations import Population, everywhere
@@ -30,6 +30,7 @@ from persona_lib.simulator.portraits import drop_chance_on
 from persona_lib.simulator.respondents import model
 from persona_lib.simulator.roles import HANDLERS, Call
 from persona_lib.simulator.runs import Items, Persons, Run, placed
+from persona_lib.simulator.truth_of_panels import panel_truth
 from persona_lib.simulator.truth_of_texts import N_ITEMS, ablation_truth, attempts_truth, pairs_truth, repeated_truth
 from persona_lib.simulator.world import Model, load
 from persona_lib.tables.schema import attributes
@@ -72,6 +73,7 @@ def truth(declared: Mapping[str, pd.DataFrame], tables: Mapping[str, pd.DataFram
     exact = _exact(run) | _dropped(run, declared["prompts"]["text"])
     rows += [(*key, value, 0.0) for key, value in exact.items()]
     found = pd.DataFrame(rows, columns=["statistic", "group", "truth", "standard_error"])
+    found["truth"] = found["truth"].mask(found["statistic"] == "corrected", found["truth"].clip(0, 1))
     return found.dropna().reset_index(drop=True)  # a group of which one batch at most holds a person has no row
 
 
@@ -149,10 +151,12 @@ def _batch(run: Run, declared: Mapping[str, pd.DataFrame], tables: Mapping[str, 
     n_others = run.settings["personas"]["n"] - 1
     lead = run.models[run.settings["roles"]["panel"][0]]
     found |= expected.majorities(everywhere(people, lead), n_others=n_others, groups=inside)
+    found |= panel_truth(people, run.several("panel"), run.role("raters"), rng, groups=inside)
     item_ids, given = _given_items(tables)
     chances = everywhere(replace(people, **given), lead)
     found |= expected.item_majorities(chances, item_ids, n_others=n_others)
-    return found | attempts_truth(run, persons, chances) | repeated_truth(run, persons)
+    found |= attempts_truth(run, persons, chances) | repeated_truth(run, persons)
+    return found | expected_judges.corrected(found)
 
 
 def _in_turn(n: int, n_prompts: int, number: int) -> np.ndarray:

@@ -13,6 +13,8 @@ MAY_IMPORT = {  # a package's folder is its layer
     "messages": {"tables"},
     "estimating": {"tables"},
     "measuring": {"tables", "estimating"},
+    "pluralism": {"tables", "estimating", "measuring"},
+    "learning": {"tables", "estimating", "measuring", "pluralism"},
     "census": {"tables"},
     "ledger": {"tables", "messages"},
     "acquisition": {"tables", "census"},
@@ -22,6 +24,7 @@ MAY_IMPORT = {  # a package's folder is its layer
     "asking": {"tables", "messages", "ledger"},
     "cost": {"tables", "messages", "ledger", "asking", "stages"},
     "showing": {"tables", "estimating", "measuring"},
+    "site": {"tables", "showing"},
     "simulator": {"tables", "messages"},
 }
 ALL = {*MAY_IMPORT, "commands"}
