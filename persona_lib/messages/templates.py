@@ -18,6 +18,7 @@ import jsonschema
 import yaml
 
 SLOTS = ("persona", "prompt", "topics", "answer", "answer_a", "answer_b", "critique", "summary", "revision", "fault")
+SLOTS += ("options", "people")  # of a survey
 _KEYS = ("version", "source", "least_max_tokens", "system", "user")
 _SLOT = re.compile(r"\{\{(\w+)\}\}")
 _INSTRUCTION = "\n\nReply with one JSON object and nothing else, valid against this JSON schema:\n"

@@ -13,6 +13,7 @@ MAY_IMPORT = {  # a package's folder is its layer
     "messages": {"tables"},
     "estimating": {"tables"},
     "measuring": {"tables", "estimating"},
+    "people": {"tables", "estimating"},
     "census": {"tables"},
     "ledger": {"tables", "messages"},
     "acquisition": {"tables", "census"},
