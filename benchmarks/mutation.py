@@ -1,16 +1,17 @@
 """Plant one fault at a time and see whether the tests of its package die.
 
-    python benchmarks/mutation.py draw             write benchmarks/mutants.csv: the list, before tests are written
+    python benchmarks/mutation.py draw             write benchmarks/mutants.csv: the list, before tests are written;
+                                                   where it stands, add to packages of which it has fewer than LEAST
     python benchmarks/mutation.py run              plant each, write what became of it beside it
     python benchmarks/mutation.py run --survivors  only those that lived through the run before, or are not planted yet
     python benchmarks/mutation.py run --own        a first, quick pass: only the tests of the module itself
     python benchmarks/mutation.py table            package, planted, died, survivors
 
-From every package PER_PACKAGE faults are drawn with SEED, each kind of fault with the same chance (faults.py says
-which there are). A fault is planted in a copy of the tree. Then the module's own tests and doctests run, and if they
-pass, the others of its package; results are not compared with committed tables (tests/test_results.py, nbval). The
-first failure ends it, if the test that failed passes without the fault; so does a run of more than LIMIT_S, because
-a program that hangs is found out as well.
+From every package PER_PACKAGE faults were drawn with SEED, LEAST from those that came later, each kind of fault with
+the same chance (faults.py says which there are). A fault is planted in a copy of the tree. Then the module's own tests
+and doctests run, and if they pass, the others of its package; results are not compared with committed tables
+(tests/test_results.py, nbval). The first failure ends it, if the test that failed passes without the fault; so does a
+run of more than LIMIT_S, because a program that hangs is found out as well.
 """
 
 import argparse
@@ -31,7 +32,7 @@ from faults import Fault, faults
 from kill_paper import copy_of_tree
 
 LIST = Path("benchmarks/mutants.csv")
-SEED, PER_PACKAGE, LIMIT_S = 20261126, 12, 900
+SEED, PER_PACKAGE, LEAST, LIMIT_S = 20261126, 12, 5, 900
 PRELOADED = (
     "numpy",
     "pandas",
@@ -57,23 +58,29 @@ def programs() -> dict[str, list[Path]]:
     return found
 
 
-def draw() -> list[dict]:
-    """The list: PER_PACKAGE distinct faults of each package, the kind drawn first, then its place."""
-    rng, drawn = random.Random(SEED), []
+def draw(rows: list[dict]) -> list[dict]:
+    """`rows` and new ones, so that each package has its number of distinct faults; the kind is drawn first.
+
+    The number is PER_PACKAGE for a new list and LEAST for one that stands.
+    """
+    rng, number = random.Random(SEED + len(rows)), LEAST if rows else PER_PACKAGE
     for package, paths in programs().items():
         kinds: dict[str, list[Fault]] = {}
         for path in paths:
             for fault in faults(path.as_posix(), path.read_text("utf-8")):
                 kinds.setdefault(fault.kind, []).append(fault)
+        listed = [fault for fault in map(located, rows) if fault]
+        missing = number - sum(row["package"] == package for row in rows)
         chosen: list[Fault] = []
-        while len(chosen) < PER_PACKAGE:
+        while len(chosen) < missing:
             fault = rng.choice(kinds[rng.choice(sorted(kinds))])
-            if all((fault.file, fault.span) != (other.file, other.span) for other in chosen):
+            if all((fault.file, fault.span) != (other.file, other.span) for other in [*listed, *chosen]):
                 chosen.append(fault)
         for fault in sorted(chosen, key=lambda fault: (fault.file, fault.span)):
             row = dict(zip([f.name for f in fields(Fault)], astuple(fault), strict=True))
-            drawn.append({"package": package} | {name: row[name] for name in KEPT})
-    return [{"mutant": f"m{number:03}"} | row | {"verdict": "", "by": ""} for number, row in enumerate(drawn, 1)]
+            kept = {name: row[name] for name in KEPT}
+            rows = [*rows, {"mutant": f"m{len(rows) + 1:03}", "package": package, **kept, "verdict": "", "by": ""}]
+    return rows
 
 
 def located(row: dict) -> Fault | None:
@@ -186,7 +193,7 @@ def main() -> None:
     parser.add_argument("--own", action="store_true", help="only the tests of the module itself")
     args = parser.parse_args()
     if args.action == "draw":
-        write(draw())
+        write(draw(read() if LIST.is_file() else []))
     elif args.action == "run":
         for name in PRELOADED:
             importlib.import_module(name)

@@ -22,7 +22,8 @@ def description(i: int, **values: str) -> str:
 
 def personas(n: int) -> pd.DataFrame:
     ids = [f"p{i:04d}" for i in range(1, n + 1)]
-    return pd.DataFrame({"persona_id": ids, "description": [description(i) for i in range(n)]})
+    groups = {"sex": ["Female", "Male"] * (n // 2) + ["Male"] * (n % 2), "age_years": 72, "race": "R", "ideology": "I"}
+    return pd.DataFrame({"persona_id": ids, "description": [description(i) for i in range(n)], **groups})
 
 
 def prompts(n: int) -> pd.DataFrame:
@@ -66,6 +67,7 @@ class Fake:
             self.rows.append(row)
             status = self.status(row)
             data = {"choice": self.rule(row)} if row.template.startswith("judge") and status == "ok" else None
+            data = {"share_a": 30} if row.template == "ask_share" and status == "ok" else data
             text = "" if status != "ok" else json.dumps(data) if data else self.says(row)
             rows.append(
                 {"text": text, "data": data, "status": status, "detail": "",

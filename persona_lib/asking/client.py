@@ -17,6 +17,7 @@ import ssl
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 from urllib.parse import urlsplit
 
 from persona_lib.asking.rate_limits import asked_wait
@@ -84,7 +85,8 @@ class Client:
     ----------
     endpoint : whom to call
     simulator : address of the running simulator, for an endpoint whose base_url says so
-    transport : httpx transport that reaches the simulator inside this process, instead of its address
+    transport : httpx transport that reaches the simulator inside this process, instead of its address; one with a
+        `post` takes chat completions by that, without the HTTP of the official client
 
     Raises
     ------
@@ -131,16 +133,13 @@ class Client:
             It will not: a key that is not accepted, no credit, no such model, settings that are not taken, a
             certificate that is not trusted.
         """
-        import httpx2
         import openai
 
         # Errors of our own are raised outside: chained to them, the client's would show what the endpoint echoed.
         started, endpoint, said, lost = time.monotonic(), self.endpoint, None, None
         try:
             async with asyncio.timeout(endpoint.timeout_s):
-                said = await self.connection.post(
-                    "/chat/completions", body=body(request, seed=endpoint.seed), cast_to=httpx2.Response
-                )
+                said = await self._post(body(request, seed=endpoint.seed))
         except TimeoutError:
             lost = Again(f"no answer within {endpoint.timeout_s:g} s", load=True)
         except openai.APIConnectionError as error:
@@ -149,12 +148,11 @@ class Client:
                 raise AskError(f"endpoint {endpoint.alias}: {untrusted}") from None
             lost = Again(f"connection lost: {type(root).__name__}", down=_is_nobody_there(root))
         except openai.APIStatusError as error:
-            refused = error
+            said = error.response
         if lost is not None:
             raise lost
-        if said is None:
-            response = refused.response
-            return self.reply_or_raise(errors.read(response.content, response.status_code), request, response.headers)
+        if said.status_code >= 400:
+            return self.reply_or_raise(errors.read(said.content, said.status_code), request, said.headers)
         latency_s = round(time.monotonic() - started, 3)
         text = said.content.decode("utf-8-sig", "replace")  # JSON is UTF-8, whatever a header says
         fault: Fault | None = None
@@ -171,6 +169,14 @@ class Client:
         if fault is not None:
             return self.reply_or_raise(fault, request, said.headers)
         raise Again(detail)
+
+    async def _post(self, found: Mapping) -> Any:
+        """The response to the body of a chat completion."""
+        if (inside := getattr(self._transport, "post", None)) is not None:
+            return await inside("/v1/chat/completions", found)
+        import httpx2
+
+        return await self.connection.post("/chat/completions", body=found, cast_to=httpx2.Response)
 
     async def has_models(self) -> bool:
         """Whether the endpoint answers at `/models`, as most do; asked before the first call.

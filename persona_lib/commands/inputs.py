@@ -16,6 +16,7 @@ from persona_lib.tables import schema
 # inputs that have a reader of their own
 REFERENCE = Path(__file__).resolve().parents[2] / "data" / "reference"
 READERS = {"bank": "persona_lib.stages.prompts:read_bank", "topics": "persona_lib.stages.prompts:read_topics"}
+NOT_READ = {"pairs": ["critique"]}  # long texts that no stage asks about
 SETTINGS = ("seed", "mode", "roles", "endpoints")
 
 
@@ -106,7 +107,7 @@ def _table(name: str, path: str) -> pd.DataFrame:
     if name in READERS:
         return found(READERS[name])(path)
     if path.endswith(".parquet"):
-        return schema.read(path, name)
+        return schema.read(path, name, without=NOT_READ.get(name, ()))
     if not Path(path).is_file():
         raise UsageError(f"--read {name}: {path}: no such file")
     try:

@@ -6,14 +6,13 @@ from collections.abc import Callable, Mapping
 
 import pandas as pd
 
-from persona_lib.measuring import pluralism
 from persona_lib.messages.ask import Roles
 from persona_lib.messages.endpoint import Endpoint, read_endpoints
 from persona_lib.sampling import population
 from persona_lib.stages import ablation
 from persona_lib.stages.personas import write_fields
 from persona_lib.synthesis import personas
-from persona_lib.tables import streams
+from persona_lib.tables import groups, streams
 
 N_SHORT = 200  # short personas per attribute
 LEAST, TIMES = 1200, 3  # persons: so many, or so many times the run's own
@@ -48,7 +47,7 @@ def superpopulation(tables: Mapping[str, pd.DataFrame], settings: Mapping, *, to
     return {
         "persons": persons[["persona_id", "description"]],
         "prompts": kept.iloc[order][["prompt_id", "text"]],
-        "groups": pluralism.persona_groups(persons)[["persona_id", "attribute", "value"]],
+        "groups": groups.persona_groups(persons)[["persona_id", "attribute", "value"]],
         "ablation": plan[["attribute", "persona_id", "shown_attributes", "without", "with"]],
     }
 

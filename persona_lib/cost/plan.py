@@ -22,6 +22,7 @@ from persona_lib.messages.templates import Template
 from persona_lib.stages.feedback import pairs_each
 from persona_lib.stages.pass_at_k import ATTEMPTED, REEXAMINED
 from persona_lib.stages.survey import GROUPS
+from persona_lib.tables.groups import AT_MOST, MIN_GROUP
 from persona_lib.tables.schema import attributes
 from persona_lib.tables.values import PARTS
 
@@ -54,7 +55,7 @@ def planned_calls(settings: Mapping, *, n_bank: int | None = None) -> pd.DataFra
     >>> from yaml import safe_load
     >>> calls = planned_calls(safe_load(open("config/demo.yaml")), n_bank=358)
     >>> int(calls[calls.stage == "benchmark"].calls_high.sum())
-    990
+    1440
     """
     roles, feedback, pool = settings["roles"], settings["feedback"], settings["pool"]
     n_draws, n_personas, n_prompts = (settings[key][n] for key, n in _SIZES)
@@ -62,6 +63,7 @@ def planned_calls(settings: Mapping, *, n_bank: int | None = None) -> pd.DataFra
     n_pairs = n_personas * pairs_each(feedback)
     n_written = n_draws if settings["personas"]["model_stage"] else 0
     n_judged, n_items, n_panel = settings["validation"]["n_pairs"], pool["n_items"], pool["n_panel_personas"]
+    n_named = sum(min(n_personas // MIN_GROUP, AT_MOST[attribute]) for attribute in pool["named_groups"])
     n_rated = pool["n_raters"] * n_panel * pool["n_panel_items"]
     n_ablated = len(settings["ablation"]["attributes"] or attributes())
     n_cells = (n_ablated + 1) * settings["ablation"]["n_personas"] * settings["ablation"]["n_questions"]
@@ -73,6 +75,8 @@ def planned_calls(settings: Mapping, *, n_bank: int | None = None) -> pd.DataFra
     n_examined = (len(ATTEMPTED) * n_attempts + len(REEXAMINED) * (n_attempts - 1)) * n_tried * len(models)
     survey = settings["survey"]
     n_survey, n_shown = survey["n_items"], survey["n_items"] * survey["n_personas"]
+    n_contests = settings["validation"]["n_contests"] if len(models) > 1 else 0
+    n_known = 3 * settings["benchmark"]["n_calibration"]
     rows = [  # stage, template, endpoints, steps before it that must be ok, calls at most, how they come about
         ("personas", "write_traits", roles["writer"], 0, n_written, "draws"),
         ("personas", "check_consistency", roles["filter"], 1, n_written, "draws"),
@@ -81,15 +85,20 @@ def planned_calls(settings: Mapping, *, n_bank: int | None = None) -> pd.DataFra
         ("feedback", critique, roles["critic"], 1, n_pairs, "personas x pairs x tries"),
         ("feedback", "revise", roles["reviser"], 2, n_pairs, "personas x pairs"),
         ("feedback", "revise_again", roles["reviser"], 2, n_pairs, "personas x pairs x further tries"),
-        ("validation", "judge", roles["judge"], 0, 6 * n_judged, "pairs x (own persona, its values, another) x two "
-         "orders"),
+        ("validation", "judge", roles["judge"], 0, 7 * n_judged, "pairs x ((own persona, its values, another) x two "
+         "orders, own again)"),
         ("validation", "judge_no_persona", roles["judge"], 0, 2 * n_judged, "pairs x two orders"),
+        ("validation", "judge_certainty", roles["judge"], 0, n_judged, "pairs"),
+        ("validation", "answer_output_only", models, 0, n_contests, "items of contests"),
+        ("validation", "judge", models, 1, n_contests * math.comb(len(models), 2), "items x every two contestants"),
         ("pool", "answer", roles["answerer"], 0, n_items, "items"),
         ("pool", "answer_divergent", roles["answerer"], 1, n_items, "items"),
         ("pool", "judge", roles["panel"][0], 2, (n_personas + (len(PARTS) + 1) * n_panel) * n_items, "(every persona, "
          "panel personas again and by three parts of their descriptions) x items"),
         ("pool", "judge", roles["panel"][1:], 2, n_panel * n_items, "panel personas x items"),
         ("pool", "judge", roles["raters"], 2, n_rated, "raters x panel personas x panel items"),
+        ("pool", "ask_share", roles["panel"], 2, n_items, "items, everybody"),
+        ("pool", "ask_share", roles["panel"][0], 2, n_named * n_items, "named groups at most x items"),
         ("ablation", critique, roles["critic"], 1, n_cells, f"{cells} x tries"),
         ("ablation", "revise", roles["reviser"], 2, n_cells, cells),
         ("ablation", "revise_again", roles["reviser"], 2, n_cells, f"{cells} x further tries"),
@@ -101,6 +110,7 @@ def planned_calls(settings: Mapping, *, n_bank: int | None = None) -> pd.DataFra
         ("benchmark", "answer_from_summary", models, 1, n_bench, "items"),
         ("benchmark", "examine", roles["examiner"], 1, 5 * n_bench * len(models), "items x models x (four modes, "
          "calibration)"),
+        ("benchmark", "examine", roles["examiner"], 2, n_known, "calibration's pairs x (accepted, swapped, generic)"),
         ("benchmark", "find_dropped", roles["examiner"], 2, n_bench * len(models), "summaries"),
         ("pass_at_k", "answer_chain_of_thought", models, 0, n_tried * n_attempts, "items x attempts"),
         ("pass_at_k", "answer_output_only", models, 0, n_tried * n_attempts, "items x attempts"),

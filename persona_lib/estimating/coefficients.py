@@ -227,13 +227,11 @@ def kappa_error(counts: np.ndarray) -> np.ndarray:
         return np.sqrt(np.maximum(total, 0) / n) / (1 - chance)
 
 
-def shrunk(values: np.ndarray, errors: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """Values pulled towards their mean, the more the less each is sure of, as far as they spread by chance alone.
+def shrinkage(values: np.ndarray, errors: np.ndarray, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How much of its distance from the mean each value keeps, tau^2 / (tau^2 + v), and v, its sampling variance.
 
-    value' = mean + tau^2 / (tau^2 + v) (value - mean), where v is the sampling variance of a value of its size, from
-    the mean of size x error^2, and tau^2 the variance of the values less the mean v, no less than 0 [1]_. Single values
-    then err less on average than the raw ones; where the spread is that of chance all are the mean. Undefined values
-    stay NaN.
+    v is that of a value of its size, from the mean of size x error^2; tau^2 the variance of the values less the mean v,
+    no less than 0 [1]_. With fewer than two known values all is kept, and v is NaN.
 
     References
     ----------
@@ -242,18 +240,36 @@ def shrunk(values: np.ndarray, errors: np.ndarray, sizes: np.ndarray) -> np.ndar
 
     Examples
     --------
-    Sampling alone has the variance 0.01, the values 0.02: half of each distance is left.
+    Sampling alone has the variance 0.01, the values 0.02.
+
+    >>> shrinkage(np.array([0.4, 0.6]), np.array([0.1, 0.1]), np.array([9, 9]))[0].round(2).tolist()
+    [0.5, 0.5]
+    """
+    known = ~np.isnan(values)
+    if known.sum() < 2:
+        return np.ones(len(values)), np.full(len(values), np.nan)
+    noise = np.nanmean(sizes[known] * errors[known] ** 2) / np.where(sizes > 0, sizes, 1)
+    between = max(0.0, float(values[known].var(ddof=1) - noise[known].mean()))
+    return between / np.where(between + noise > 0, between + noise, 1), noise
+
+
+def shrunk(values: np.ndarray, errors: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Values pulled towards their mean, the more the less each is sure of, as far as they spread by chance alone.
+
+    value' = mean + kept x (value - mean), with `shrinkage`. Single values then err less on average than the raw ones;
+    where the spread is that of chance all are the mean. Undefined values stay NaN.
+
+    Examples
+    --------
+    Half of each distance is left.
 
     >>> shrunk(np.array([0.4, 0.6]), np.array([0.1, 0.1]), np.array([9, 9])).round(2).tolist()
     [0.45, 0.55]
     """
-    known = ~np.isnan(values)
-    if known.sum() < 2:
+    if np.isnan(values).all():
         return values.copy()
-    noise = np.nanmean(sizes[known] * errors[known] ** 2) / np.where(sizes > 0, sizes, 1)
-    mean, spread = values[known].mean(), values[known].var(ddof=1)
-    between = max(0.0, float(spread - noise[known].mean()))
-    return mean + between / np.where(between + noise > 0, between + noise, 1) * (values - mean)
+    mean = np.nanmean(values)
+    return mean + shrinkage(values, errors, sizes)[0] * (values - mean)
 
 
 def fleiss_terms(per_unit: np.ndarray) -> np.ndarray:

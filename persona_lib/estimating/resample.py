@@ -36,6 +36,7 @@ class Estimate:
     method: str
     standard_error: float = float("nan")
     df: float = float("nan")
+    n_effective: float = float("nan")  # of a share: as many independent rows have its error
 
     def row(self, statistic: str, group: str) -> dict:
         """The row of a statistics table under this name."""
@@ -254,7 +255,7 @@ def clustered_rate(table: pd.DataFrame, *, value: str, clusters: Sequence[str]) 
     """
     mean = clustered_mean(table, value=value, clusters=clusters)
     method = f"share; Wilson at the effective n of errors clustered by {' and '.join(clusters)}, t quantile"
-    low = high = float("nan")
+    low = high = n_effective = float("nan")
     if mean.n and mean.df + 1 < MIN_CLUSTERS:
         method = f"{method}; {TOO_FEW}"
     elif mean.n:
@@ -267,7 +268,8 @@ def clustered_rate(table: pd.DataFrame, *, value: str, clusters: Sequence[str]) 
         n_effective = spread / variance if spread else mean.df + 1
         critical = float(stats.t.ppf(0.5 + LEVEL / 2, mean.df))
         low, high = wilson(mean.estimate * n_effective, n_effective, critical=critical)
-    return Estimate(mean.estimate, low, high, mean.n, mean.n_excluded, method, mean.standard_error, mean.df)
+    error = (mean.standard_error, mean.df, float(n_effective))
+    return Estimate(mean.estimate, low, high, mean.n, mean.n_excluded, method, *error)
 
 
 def clustered_difference(table: pd.DataFrame, *, value: str, group: str, clusters: Sequence[str]) -> Estimate:

@@ -65,9 +65,10 @@ class Index:
         """File and byte of a record, None if there is none."""
         return self._do("select file, byte from records where hash = ?", bytes.fromhex(digest)).fetchone()
 
-    def mark(self, digest: str) -> None:
-        """Choose an entry for `marked`; nothing if there is none."""
-        self._do("update records set is_marked = 1 where hash = ?", bytes.fromhex(digest))
+    def mark(self, digest: str) -> bool:
+        """Choose an entry for `marked`; false if it is chosen already, or there is none."""
+        chosen = self._do("update records set is_marked = 1 where hash = ? and not is_marked", bytes.fromhex(digest))
+        return chosen.rowcount == 1
 
     def marked(self) -> Iterator[tuple[int, int]]:
         """File and byte of the chosen entries, in the order of their hashes."""

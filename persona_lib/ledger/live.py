@@ -31,11 +31,13 @@ from itertools import repeat
 from pathlib import Path
 from types import TracebackType
 
-from persona_lib.ledger import locks, sealed
+from persona_lib.ledger import locks, packs, sealed
 from persona_lib.ledger.errors import LedgerError, said
 from persona_lib.ledger.index import Index
+from persona_lib.ledger.packs import Pack
 from persona_lib.ledger.summary import Summary
 from persona_lib.messages.request import LATER, STATUSES, Reply, Request
+from persona_lib.tables.files import whole
 
 FORMAT = 1
 FINAL = ("ok", "refused", "cut_off", "unparsed", "not_taken")
@@ -48,6 +50,8 @@ class Ledger:
 
     Use it as a context manager. While it is open no other process can write to it. Its memory does not
     grow: where each answer is stands in an index on disk (`index`).
+
+    Attributes: `summary`, what became of all that was used so far, and who answered.
 
     Parameters
     ----------
@@ -68,11 +72,13 @@ class Ledger:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.stage = stage
         self.n_cut_bytes = 0
+        self.summary = Summary()
         self._ask_again = ask_again
         self._said: set[str] = set()
         self._index = Index()
         self._paths: list[Path] = []
         self._readers: dict[int, int] = {}
+        self._packs: list[Pack] = []
         self._file = -1
         self._lock = locks.take(self.path.with_suffix(".lock"))
         try:
@@ -85,21 +91,36 @@ class Ledger:
                 self._write(_line({"format": FORMAT, "stage": stage, "shard": shard, "of": of}))
                 _sync_folder(self.path.parent)
             self._paths = sorted(self.path.parent.glob(f"{stage}-*-of-*.jsonl"), key=lambda p: (p != self.path, p))
-            self._read(_repaired(self._paths) if ask_again else set())
+            # Opened now, the live ones first: a shard that ends meanwhile packs its own, and takes another file's place.
+            self._readers = {number: os.open(path, os.O_RDONLY) for number, path in enumerate(self._paths)}
+            self._packs = [Pack(path) for path in packs.of_stage(self.path.parent, stage)]
+            self._read(_repaired(self._every_line()) if ask_again else set())
         except BaseException:
             self.close()
             raise
 
     def _read(self, repaired: Collection[str]) -> None:
         """Note where each final reply is; of those to be asked again only what a repair has made good."""
+        for number, start, line in self._every_line():
+            digest, status = _hash(line), _status(line)
+            is_kept = status not in self._ask_again or digest in repaired
+            if status in FINAL and is_kept:
+                self._index.add(digest, file=number, byte=start, replace=_is_again(line))
+            elif not is_kept and _is_again(line):
+                self._index.remove(digest)  # an older reply of another status does not come back
+
+    def _every_line(self) -> Iterator[tuple[int, int, bytes]]:
+        """Number of the file, place and bytes of each line of the stage, what is packed first, for it is older.
+
+        Packs are numbered from -1 downwards.
+        """
+        for number, pack in enumerate(self._packs, start=1):
+            for place, line in pack.lines():
+                _check_sum(line, str(pack.path))
+                yield -number, place, line
         for number, path in enumerate(self._paths):
-            for _, start, line in _whole_lines(path):
-                digest, status = _hash(line), _status(line)
-                is_kept = status not in self._ask_again or digest in repaired
-                if status in FINAL and is_kept:
-                    self._index.add(digest, file=number, byte=start, replace=_is_again(line))
-                elif not is_kept and _is_again(line):
-                    self._index.remove(digest)  # an older reply of another status does not come back
+            for _, start, line in _whole_lines(path, self._readers[number]):
+                yield number, start, line
 
     def __enter__(self) -> Ledger:
         return self
@@ -112,7 +133,9 @@ class Ledger:
         for number in (*self._readers.values(), self._file):
             if number >= 0:
                 os.close(number)
-        self._readers, self._file = {}, -1
+        for pack in self._packs:
+            pack.close()
+        self._readers, self._packs, self._file = {}, [], -1
         if self._lock >= 0:
             locks.release(self._lock)
             self._lock = -1
@@ -137,8 +160,9 @@ class Ledger:
         reply = self.find(request)
         if reply is None:
             raise LedgerError(f"{self.path}: no reply to request {request.hash}, so the stage cannot be sealed")
-        self._index.mark(request.hash)
-        self._said |= {name for name, nothing in LATER.items() if getattr(reply, name) != nothing}
+        if self._index.mark(request.hash):
+            self.summary.add(sealed.counted(request, reply))
+            self._said |= {name for name, nothing in LATER.items() if getattr(reply, name) != nothing}
         return reply
 
     def requests(self) -> Iterator[Request]:
@@ -173,13 +197,21 @@ class Ledger:
         for digest, start in written:
             self._index.add(digest, file=0, byte=start)
 
-    def summary(self) -> Summary:
-        """What became of all that was used, and who answered."""
-        return Summary(self._used())
-
     def seal(self, path: str | Path, *, facts: Mapping) -> None:
         """Write the sealed copy of all that was used."""
         sealed.write(self._used(), path, facts=facts, said=self._said)
+
+    def pack(self) -> None:
+        """Compress this shard's file, at the end of a simulated stage: what is packed is found as before."""
+        if os.fstat(self._file).st_size == 0 or not next(_whole_lines(self.path), None):
+            return
+        packs.write((line for _, _, line in _whole_lines(self.path)), packs.following(self.path))
+        with (
+            self.path.open("rb") as file,
+            whole(self.path, private=True) as half,
+        ):  # other shards may be reading the old
+            half.write_bytes(file.readline())
+        self.close()
 
     def _used(self) -> Iterator[dict]:
         for place in self._index.marked():
@@ -188,9 +220,12 @@ class Ledger:
 
     def _record(self, place: tuple[int, int]) -> dict:
         number, start = place
-        if number not in self._readers:
-            self._readers[number] = os.open(self._paths[number], os.O_RDONLY)
-        return _read_line(self._readers[number], start, self._paths[number])
+        if number >= 0:
+            return _read_line(self._readers[number], start, self._paths[number])
+        pack = self._packs[-number - 1]
+        line = pack.line(start)
+        _check_sum(line, str(pack.path))
+        return json.loads(line)
 
     def _write(self, block: bytes) -> None:
         start = os.fstat(self._file).st_size
@@ -278,10 +313,11 @@ def _is_torn(path: Path) -> bool:
         return file.read() != b"\n"
 
 
-def _whole_lines(path: str | Path) -> Iterator[tuple[int, int, bytes]]:
+def _whole_lines(path: str | Path, opened: int | None = None) -> Iterator[tuple[int, int, bytes]]:
     """Number, first byte and bytes of each line after the header, checked against its sum; no torn last line."""
     start = 0
-    with open(path, "rb") as file:
+    with open(path, "rb") if opened is None else open(os.dup(opened), "rb") as file:
+        file.seek(0)
         for number, line in enumerate(file, start=1):
             if not line.endswith(b"\n"):
                 return
@@ -317,9 +353,9 @@ def _is_again(line: bytes) -> bool:
     return line.startswith(_AGAIN, _HASH.stop + 1)
 
 
-def _repaired(paths: Iterable[Path]) -> set[str]:
+def _repaired(lines: Iterable[tuple[int, int, bytes]]) -> set[str]:
     """Requests whose reply could not be used, but that of their repair can."""
-    records = (json.loads(line) for path in paths for _, _, line in _whole_lines(path) if _REPAIRS in line)
+    records = (json.loads(line) for _, _, line in lines if _REPAIRS in line)
     return {
         one["request"]["repairs"] for one in records if "repairs" in one["request"] and one["reply"]["status"] == "ok"
     }

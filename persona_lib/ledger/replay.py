@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from tempfile import SpooledTemporaryFile
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
-from persona_lib.ledger.errors import ReplayMiss
-from persona_lib.ledger.sealed import REPLY, opened, recorded, rows
+from persona_lib.ledger.errors import LedgerError, ReplayMiss
+from persona_lib.ledger.sealed import REPETITIVE, REPLY, opened, recorded, rows
 from persona_lib.messages import request as words
 from persona_lib.messages.ask import Roles
 from persona_lib.messages.endpoint import read_recorded
 from persona_lib.messages.request import LATER, Reply, Request
 from persona_lib.messages.templates import Template
+
+_HEX = 64  # digits of a hash
 
 
 class Replay:
@@ -29,10 +35,15 @@ class Replay:
         with opened(path) as (file, found):
             held = file.schema_arrow.names
             names = [*REPLY, *(name for name in LATER if name in held)]
-            frame = file.read(columns=["request_hash", *names])
-        self._path, self._names = path, names
-        self._columns = {name: frame[name] for name in frame.column_names}
-        self._place = {digest: i for i, digest in enumerate(frame["request_hash"].to_pylist())}
+            self._texts = _Texts(file)
+            frame = file.read(columns=["request_hash", *(name for name in names if name != "text")])
+        hashes = frame.column("request_hash").cast(pa.binary()).cast(pa.binary(_HEX)).combine_chunks()
+        self._hashes = np.frombuffer(hashes.buffers()[1], dtype=f"S{_HEX}")[: len(hashes)]
+        if (self._hashes[1:] <= self._hashes[:-1]).any():
+            raise LedgerError(f"{path}: the rows are not sorted by request hash, each once")
+        repeated = {name: frame[name].dictionary_encode() for name in names if name in REPETITIVE}
+        self._rest = pa.table({name: repeated.get(name, frame[name]) for name in names if name != "text"})
+        self._path = path
         self.stage, self.roles, self.simulated = found["stage"], found["roles"], found["simulated"]
         self.endpoints = read_recorded(found["endpoints"])
         self.templates = {name: Template.from_dict(values) for name, values in found["templates"].items()}
@@ -48,19 +59,46 @@ class Replay:
         if "template" in requests and (unknown := set(requests["template"]) - set(self.templates)):
             raise ReplayMiss(f"{self._path}: nothing was asked with template {', '.join(sorted(unknown))}")
         asked = words.build(requests, endpoints=self.endpoints, templates=self.templates)
-        return words.table(asked, [self._settled(request) for request in asked], index=requests.index)
+        replies = self._replies(asked)
+        repairs = {
+            i: repair
+            for i, request in enumerate(asked)
+            if (repair := words.repair(request, replies[i], self.endpoints[request.endpoint])) is not None
+        }
+        for i, reply in zip(repairs, self._replies(list(repairs.values())), strict=True):
+            replies[i] = words.settled(replies[i], reply)
+        return words.table(asked, replies, index=requests.index)
 
-    def _settled(self, request: Request) -> Reply:
-        reply = self._reply(request)
-        repair = words.repair(request, reply, self.endpoints[request.endpoint])
-        return reply if repair is None else words.settled(reply, self._reply(repair))
-
-    def _reply(self, request: Request) -> Reply:
-        place = self._place.get(request.hash)
-        if place is None:
+    def _replies(self, asked: Sequence[Request]) -> list[Reply]:
+        """The reply to each request, in their order."""
+        hashes = np.array([request.hash for request in asked], dtype=f"S{_HEX}")
+        place = np.searchsorted(self._hashes, hashes)
+        is_there = place < len(self._hashes)
+        is_there[is_there] = self._hashes[place[is_there]] == hashes[is_there]
+        if not is_there.all():
+            request = asked[int(np.argmin(is_there))]
             raise ReplayMiss(miss(request, (recorded(found) for found in rows(self._path)), where=self._path))
-        values = {name: self._columns[name][place].as_py() for name in self._names}
-        return Reply(**{("model" if name == "reply_model" else name): value for name, value in values.items()})
+        found = self._rest.take(place).rename_columns({"reply_model": "model"}).to_pylist()
+        return [Reply(text=self._texts[i], **values) for i, values in zip(place.tolist(), found, strict=True)]
+
+
+class _Texts:
+    """The column `text` of a sealed ledger, by row, in a file without a name in the machine's temporary folder.
+
+    Up to 64 MB of it are in memory, and beyond that none: the texts of the paper's size take 0.8 GB.
+    """
+
+    def __init__(self, ledger: pq.ParquetFile) -> None:
+        self._file, ends = SpooledTemporaryFile(max_size=64 << 20), [0]
+        for batch in ledger.iter_batches(batch_size=2_000, columns=["text"]):
+            for text in batch.column(0).to_pylist():
+                ends.append(ends[-1] + self._file.write(text.encode()))
+        self._ends = np.array(ends)
+
+    def __getitem__(self, row: int) -> str:
+        start, end = self._ends[row : row + 2].tolist()
+        self._file.seek(start)
+        return self._file.read(end - start).decode()
 
 
 def replay(path: str | Path) -> Replay:

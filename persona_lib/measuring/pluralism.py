@@ -13,13 +13,17 @@ import pandas as pd
 from persona_lib.estimating import bootstrap, resample
 from persona_lib.estimating.corrections import adjusted_p_values
 from persona_lib.measuring import agreement, benchmark
+from persona_lib.measuring.components import component_statistics
 from persona_lib.measuring.departure import departure_statistics, departures
+from persona_lib.measuring.distributional import distributional_statistics
+from persona_lib.measuring.diversity import diversity_statistics
+from persona_lib.measuring.grids import Panel, panel
+from persona_lib.measuring.steering import gold_statistics, overton_statistics, steering_statistics
+from persona_lib.measuring.worst_group import intersection_statistics, worst_group_statistics
 from persona_lib.tables import schema, streams
+from persona_lib.tables.groups import MIN_GROUP, persona_groups
 
 CLUSTERS = ["persona_id", "item_id"]
-AGES = {"18-34": (0, 35), "35-54": (35, 55), "55-69": (55, 70), "70+": (70, 200)}
-GROUPS = ["sex", "age_group", "race", "ideology"]
-MIN_GROUP = 5
 
 
 def lead_model(judgements: pd.DataFrame) -> str:
@@ -86,21 +90,6 @@ def likeness(judged: pd.DataFrame) -> pd.DataFrame:
     """
     found = judged.groupby("persona_id")["is_majority"].agg(likeness="mean", n="count")
     return found.reset_index()
-
-
-def persona_groups(personas: pd.DataFrame) -> pd.DataFrame:
-    """The groups that are compared: persona_id, attribute, value; one row per persona and attribute.
-
-    Examples
-    --------
-    >>> persona = {"persona_id": ["p"], "sex": ["Female"], "age_years": [35], "race": ["R"], "ideology": ["I"]}
-    >>> persona_groups(pd.DataFrame(persona))["value"].tolist()
-    ['Female', '35-54', 'R', 'I']
-    """
-    age_group = pd.Series(schema.UNKNOWN, index=personas.index, dtype="str")
-    for label, (low, high) in AGES.items():
-        age_group = age_group.mask(personas["age_years"].between(low, high, inclusive="left"), label)
-    return personas.assign(age_group=age_group).melt("persona_id", GROUPS, var_name="attribute")
 
 
 def group_statistics(judged: pd.DataFrame, groups: pd.DataFrame) -> list[dict]:
@@ -269,25 +258,48 @@ def pluralism_statistics(
     personas: pd.DataFrame,
     attempts: pd.DataFrame,
     *,
+    shares: pd.DataFrame,
+    weights: pd.DataFrame,
     n_bootstrap: int,
     seed: int,
 ) -> pd.DataFrame:
     """Everything notebook 11 says, as one table.
 
+    Parameters
+    ----------
+    judgements, items, personas, attempts : tables `pool_judgements`, `pool_items`, `personas`, `attempts`
+    shares, weights : tables `pool_shares` and `persona_weights`
+
     Returns
     -------
     Table `pluralism`: majority_share, minority_share and representative of the pool as the lead
-    model judged it; fits_majority and group_difference by group; accuracy and accuracy_by_distance
-    of the representative answer, the models and another rater; fits_raters and distance of the
-    panel; likeness, pass_rate, central_claim and central_slope of the benchmark's baseline mode.
+    model judged it; fits_majority and group_difference by group, worst_group, group_gap, intersection and
+    smallest_cell; accuracy and accuracy_by_distance of the representative answer, the models and another rater;
+    fits_raters and distance of the panel, and what `of_panel` gives; likeness, pass_rate, central_claim and
+    central_slope of the benchmark's baseline mode.
     """
     judged = with_majority(pool_choices(judgements, items, rater=lead_model(judgements)))
     rows = majority_statistics(judged)
-    rows += group_statistics(judged, persona_groups(personas))
+    groups = persona_groups(personas)
+    rows += group_statistics(judged, groups) + worst_group_statistics(judged, groups)
+    rows += intersection_statistics(judged, groups)
+    rows += of_panel(panel(judgements, items, personas, weights), shares)
     rows += departure_statistics(departures(judgements, items))
     rows += panel_statistics(rater_cells(judgements, items), n_bootstrap=n_bootstrap, seed=seed)
     rows += central_statistics(central_attempts(attempts, likeness(judged)))
     return pd.DataFrame(rows)
+
+
+def of_panel(shared: Panel, shares: pd.DataFrame) -> list[dict]:
+    """Distributional, Overton and steerable pluralism, gold comparison, flattening, caricature, components of variance.
+
+    Parameters
+    ----------
+    shared : the result of `grids.panel`
+    shares : table `pool_shares`
+    """
+    rows = distributional_statistics(shared, shares) + overton_statistics(shared) + steering_statistics(shared)
+    return rows + gold_statistics(shared) + diversity_statistics(shared) + component_statistics(shared)
 
 
 def majority_statistics(judged: pd.DataFrame) -> list[dict]:

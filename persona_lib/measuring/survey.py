@@ -17,7 +17,7 @@ from persona_lib.estimating.resample import clustered_mean, clustered_rate
 from persona_lib.tables.schema import statistic
 
 GROUPS = ("all", "Democrat", "Independent", "Republican")
-N_SAMPLES = 400  # drawn for the distance that chance alone makes
+N_SAMPLES = 200  # drawn for the distance that chance alone makes
 UNIFORM, CHANCE, AGAIN = "uniform", "as many people", "asked again"
 
 
@@ -128,7 +128,8 @@ def _of_chance(part: pd.DataFrame, people: dict, name: str, group: str, rng: np.
     for row in part.itertuples():
         if (shares := people.get((row.item_id, group))) is not None:
             draws = rng.multinomial(row.n, shares / shares.sum(), size=N_SAMPLES)
-            found.append(np.mean([wasserstein(draw, shares) for draw in draws]))
+            gaps = np.cumsum(draws / row.n - shares / shares.sum(), axis=1)  # `wasserstein`, of all draws at once
+            found.append(np.abs(gaps).sum(axis=1).mean() / (len(shares) - 1))
     method = f"mean over items of {N_SAMPLES} draws"
     value = float(np.mean(found)) if found else float("nan")
     return statistic("survey_distance", name, value, n=len(found), n_excluded=len(part) - len(found), method=method)

@@ -25,7 +25,7 @@ def held(judgements: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
     -------
     One row per judgement: pair_id, persona_id, prompt_id, shown (own; values: the own persona's stated
     values alone; swapped; none), swapped, holds (1.0, 0.0, NaN unless ok), first (1.0 if the answer in
-    position A was preferred), status.
+    position A was preferred), repeat (1: asked again), status.
 
     Raises
     ------
@@ -37,8 +37,8 @@ def held(judgements: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
     >>> pairs = pd.DataFrame({"pair_id": ["p1.q1"], "persona_id": ["p1"], "prompt_id": ["q1"],
     ...                       "chosen_answer_id": ["new"], "rejected_answer_id": ["old"]})
     >>> judgements = pd.DataFrame({"item_id": ["p1.q1"], "persona_shown_id": ["p1"], "lines_shown": ["all"],
-    ...                            "swapped": [False], "chosen_answer_id": ["new"], "chosen_position": ["B"],
-    ...                            "status": ["ok"]})
+    ...                            "swapped": [False], "repeat": [0], "chosen_answer_id": ["new"],
+    ...                            "chosen_position": ["B"], "status": ["ok"]})
     >>> held(judgements, pairs)[["shown", "holds", "first"]].values.tolist()
     [['own', 1.0, 0.0]]
     """
@@ -60,7 +60,7 @@ def held(judgements: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
     rows["shown"] = shown.mask(rows["lines_shown"] == "values", "values")
     rows["holds"] = is_revision.astype(float).where(ok)
     rows["first"] = (rows["chosen_position"] == "A").astype(float).where(ok)
-    return rows[["pair_id", "persona_id", "prompt_id", "shown", "swapped", "holds", "first", "status"]]
+    return rows[["pair_id", "persona_id", "prompt_id", "shown", "swapped", "repeat", "holds", "first", "status"]]
 
 
 def persona_effect(judged: pd.DataFrame, *, other: str) -> pd.DataFrame:
@@ -144,9 +144,9 @@ def validation_statistics(judgements: pd.DataFrame, pairs: pd.DataFrame, answers
     first_position by condition; persona_effect|own-values, own-swapped and own-none;
     values_consistency|own; length_only|all over the judged pairs; rule_kept over all pairs that have
     a revision; scored, refused, unparsed and failed|all, and cut_off and not_taken|all where they
-    occur.
+    occur. Repetitions are left to `judges.judge_statistics`.
     """
-    judged = held(judgements, pairs)
+    judged = held(judgements[judgements["repeat"] == 0], pairs)
     by_shown = {shown: judged[judged["shown"] == shown] for shown in SHOWN}
     own = by_shown["own"]
     parts = {**by_shown, "own_ab": own[~own["swapped"]], "own_ba": own[own["swapped"]]}

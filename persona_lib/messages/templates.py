@@ -17,8 +17,20 @@ from typing import Any
 import jsonschema
 import yaml
 
-SLOTS = ("persona", "prompt", "topics", "answer", "answer_a", "answer_b", "critique", "summary", "revision", "fault")
-SLOTS += ("options", "people")  # of a survey
+SLOTS = (
+    "persona",
+    "prompt",
+    "topics",
+    "answer",
+    "answer_a",
+    "answer_b",
+    "critique",
+    "summary",
+    "revision",
+    "fault",
+    "people",
+    "options",
+)
 _KEYS = ("version", "source", "least_max_tokens", "system", "user")
 _SLOT = re.compile(r"\{\{(\w+)\}\}")
 _INSTRUCTION = "\n\nReply with one JSON object and nothing else, valid against this JSON schema:\n"

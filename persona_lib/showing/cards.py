@@ -1,7 +1,8 @@
-"""One persona on a card: every line as a model reads it, beside where it comes from."""
+"""Cards: one persona, every line beside where it comes from; and one pair, its two answers side by side."""
 
 from __future__ import annotations
 
+from difflib import SequenceMatcher
 from html import escape
 
 import pandas as pd
@@ -73,3 +74,44 @@ def card_html(table: pd.DataFrame, *, title: str) -> str:
     with pd.option_context("display.max_colwidth", None):
         rows = shown.to_html(escape=True, header=False, index_names=False, border=0, justify="left")
     return f"<p><b>{escape(title)}</b></p>\n{rows}"
+
+
+GONE = "background:rgba(213,94,0,.18);text-decoration:line-through"
+NEW = "background:rgba(0,114,178,.2);text-decoration:underline;font-weight:600"
+SIDE = "vertical-align:top;text-align:left;white-space:pre-line;width:50%;padding:.5em"
+
+
+def pair_html(*, title: str, rejected: str, chosen: str) -> str:
+    """A pair's two answers side by side: struck out what the chosen one lost, underlined what it gained.
+
+    The marks are told apart without colour. Every text is text: none of it is read as markup.
+
+    Parameters
+    ----------
+    title : what the pair is of, such as the persona and its question
+    rejected, chosen : the two answers; an empty one is shown as "none was made"
+
+    Examples
+    --------
+    >>> shown = pair_html(title="p0001", rejected="a <b> c", chosen="a d c")
+    >>> "<del" in shown, "&lt;b&gt;" in shown, "<b>" in shown.replace("<b>p0001</b>", "")
+    (True, True, False)
+    """
+    left, right = _marked(rejected or "none was made", chosen or "none was made")
+    heads = "".join(
+        f'<th style="text-align:left">{head}</th>' for head in ("rejected: knows no persona", "chosen: the revision")
+    )
+    cells = f'<td style="{SIDE}">{left}</td><td style="{SIDE}">{right}</td>'
+    return f"<p><b>{escape(title)}</b></p>\n<table><tr>{heads}</tr><tr>{cells}</tr></table>"
+
+
+def _marked(old: str, new: str) -> tuple[str, str]:
+    """Both texts as HTML, word by word, the words marked that only one of them has in that place."""
+    before, after = old.split(" "), new.split(" ")
+    left: list[str] = []
+    right: list[str] = []
+    for kind, a, b, c, d in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+        lost, gained = escape(" ".join(before[a:b])), escape(" ".join(after[c:d]))
+        left += [lost if kind == "equal" else f'<del style="{GONE}">{lost}</del>'] * (b > a)
+        right += [gained if kind == "equal" else f'<ins style="{NEW}">{gained}</ins>'] * (d > c)
+    return " ".join(left), " ".join(right)

@@ -1,4 +1,4 @@
-"""Figures 1 and 4, and how one preference pair is made: diagrams with this run's own counts."""
+"""Figures 1 and 4, how one preference pair is made, and the map of the notebooks: diagrams with a run's own counts."""
 
 from __future__ import annotations
 
@@ -84,7 +84,9 @@ def _route(axes: Axes, points: list[tuple[float, float]], colour: str) -> None:
 
 
 @drawing.styled
-def construction(personas: pd.DataFrame, provenance: pd.DataFrame, *, simulated: bool = False) -> Figure:
+def construction(
+    personas: pd.DataFrame, provenance: pd.DataFrame, *, simulated: bool = False, synthetic: bool = False
+) -> Figure:
     """Figure 1: from a record of the census file to a persona; the first persona's own values stand as the example.
 
     An attribute's origin is that of most personas in table `provenance`; an origin that no attribute has gets no box.
@@ -104,7 +106,10 @@ def construction(personas: pd.DataFrame, provenance: pd.DataFrame, *, simulated:
         f"Where the {len(known)} attributes of a persona come from. The example is {first['persona_id']} of this run's "
         f"{len(personas):,} personas. {TWO_ORDERS} {here} The next draw takes the place of one that contradicts itself."
     )
-    page = drawing.page("Figure 1 · How a persona is made", note, width_in=width, height_in=height, simulated=simulated)
+    title = "Figure 1 · How a persona is made"
+    stamps = {"simulated": simulated, "synthetic": synthetic}
+    page = drawing.page(title, note, width_in=width, height_in=height, **stamps)
+    page.keep(attributes=known[["attribute", "label", "origin"]])
     axes = _canvas(page, width, height)
     records = "person records of the\nACS PUMS file, each\nwith its weight"
     drawn = "records drawn in order,\nwith probability\nproportional to the\nweight"
@@ -181,6 +186,9 @@ def feedback_creation(
     title = "Figure 4 · From opening prompts to the agreement of personas"
     page = drawing.page(title, note, width_in=width, height_in=height, simulated=simulated)
     axes = _canvas(page, width, height)
+    counted = ((prompts, ["reason", "prompt_split"]), (personas, ["persona_split"]), (pairs, ["status", "pair_split"]))
+    for table, columns in counted:
+        page.keep(**{columns[-1]: table.groupby(columns).size().rename("n").reset_index()})
     lefts, wides, tops, talls = (0.2, 2.65, 5.45, 7.95), (2.0, 2.35, 2.05, 2.25), (5.1, 3.25, 1.5), (1.25, 1.1, 1.3)
     made, cells = pairs[pairs["status"] == "ok"], kappas[kappas["comparison"] == "model-rater"]
     n_common = 0 if kappas.empty else int(kappas["n"].max())
@@ -282,4 +290,45 @@ def pair_creation(personas: pd.DataFrame, prompts: pd.DataFrame, *, simulated: b
         ((4.9, 0.8), (8.2, 0.8), BLUE),
     ):
         _arrow(axes, start, end, colour=colour)
+    return page.figure
+
+
+LANES = (  # of the map: what a column of notebooks is about, their numbers, colour
+    ("Who they are", ("01", "02", "03"), BLUE),
+    ("What they are asked", ("04", "05"), GREEN),
+    ("Do the pairs hold?", ("06", "07", "08"), PURPLE),
+    ("Whom do models serve?", ("09", "10", "11"), ORANGE),
+    ("People and training", ("12", "13"), SKY),
+    ("What it comes to", ("14", "15"), VERMILION),
+)
+
+
+@drawing.styled
+def notebook_map(written: dict[str, list[str]]) -> Figure:
+    """The notebooks as a map: columns of one subject, each box a notebook with the tables that it writes.
+
+    Parameters
+    ----------
+    written : the tables that each notebook writes, by its name, such as `05_feedback`; a number that is in no lane,
+        and a lane without a notebook, are left out
+    """
+    named = {name[:2]: name for name in written}
+    lanes = [(head, [n for n in numbers if n in named], colour) for head, numbers, colour in LANES]
+    lanes = [lane for lane in lanes if lane[1]]
+    step, wide, tall, height = 1.72, 1.5, 1.05, 4.0
+    note = (
+        "Each box is a notebook, with the tables that it writes; each column a subject. Later columns read the tables "
+        "of earlier ones, never the other way round. Models are asked before the notebooks run: these replay."
+    )
+    width = 0.3 + step * len(lanes)
+    page = drawing.page("The notebooks and what each writes", note, width_in=width, height_in=height, simulated=False)
+    axes = _canvas(page, width, height)
+    for i, (head, numbers, colour) in enumerate(lanes):
+        x = 0.2 + i * step
+        axes.text(x, 3.85, head, va="top", size=8.5, weight="bold", color=SOFT)
+        for j, number in enumerate(numbers):
+            text = textwrap.fill(", ".join(written[named[number]]), 21)
+            _box(axes, x, 3.55 - j * (tall + 0.12), wide, tall, named[number].replace("_", " "), text, colour)
+        if i + 1 < len(lanes):
+            _arrow(axes, (x + wide, 3.02), (x + step, 3.02))
     return page.figure

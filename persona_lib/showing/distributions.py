@@ -14,6 +14,7 @@ from matplotlib.patches import Patch
 from persona_lib.estimating.resample import Z_95, wilson
 from persona_lib.showing import drawing
 from persona_lib.showing.drawing import BLUE, GREEN, INK, NOTHING, ORANGE, PALE, PURPLE, SOFT, VERMILION
+from persona_lib.showing.findings import number
 from persona_lib.tables import schema
 from persona_lib.tables.values import (
     ADULT_YEARS,
@@ -27,7 +28,7 @@ from persona_lib.tables.values import (
 )
 
 ORIGIN_COLOURS = {"observed": BLUE, "imputed": ORANGE, "listed": GREEN, "written": PURPLE}
-N_SHOWN, N_SHOWN_OF_MANY, MANY = 8, 4, 20
+N_SHOWN, N_SHOWN_OF_MANY, MANY = 6, 3, 20
 BESIDE = {
     "draws": ("|", INK, "draws"),
     "outside": ("|", VERMILION, "draws, outside their 95 % range"),
@@ -37,7 +38,7 @@ BESIDE = {
     "published": ("D", INK, "published ACS table"),
 }
 NOTHINGS = (schema.NOT_IN_UNIVERSE, schema.UNKNOWN)
-COLUMN_IN, LABEL_IN, BAR_IN, ROW_IN, GAP_IN, N_COLUMNS = 3.6, 1.98, 1.02, 0.152, 0.37, 3
+COLUMN_IN, LABEL_IN, BAR_IN, ROW_IN, GAP_IN, N_COLUMNS = 2.38, 1.28, 0.68, 0.108, 0.265, 3  # three on a printed page
 ENOUGH = 5
 
 BANDED = ("age_years", "income_usd")
@@ -81,7 +82,13 @@ def _categories(personas: pd.DataFrame, attribute: str) -> tuple[pd.Series, Sequ
 
 
 @drawing.styled
-def demographics(personas: pd.DataFrame, margins: pd.DataFrame | None = None, *, simulated: bool = False) -> Figure:
+def demographics(
+    personas: pd.DataFrame,
+    margins: pd.DataFrame | None = None,
+    *,
+    simulated: bool = False,
+    synthetic: bool = False,
+) -> Figure:
     """Figure 2: the personas' distribution over all 33 attributes, one panel each.
 
     With `margins`, the census shares stand beside every attribute that the census has.
@@ -108,7 +115,7 @@ def demographics(personas: pd.DataFrame, margins: pd.DataFrame | None = None, *,
         handles=[*handles, Patch(color=NOTHING, label="not in universe, or unknown"), *_mark_handles(beside)],
         scores=personas[list(BIG_FIVE)],
         beside=beside,
-        simulated=simulated,
+        stamps={"simulated": simulated, "synthetic": synthetic},
     )
 
 
@@ -139,7 +146,7 @@ def _mark_handles(beside: dict[str, pd.DataFrame]) -> list[Line2D]:
 
 
 @drawing.styled
-def census_demographics(margins: pd.DataFrame, fidelity: pd.DataFrame, *, simulated: bool = False) -> Figure:
+def census_demographics(margins: pd.DataFrame, fidelity: pd.DataFrame, *, synthetic: bool = False) -> Figure:
     """Figure 13: Figure 2 of the weighted census, with the draws and the published tables that have the category.
 
     How well the shares of draws and census correlate is told from table `fidelity`.
@@ -159,7 +166,7 @@ def census_demographics(margins: pd.DataFrame, fidelity: pd.DataFrame, *, simula
     correlated = drawing.pick(fidelity, "share_correlation", "group").set_index("group").loc["all"]
     correlation = "undefined"
     if not np.isnan(correlated["estimate"]):
-        correlation = f"{correlated['estimate']:.3f} [{correlated['low']:.3f}, {correlated['high']:.3f} over redraws]"
+        correlation = number(correlated["estimate"], correlated["low"], correlated["high"]) + " over redraws"
     note = (
         f"Laid out as Figure 2, for the {census['attribute'].nunique()} attributes whose census shares stand in table "
         f"margins. Bars: weighted share of the {n_records:,} census records that may be drawn, with 95 % intervals "
@@ -185,7 +192,7 @@ def census_demographics(margins: pd.DataFrame, fidelity: pd.DataFrame, *, simula
         tinted=dict.fromkeys(labels, BLUE),
         handles=handles,
         beside=beside,
-        simulated=simulated,
+        stamps={"simulated": False, "synthetic": synthetic},
     )
 
 
@@ -233,7 +240,7 @@ def _panels(
     handles: list,
     scores: pd.DataFrame | None = None,
     beside: dict[str, pd.DataFrame] | None = None,
-    simulated: bool,
+    stamps: dict[str, bool],
 ) -> Figure:
     """One panel of bars per attribute, laid into columns from the top, each into the shortest column."""
     drawn = {name: _top(table[table["attribute"] == name]) for name in labels}
@@ -245,12 +252,11 @@ def _panels(
         column = int(np.argmin(fill))
         spots[name] = (column, fill[column])
         fill[column] += heights[name] + GAP_IN
-    page = drawing.page(
-        title, note, width_in=0.2 + N_COLUMNS * COLUMN_IN, height_in=max(fill) + 0.45, simulated=simulated
-    )
+    page = drawing.page(title, note, width_in=0.2 + N_COLUMNS * COLUMN_IN, height_in=max(fill) + 0.3, **stamps)
+    page.keep(bars=pd.concat([rows.assign(attribute=name) for name, rows in drawn.items()]), **(beside or {}))
     for name, (column, top) in spots.items():
         left = 0.15 + column * COLUMN_IN + LABEL_IN
-        axes = page.place(left_in=left, top_in=top + 0.42, width_in=BAR_IN, height_in=heights[name])
+        axes = page.place(left_in=left, top_in=top + 0.34, width_in=BAR_IN, height_in=heights[name])
         axes.set_label(name)
         if _is_scores(name, scores):
             _draw_scores(axes, scores, tinted[name])
@@ -258,14 +264,15 @@ def _panels(
             _draw_bars(axes, drawn[name], tinted[name])
             for source, rows in (beside or {}).items():
                 _draw_beside(axes, drawn[name], rows[rows["attribute"] == name], source)
-        axes.set_title(labels[name], x=-LABEL_IN / BAR_IN, pad=3)
+        axes.set_title(labels[name], x=-LABEL_IN / BAR_IN, pad=2.5, size=7.5)
     page.figure.legend(
         handles=handles,
         loc="upper left",
-        ncols=len(handles),
+        ncols=4,
+        fontsize=7,
         bbox_to_anchor=(
             0.08 / page.figure.get_size_inches()[0],
-            1 - (page.head_in - 0.12) / page.figure.get_size_inches()[1],
+            1 - (page.head_in - 0.14) / page.figure.get_size_inches()[1],
         ),
         borderaxespad=0,
         handlelength=1.1,
@@ -302,9 +309,9 @@ def _draw_bars(axes: Axes, rows: pd.DataFrame, colour: str) -> None:
         bar.set_alpha(0.45 if is_rest else 0.85)
     axes.hlines(places, rows["low"] * 100, rows["high"] * 100, color=INK, linewidth=0.8)
     for place, share in zip(places, rows["share"], strict=True):
-        axes.text(134, float(place), drawing.percent(share), va="center", ha="right", size=7, color=SOFT)
+        axes.text(138, float(place), drawing.percent(share), va="center", ha="right", size=6, color=SOFT)
     axes.set(xlim=(0, 100), ylim=(len(rows) - 0.5, -0.5), xticks=[])
-    axes.set_yticks(places, [drawing.shorten(c, 34) for c in rows["category"]], size=7.4)
+    axes.set_yticks(places, [drawing.shorten(c, 27) for c in rows["category"]], size=6.2)
     axes.tick_params(axis="y", length=0, pad=2)
     axes.spines["bottom"].set_visible(False)
 
@@ -320,7 +327,7 @@ def _draw_beside(axes: Axes, rows: pd.DataFrame, beside: pd.DataFrame, source: s
         same["category"].map(places),
         linestyle="",
         marker=marker,
-        markersize={"|": 8, "o": 5, "D": 2.6}[marker],
+        markersize={"|": 6, "o": 4, "D": 2.2}[marker],
         color="none" if marker == "o" else colour,
         markeredgecolor=colour,
         markeredgewidth=1.5 if marker == "|" else 0.7,
@@ -335,7 +342,7 @@ def _draw_scores(axes: Axes, scores: pd.DataFrame, colour: str) -> None:
         axes.plot(middle, place, "o", color="white", markersize=3.5, markeredgecolor=INK, markeredgewidth=0.7)
     axes.set(xlim=(-2.6, 2.6), ylim=(len(scores.columns) - 0.5, -0.5))
     axes.axvline(0, color=PALE, zorder=0)
-    axes.set_xticks([-2, 0, 2], ["-2", "0", "2 SD"], size=6.8)
-    axes.set_yticks(range(len(scores.columns)), [t.capitalize() for t in scores.columns], size=7.4)
+    axes.set_xticks([-2, 0, 2], ["-2", "0", "2 SD"], size=6)
+    axes.set_yticks(range(len(scores.columns)), [t.capitalize() for t in scores.columns], size=6.2)
     axes.tick_params(axis="y", length=0, pad=2)
     axes.tick_params(axis="x", length=2, pad=1)

@@ -1,4 +1,4 @@
-"""What all figures share: page, palette, stamp, and the one way they are saved.
+"""What all pictures share: page, palette, stamps, and the one way they are shown and saved.
 
 Same tables, same bytes: the font ships with matplotlib, the resolution is fixed and no version is written.
 """
@@ -9,6 +9,8 @@ import hashlib
 import os
 import re
 import textwrap
+from base64 import b64encode
+from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -27,14 +29,19 @@ from persona_lib.tables.files import whole
 if TYPE_CHECKING:
     from matplotlib.typing import RcKeyType
 
-DOTS_PER_INCH = 150
-STAMP = "Simulated respondents"
+DOTS_PER_INCH, ON_SCREEN = 150, 110
+STAMP, SYNTHETIC = "Simulated respondents", "Synthetic census sample"  # what a picture rests on that is not the world
 
-# Okabe and Ito's palette, told apart by the colour blind, in the order in which series take it.
+# Okabe and Ito's palette, told apart by the colour blind: of kinds of things, such as the origins of a value.
 BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00"
-SERIES = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION)
-MARKERS = ("o", "s", "^", "D", "v", "P")
 INK, SOFT, PALE, NOTHING = "#222222", "#666666", "#E3E3E3", "#BDBDBD"
+
+# Of modes and of models, the same in every picture. Each set is told apart by the colour blind and, by lightness alone,
+# in grey: `tests/showing/test_drawing.py` simulates both.
+MODE_COLOURS = {"baseline": "#CFCFCF", "output_only": SKY, "chain_of_thought": VERMILION, "summary": "#0B3C6F"}
+SERIES = ("#12396B", "#874610", "#31835F", "#9083ED", "#BBB13A", "#41E3A1")
+MARKERS = ("o", "s", "^", "D", "v", "P")
+KNOWN_MODELS = ("large", "medium", "small", "terse", "rater", "judge")  # the simulated ones, by their endpoints
 
 STYLE: dict[RcKeyType, Any] = {
     "font.family": ["DejaVu Sans"],
@@ -69,12 +76,24 @@ STYLE: dict[RcKeyType, Any] = {
 styled = matplotlib.rc_context(STYLE)
 
 
+class Sheet(Figure):
+    """A figure that holds what it says of itself and the rows that it draws, which are saved beside it."""
+
+    about: str = ""
+    stamps: tuple[str, ...] = ()
+    rows: list[pd.DataFrame]
+
+
 @dataclass(frozen=True)
 class Page:
     """A figure with its head drawn; what follows is placed below the head, in inches."""
 
-    figure: Figure
+    figure: Sheet
     head_in: float
+
+    def keep(self, **tables: pd.DataFrame) -> None:
+        """Rows that are drawn, by the part of the figure that they are drawn in; `save` writes them beside it."""
+        self.figure.rows += [table.reset_index(drop=True).assign(part=part) for part, table in tables.items()]
 
     def place(self, *, left_in: float, top_in: float, width_in: float, height_in: float) -> Axes:
         """Axes at a distance from the left edge of the page and from the lower edge of its head."""
@@ -83,47 +102,96 @@ class Page:
         return self.figure.add_axes((left_in / width, bottom / height, width_in / width, height_in / height))
 
 
-def page(title: str, note: str, *, width_in: float, height_in: float, simulated: bool) -> Page:
-    """An empty page with its title, a note on what is drawn, and the stamp where answers are simulated.
+def page(title: str, note: str, *, width_in: float, height_in: float, simulated: bool, synthetic: bool = False) -> Page:
+    """An empty page with its title, a note on what is drawn, and a stamp where answers or the census are not real.
 
-    `height_in` is the height left for the drawing; the head is added on top.
+    `height_in` is the height left for the drawing; the head is added on top. Title and note are its alternative text.
     """
     characters = int((width_in - 0.3) * 15.8)
     lines = [line for part in note.split("\n") for line in textwrap.wrap(part, characters)]
-    head_in = 0.62 + 0.165 * len(lines)
+    stamps = (STAMP,) * simulated + (SYNTHETIC,) * synthetic
+    top_in = 0.42 if stamps else 0.17  # the stamps stand above the title, so that neither covers the other
+    head_in = 0.45 + top_in + 0.165 * len(lines)
     total = height_in + head_in
-    figure = Figure(figsize=(width_in, total), dpi=100, facecolor="white")
-    figure.text(0.15 / width_in, 1 - 0.17 / total, title, size=12, weight="bold", va="top")
-    figure.text(0.15 / width_in, 1 - 0.45 / total, "\n".join(lines), size=8.5, color=SOFT, va="top", linespacing=1.35)
-    if simulated:
-        figure.text(
-            1 - 0.2 / width_in,
-            1 - 0.2 / total,
-            STAMP,
-            size=8.5,
-            weight="bold",
-            color="white",
-            ha="right",
-            va="top",
-            bbox={"boxstyle": "round,pad=0.35", "facecolor": VERMILION, "edgecolor": "none"},
-        )
+    figure = Sheet(figsize=(width_in, total), dpi=100, facecolor="white")
+    figure.about, figure.stamps, figure.rows = f"{title}. {note}", stamps, []
+    figure.text(0.15 / width_in, 1 - top_in / total, title, size=11.5, weight="bold", va="top")
+    below = 1 - (top_in + 0.28) / total
+    figure.text(0.15 / width_in, below, "\n".join(lines), size=8.5, color=SOFT, va="top", linespacing=1.35)
+    for place, said in enumerate(stamps):
+        _stamp(figure, said, 1 - (0.2 + 1.75 * place) / width_in, 1 - 0.14 / total)
     return Page(figure, head_in)
 
 
-def save(figure: Figure, path: str | os.PathLike) -> Path:
-    """Write the figure as PNG, whole or not at all, with its title and stamp also as text inside the file.
+def _stamp(figure: Figure, said: str, x: float, y: float) -> None:
+    box = {"boxstyle": "round,pad=0.35", "facecolor": INK if said == SYNTHETIC else "#A63C06", "edgecolor": "none"}
+    figure.text(x, y, said, size=8, weight="bold", color="white", ha="right", va="top", bbox=box)
 
-    Shades that no eye tells apart are made one, which makes the file a third as large.
+
+class Picture:
+    """A PNG with its alternative text, as a notebook shows it."""
+
+    def __init__(self, data: bytes, alt: str) -> None:
+        self.data, self.alt = data, alt
+
+    def __repr__(self) -> str:
+        return self.alt
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        return {"image/png": b64encode(self.data).decode(), "text/plain": self.alt}, {"image/png": {"alt": self.alt}}
+
+
+def picture(figure: Figure, *, alt: str, stamps: Sequence[str] = ()) -> Picture:
+    """A figure drawn in a notebook, stamped, with its alternative text; the figure is closed.
+
+    Parameters
+    ----------
+    alt : what is to be seen, in a sentence or two, for those who do not see it
+    stamps : `STAMP` and `SYNTHETIC`, as far as they apply: what the picture rests on that is not the world
     """
+    from matplotlib import pyplot as plt
+
+    height = figure.get_size_inches()[1]
+    for place, said in enumerate(stamps):
+        _stamp(figure, said, 1.0, 1 + (0.3 + 0.27 * place) / height)
+    drawn = BytesIO()
+    figure.savefig(
+        drawn, format="png", dpi=ON_SCREEN, metadata={"Software": None}, facecolor="white", bbox_inches="tight"
+    )
+    plt.close(figure)
+    return Picture(drawn.getvalue(), alt if not stamps else f"{alt} ({', '.join(stamps)}.)")
+
+
+def save(figure: Figure, path: str | os.PathLike) -> Path:
+    """Write the figure as PNG, and beside it as PDF and its rows as CSV, each file whole or not at all.
+
+    Title, alternative text and stamps stand as text inside the PNG. Shades that no eye tells apart are made one, which
+    makes it a third as large. The PDF is for print; it names no program and no date.
+    """
+    sheet = figure if isinstance(figure, Sheet) else Sheet()
     drawn = BytesIO()
     figure.savefig(drawn, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None}, facecolor="white")
     image = _fewer_shades(np.asarray(Image.open(drawn).convert("RGB")))
     about = PngInfo()
     about.add_text("Title", figure.texts[0].get_text().encode("latin-1", "replace"))
-    about.add_text("Comment", STAMP if STAMP in [text.get_text() for text in figure.texts] else "")
+    about.add_text("Description", " ".join(sheet.about.split()).encode("latin-1", "replace"))
+    about.add_text("Comment", "; ".join(sheet.stamps))
     with whole(path) as half:
         image.save(half, format="PNG", dpi=(DOTS_PER_INCH, DOTS_PER_INCH), pnginfo=about)
+    with whole(Path(path).with_suffix(".pdf")) as half:
+        figure.savefig(half, format="pdf", metadata=dict.fromkeys(("Creator", "Producer", "CreationDate")))
+    if getattr(sheet, "rows", None):
+        table = pd.concat(sheet.rows, ignore_index=True)
+        with whole(Path(path).with_suffix(".csv")) as half:
+            table.to_csv(half, index=False, float_format="%.6g", lineterminator="\n")
     return Path(path)
+
+
+def shown(path: str | os.PathLike) -> Picture:
+    """A saved figure with the alternative text that stands inside it."""
+    with Image.open(path) as image:
+        alt = image.info.get("Description", "")
+    return Picture(Path(path).read_bytes(), alt)
 
 
 def _fewer_shades(pixels: np.ndarray) -> Image.Image:
@@ -161,7 +229,7 @@ def catalogue(paths: list[str | os.PathLike]) -> pd.DataFrame:
                 "figure": f"{int(number[1]):02d}",
                 "file": path.name,
                 "title": number[2],
-                "is_simulated": about.get("Comment") == STAMP,
+                "is_simulated": STAMP in about.get("Comment", ""),
                 "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
             }
         )
@@ -197,14 +265,31 @@ def _names(statistics: pd.DataFrame) -> str:
     return ", ".join(sorted(statistics["statistic"].unique())) or "no rows"
 
 
-def colours(names: list[str]) -> dict[str, str]:
-    """A colour for each name, in order; beyond six they repeat, so a legend must also use markers."""
-    return {name: SERIES[i % len(SERIES)] for i, name in enumerate(names)}
+def model_colours(models: Sequence[str]) -> dict[str, str]:
+    """A colour for each model, whatever the order of the names: a known one has its own, the others the free ones.
+
+    Beyond six they repeat, so a picture must also use `model_markers`.
+
+    Examples
+    --------
+    >>> model_colours(["small", "large"]) == {"small": SERIES[2], "large": SERIES[0]}
+    True
+    """
+    return {model: SERIES[place % len(SERIES)] for model, place in _places(models).items()}
 
 
-def markers(names: list[str]) -> dict[str, str]:
-    """A marker for each name, in order."""
-    return {name: MARKERS[i % len(MARKERS)] for i, name in enumerate(names)}
+def model_markers(models: Sequence[str]) -> dict[str, str]:
+    """A marker for each model, paired with its colour."""
+    return {model: MARKERS[place % len(MARKERS)] for model, place in _places(models).items()}
+
+
+def _places(models: Sequence[str]) -> dict[str, int]:
+    taken = {model: KNOWN_MODELS.index(model) for model in models if model in KNOWN_MODELS}
+    free = [place for place in range(len(SERIES)) if place not in taken.values()] or list(range(len(SERIES)))
+    others = sorted(set(models) - set(KNOWN_MODELS))
+    return {
+        model: taken.get(model, free[others.index(model) % len(free)] if model in others else 0) for model in models
+    }
 
 
 def shorten(text: str, n_characters: int) -> str:

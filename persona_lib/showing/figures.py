@@ -16,16 +16,16 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from persona_lib.showing import drawing
-from persona_lib.showing.drawing import BLUE, GREEN, INK, NOTHING, ORANGE, PALE, PURPLE, SKY, SOFT, VERMILION, pick
+from persona_lib.showing.drawing import BLUE, INK, MODE_COLOURS, PALE, SKY, SOFT, VERMILION, pick
+from persona_lib.showing.findings import number, percentage
 from persona_lib.tables import schema
 from persona_lib.tables.values import MODES, PLACEBO
 
-MODE_COLOURS = {"baseline": NOTHING, "output_only": SKY, "chain_of_thought": ORANGE, "summary": BLUE}
-ROW_IN, SPREAD_IN = 0.19, 0.23
+ROW_IN, SPREAD_IN = 0.19, 0.21
 MANY = 200  # points of one row, from which on they are drawn faint
 ARMS = {
-    "chain_of_thought": "Chain of thought and persona",
-    "output_only": "Output only and persona",
+    "chain_of_thought": "Chain of thought, persona",
+    "output_only": "Output only, persona",
     "baseline": "Baseline, no persona",
 }
 
@@ -59,10 +59,11 @@ def influence(influences: pd.DataFrame, *, simulated: bool = False) -> Figure:
     places[n_attributes:] += 0.6
     height = SPREAD_IN * (places[-1] + 1.2)
     page = drawing.page(
-        "Figure 5 · Leaving one attribute out", note, width_in=9.6, height_in=height + 0.85, simulated=simulated
+        "Figure 5 · Leaving one attribute out", note, width_in=7.3, height_in=height + 0.85, simulated=simulated
     )
-    left = page.place(left_in=2.2, top_in=0.3, width_in=3.5, height_in=height)
-    right = page.place(left_in=6.75, top_in=0.3, width_in=2.6, height_in=height)
+    left = page.place(left_in=1.85, top_in=0.3, width_in=2.45, height_in=height)
+    right = page.place(left_in=5.2, top_in=0.3, width_in=1.9, height_in=height)
+    page.keep(kappa=kappas, kappa_retest=again, excess_flip=excess.reset_index())
     left.set_label("kappa")
     right.set_label("excess_flip")
     tint = [VERMILION if n == PLACEBO else BLUE for n in names] + [SOFT]
@@ -80,7 +81,7 @@ def influence(influences: pd.DataFrame, *, simulated: bool = False) -> Figure:
     right.axvline(0, color=SOFT, linewidth=0.8)
     lowest = np.nanmin([-0.17, *(value for values in spreads for value in values)])
     left.set(xlabel="Cohen's kappa, with against without", xlim=(lowest - 0.05, 1.05))
-    right.set(xlabel="excess of changes (percentage points)")
+    right.set(xlabel="excess of changes (points)")
     for axes in (left, right):
         axes.set_ylim(places[-1] + 0.6, -0.6)
         axes.grid(axis="x")
@@ -129,13 +130,10 @@ def _sizes(table: pd.DataFrame, of: str) -> str:
     return f"{size} {of}" + (f"; {out:,} left out as unscored." if out else ".")
 
 
-def _told(benchmark: pd.DataFrame, statistic: str, form: Callable[[float], str]) -> str:
+def _told(benchmark: pd.DataFrame, statistic: str, form: Callable[[float, float, float], str]) -> str:
     """The statistic of group all in words, with its interval where it has one."""
     row = pick(benchmark, statistic, "group").set_index("group").loc["all"]
-    if np.isnan(row["estimate"]):
-        return "undefined"
-    interval = "" if np.isnan(row["low"]) else f" [{form(row['low'])}, {form(row['high'])}]"
-    return f"{form(row['estimate'])}{interval}"
+    return form(row["estimate"], row["low"], row["high"])
 
 
 def _points(
@@ -161,10 +159,11 @@ def modes(benchmark: pd.DataFrame, *, simulated: bool = False) -> Figure:
         f"{_sizes(rates, 'items a model and mode')} Lines are 95 % intervals; the same items stand behind every bar, "
         "so differences are surer than the overlap of two lines suggests."
     )
-    width = max(7.6, 1.1 + 1.9 * len(models))
+    width = min(10.2, max(7.2, 1.1 + 1.55 * len(models)))
     page = drawing.page("Figure 10 · PERSONA Bench by mode", note, width_in=width, height_in=3.6, simulated=simulated)
     axes = page.place(left_in=0.75, top_in=0.35, width_in=width - 1.0, height_in=2.75)
     axes.set_label("modes")
+    page.keep(modes=rates)
     step = 0.8 / len(shown)
     for i, mode in enumerate(shown):
         rows = rates[rates["mode"] == mode].set_index("model").reindex(models)
@@ -200,7 +199,7 @@ def dropped_attributes(benchmark: pd.DataFrame, dropped: pd.DataFrame, *, simula
     title = "Figure 11 · Attributes that a summary leaves out"
     if dropped.empty:
         why = "No summary could be used, so there is nothing to be left out of one."
-        return drawing.page(title, why, width_in=8, height_in=0.2, simulated=simulated).figure
+        return drawing.page(title, why, width_in=7.2, height_in=0.2, simulated=simulated).figure
     pooled = pick(benchmark, "drop_rate", "attribute").set_index("attribute").drop(index="all", errors="ignore")
     pooled = pooled.sort_values("estimate", ascending=False, kind="stable", na_position="last")
     names, places = list(pooled.index), np.arange(len(pooled))
@@ -208,7 +207,7 @@ def dropped_attributes(benchmark: pd.DataFrame, dropped: pd.DataFrame, *, simula
     by_model = pick(benchmark, "drop_rate", "model", "attribute")
     models = list(dict.fromkeys(by_model["model"]))
     summary = dropped.groupby(["item_id", "model"])["status"].agg(lambda status: (status == "ok").all())
-    forms = {"equivalent": drawing.percent, "kendall_w": "{:.2f}".format, "kendall_w_question": "{:.2f}".format}
+    forms = {"equivalent": percentage, "kendall_w": number, "kendall_w_question": number}
     said = {name: _told(benchmark, name, form) for name, form in forms.items()}
     note = (
         "A summary says what of a persona matters to one question. Share of summaries that leave the attribute out, "
@@ -221,12 +220,13 @@ def dropped_attributes(benchmark: pd.DataFrame, dropped: pd.DataFrame, *, simula
         f"{1 / len(models):.2f} by chance."
     )
     height = ROW_IN * len(names)
-    page = drawing.page(title, note, width_in=8, height_in=height + 0.85, simulated=simulated)
-    axes = page.place(left_in=2.3, top_in=0.35, width_in=5.4, height_in=height)
+    page = drawing.page(title, note, width_in=7.2, height_in=height + 0.85, simulated=simulated)
+    page.keep(all_models=pooled.reset_index(), each_model=by_model, by_rule=by_rule.reset_index())
+    axes = page.place(left_in=2.0, top_in=0.35, width_in=4.95, height_in=height)
     axes.set_label("dropped")
     axes.barh(places, pooled["estimate"] * 100, height=0.72, color=SKY, alpha=0.55, label="all models")
     axes.hlines(places, pooled["low"] * 100, pooled["high"] * 100, color=INK, linewidth=1)
-    tint, mark = dict(zip(models, (BLUE, ORANGE, GREEN, PURPLE, VERMILION, INK), strict=False)), drawing.markers(models)
+    tint, mark = drawing.model_colours(models), drawing.model_markers(models)
     for i, model in enumerate(models):
         rows = by_model[by_model["model"] == model].set_index("attribute").reindex(names)
         shift = (i - (len(models) - 1) / 2) * 0.2
@@ -235,7 +235,7 @@ def dropped_attributes(benchmark: pd.DataFrame, dropped: pd.DataFrame, *, simula
             places + shift,
             linestyle="",
             marker=mark[model],
-            color=tint.get(model, SOFT),
+            color=tint[model],
             markersize=3.6,
             clip_on=False,
             label=drawing.words(model),
@@ -273,26 +273,28 @@ def pass_curves(pass_at_k: pd.DataFrame, *, simulated: bool = False) -> Figure:
     rates = curves["pass_at_k"]
     models, ks = list(dict.fromkeys(rates["model"])), sorted(rates["k"].unique())
     shown = [mode for mode in ARMS if mode in set(rates["mode"])]
-    tint, mark = drawing.colours(models), drawing.markers(models)
+    tint, mark = drawing.model_colours(models), drawing.model_markers(models)
+    of_curves = rates.drop_duplicates(["model", "mode"])  # of one k: the same items stand behind the others
     note = (
-        "Solid: chance that one of k fresh answers passes the examiner, unbiased over independent attempts; bands are "
-        f"95 % intervals by a bootstrap over personas. {_sizes(rates, 'items a curve')} Dashed: one and the same "
+        "Solid: chance that one of k fresh answers passes the examiner, unbiased over independent attempts; bars are "
+        f"95 % intervals over personas and prompts. {_sizes(of_curves, 'items a curve')} Dashed: one and the same "
         "answer examined k times, where any-of-k is the examiner's noise alone. What fresh answers gain without the "
         "persona is variety and noise together; their distance from the dashed curve is what variety adds. The paper's "
         "arm is chain of thought and persona."
     )
-    width = max(7.6, 0.95 + 3.35 * len(shown))
+    width = max(7.2, 0.6 + 2.25 * len(shown))
     page = drawing.page(
         f"Figure 12 · Passing with up to {max(ks)} attempts", note, width_in=width, height_in=3.85, simulated=simulated
     )
+    page.keep(fresh=curves["pass_at_k"], examined_again=curves["reexamined"])
     for i, mode in enumerate(shown):
-        axes = page.place(left_in=0.75 + i * 3.35, top_in=0.6, width_in=2.95, height_in=2.7)
+        axes = page.place(left_in=0.65 + i * 2.25, top_in=0.6, width_in=1.9, height_in=2.7)
         axes.set_label(mode)
-        for model in models:
+        for place, model in enumerate(models):
             of_both = (table[(table["model"] == model) & (table["mode"] == mode)] for table in curves.values())
             fresh, again = of_both
-            band = (fresh["k"], fresh["low"] * 100, fresh["high"] * 100)
-            axes.fill_between(*band, color=tint[model], alpha=0.12, linewidth=0)
+            beside = fresh["k"] * 2 ** (0.1 * (place - (len(models) - 1) / 2))  # so that no interval hides another
+            axes.vlines(beside, fresh["low"] * 100, fresh["high"] * 100, color=tint[model], alpha=0.6, linewidth=1.1)
             look: dict[str, Any] = {"color": tint[model], "marker": mark[model], "markersize": 4.5}
             axes.plot(fresh["k"], fresh["estimate"] * 100, linewidth=1.6, label=model, **look)
             axes.plot(

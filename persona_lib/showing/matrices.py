@@ -21,6 +21,7 @@ from persona_lib.showing.drawing import BLUE, INK, PALE, SOFT, VERMILION
 
 ALONE = "The panel has one model (roles.panel), so there is no other to compare it with."
 UNUSED = "On one side of the comparison no choice could be used, so there is nothing to compare."
+LEAST_CELL_IN = 0.1  # below it the names of the personas would run into each other: they stand in the CSV
 BINS = np.linspace(-1, 1, 21)
 RATERS = "held-out rater and majority"
 LIKENESS = ("rater-majority", "model-rater", "model-model")  # whose agreement orders the personas, the first at hand
@@ -107,7 +108,7 @@ def _lacking(kappas: pd.DataFrame, comparison: str) -> str:
 
 def _blank(title: str, why: str, simulated: bool) -> Figure:
     """A figure that says why it shows nothing."""
-    return drawing.page(title, why, width_in=9.6, height_in=0.2, simulated=simulated).figure
+    return drawing.page(title, why, width_in=7.2, height_in=0.2, simulated=simulated).figure
 
 
 def _cells(kappas: pd.DataFrame, comparison: str) -> pd.DataFrame:
@@ -163,9 +164,9 @@ def _matrices(
         panel: rows.pivot(index="rater_a", columns="rater_b", values="kappa").reindex(index=order, columns=order)
         for panel, rows in cells.groupby("panel")
     }
-    n_columns = 2 if len(panels) <= 4 else 3
+    n_columns = 2 if len(panels) <= 6 else 3
     n_rows = -(-len(panels) // n_columns)
-    side, step_x, step_y = (3.0, 3.95, 4.0) if n_columns == 2 else (2.6, 3.45, 3.55)
+    side, step_x, step_y = (2.25, 3.05, 2.7) if n_columns == 2 else (1.5, 2.05, 1.95)
     upper = np.triu(np.ones((len(order), len(order)), dtype=bool))
     undefined = sum(int((matrix.isna() & upper).sum(axis=None)) for matrix in found.values())
     last = "; last panel: the rater held out of the majority, and the majority" if RATERS in found else ""
@@ -177,19 +178,24 @@ def _matrices(
         f"items, or one side's choices all the same). {_shared(cells)} A single cell carries little; the next figure "
         "shows their spread."
     )
-    width = 0.8 + n_columns * step_x + 0.5
-    page = drawing.page(title, note, width_in=width, height_in=n_rows * step_y + 0.25, simulated=simulated)
-    bar = page.place(left_in=width - 0.75, top_in=0.35, width_in=0.14, height_in=side)
+    width = 0.7 + n_columns * step_x + 0.45
+    page = drawing.page(title, note, width_in=width, height_in=n_rows * step_y + 0.55, simulated=simulated)
+    page.keep(cells=cells[["panel", "rater_a", "rater_b", "kappa", "n"]])
+    bar = page.place(left_in=width - 0.65, top_in=0.35, width_in=0.14, height_in=side)
     for i, panel in enumerate(panels):
         top = (i // n_columns) * step_y + 0.35
-        axes = page.place(left_in=0.8 + (i % n_columns) * step_x, top_in=top, width_in=side, height_in=side)
+        axes = page.place(left_in=0.7 + (i % n_columns) * step_x, top_in=top, width_in=side, height_in=side)
         axes.set_label(panel)
         _draw_matrix(axes, found[panel], upper, bar if i == 0 else None)
+        if i + n_columns < len(panels) or side < LEAST_CELL_IN * len(order):
+            axes.set_xticks([])  # all panels have the order of the lowest
+        if i % n_columns or side < LEAST_CELL_IN * len(order):
+            axes.set_yticks([])
         across, down = axes_of(panel) if panel != RATERS else ("persona of the majority", "persona of the rater")
         axes.set(xlabel=across, ylabel=down)
-        axes.set_title(drawing.words(panel.replace("|", " and ")), pad=15)
-        axes.text(0, 1.012, heads.get(panel, ""), transform=axes.transAxes, size=7.3, color=SOFT, va="bottom")
-        axes.tick_params(length=0, labelsize=5.8, pad=1.5)
+        axes.set_title(drawing.words(panel.replace("|", " and ")), pad=14)
+        axes.text(0, 1.012, heads.get(panel, ""), transform=axes.transAxes, size=6.5, color=SOFT, va="bottom")
+        axes.tick_params(length=0, labelsize=6, pad=1.5)
     bar.set_ylabel("")
     bar.set_title("kappa", size=8, loc="left", weight="normal")
     bar.tick_params(length=2, labelsize=7.5)
@@ -209,10 +215,9 @@ def _draw_matrix(axes: Axes, matrix: pd.DataFrame, upper: np.ndarray, bar: Axes 
     axes.add_collection(LineCollection(strokes, colors=SOFT, linewidths=0.6))
     for place in range(len(matrix)):
         axes.add_patch(Rectangle((place, place), 1, 1, fill=False, edgecolor=INK, linewidth=0.8))
-    names = [] if len(matrix) > 40 else matrix.index
-    places = np.arange(len(names)) + 0.5
-    axes.set_xticks(places, names, rotation=90)
-    axes.set_yticks(places, names, rotation=0)
+    places = np.arange(len(matrix)) + 0.5
+    axes.set_xticks(places, matrix.index, rotation=90)
+    axes.set_yticks(places, matrix.index, rotation=0)
 
 
 def _shared(cells: pd.DataFrame) -> str:
@@ -252,13 +257,14 @@ def _histograms(cells: pd.DataFrame, agreement: pd.DataFrame, *, title: str, abo
         f"defined cells; {last}undefined: too few shared items, or one side's choices all the same. Dashed line and "
         f"band: kappa over all choices for the same persona, with its 95 % interval. {_shared(cells)}"
     )
-    page = drawing.page(title, note, width_in=9.6, height_in=n_rows * 2.15 + 0.35, simulated=simulated)
+    page = drawing.page(title, note, width_in=7.3, height_in=n_rows * 2.15 + 0.35, simulated=simulated)
+    page.keep(cells=cells[["panel", "is_own", "kappa"]])
     top_share = 0.0
     drawn = []
     for i, panel in enumerate(panels):
         rows = cells[cells["panel"] == panel]
         axes = page.place(
-            left_in=0.75 + (i % n_columns) * 3.0, top_in=0.65 + (i // n_columns) * 2.15, width_in=2.55, height_in=1.3
+            left_in=0.65 + (i % n_columns) * 2.25, top_in=0.65 + (i // n_columns) * 2.15, width_in=1.9, height_in=1.3
         )
         axes.set_label(panel)
         for is_own, colour, element in ((False, SOFT, "step"), (True, BLUE, "bars")):
@@ -282,7 +288,7 @@ def _histograms(cells: pd.DataFrame, agreement: pd.DataFrame, *, title: str, abo
         n_own, n_out = int(rows["is_own"].sum()), int(rows["kappa"].isna().sum())
         axes.set_title(drawing.words(panel.replace("|", " and ")), pad=14)
         counts = f"{n_own:,} same, {len(rows) - n_own:,} other; {n_out:,} undefined"
-        axes.text(0, 1.02, counts, transform=axes.transAxes, size=7.3, color=SOFT, va="bottom")
+        axes.text(0, 1.02, counts, transform=axes.transAxes, size=6.5, color=SOFT, va="bottom")
         axes.set(xlim=(-1, 1), xlabel="Cohen's kappa" if i >= len(panels) - n_columns else "", ylabel="")
         axes.set_ylabel("share of cells (%)" if i % n_columns == 0 else "")
         axes.grid(axis="y")

@@ -24,8 +24,8 @@ def topics(prompts: pd.DataFrame, *, simulated: bool = False) -> Figure:
     )
     rows = max(len(counts), 6)
     height = 0.24 * rows + 0.75
-    page = drawing.page("Figure 3 · Topics of the prompts", note, width_in=10, height_in=height, simulated=simulated)
-    axes = page.place(left_in=2.5, top_in=0.15, width_in=3.2, height_in=0.24 * rows)
+    page = drawing.page("Figure 3 · Topics of the prompts", note, width_in=7.3, height_in=height, simulated=simulated)
+    axes = page.place(left_in=2.35, top_in=0.15, width_in=1.75, height_in=0.24 * rows)
     axes.set_label("topics")
     left = np.zeros(len(counts))
     for split, colour in (("train", BLUE), ("heldout_prompt", ORANGE)):
@@ -36,14 +36,15 @@ def topics(prompts: pd.DataFrame, *, simulated: bool = False) -> Figure:
         axes.text(total + 0.012 * left.max(), place, f"{int(total):,}", va="center", size=7.5, color=SOFT)
     axes.set_yticks(range(len(counts)), [drawing.shorten(t or "(none)", 40) for t in counts.index])
     axes.set(ylim=(rows - 0.5, -0.5), xlim=(0, left.max() * 1.12), xlabel="prompts kept")
-    axes.legend(loc="lower right")
+    axes.legend(loc="lower left", bbox_to_anchor=(1.6, 0), borderaxespad=0)  # below the other panel, beside the bars
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x")
     fates = prompts["reason"].value_counts()
     fates = fates.loc[
         ["kept", *sorted(set(fates.index) - {"kept"}, key=lambda r: (-fates[r], r))] if "kept" in fates else fates.index
     ]
-    beside = page.place(left_in=8.1, top_in=0.15, width_in=1.6, height_in=0.24 * len(fates))
+    page.keep(topics=counts.reset_index(), fates=fates.rename_axis("fate").rename("prompts").reset_index())
+    beside = page.place(left_in=6.0, top_in=0.15, width_in=1.05, height_in=0.24 * len(fates))
     beside.set_label("fates")
     beside.barh(range(len(fates)), fates, height=0.74, color=[SOFT if r == "kept" else NOTHING for r in fates.index])
     for place, total in enumerate(fates):

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+import re
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -51,6 +52,25 @@ def prefer_first(description: str, first: str, second: str, who: Model, *, sampl
     (one, n_one), (other, n_other) = (load_bank().vector(text) for text in (first, second))
     position = stand(description, who, sample=sample)
     return float(load().chance_first(position, one, other, who, more_words=n_one - n_other))
+
+
+def certainty(chance: np.ndarray | float) -> np.ndarray:
+    """What a judge states as its certainty, who chooses one of two with this chance: from 0.5 to 1, in whole steps."""
+    step = load().parameters["certainty_step"]
+    return np.round((0.5 + np.abs(np.asarray(chance) - 0.5)) / step) * step
+
+
+def share_first(people: str, first: str, second: str, who: Model) -> float:
+    """The share of some people, all or a group named by its attributes, that a model says would choose the first text.
+
+    The bounds of an age group stand for the age in their middle.
+    """
+    (one, n_one), (other, n_other) = (load_bank().vector(text) for text in (first, second))
+    named = dict(parse_description(people))
+    if ages := [int(age) for age in re.findall(r"\d+", named.get("age_years", ""))]:
+        named["age_years"] = str(sum(ages) // len(ages))
+    position = load().shared + load().own_part(named, who)
+    return float(load().share_first(position, one, other, who, more_words=n_one - n_other))
 
 
 def quality(description: str, prompt: str, answer: str, who: Model) -> float:

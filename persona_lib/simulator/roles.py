@@ -107,15 +107,41 @@ def judge(call: Call) -> str:
     return json.dumps({"choice": "A" if call.uniform("choice") < chance else "B"})
 
 
+def judge_certainty(call: Call) -> str:
+    """The choice of `judge`, with how clear the preference was before it was made, in whole steps as people say it."""
+    chance = respondents.prefer_first(
+        call.slots["persona"], call.slots["answer_a"], call.slots["answer_b"], call.who, sample=call.sample
+    )
+    choice = "A" if call.uniform("choice") < chance else "B"
+    return json.dumps({"choice": choice, "certainty": round(100 * respondents.certainty(chance))})
+
+
+def ask_share(call: Call) -> str:
+    slots = call.slots
+    share = respondents.share_first(slots["people"], slots["answer_a"], slots["answer_b"], call.who)
+    return json.dumps({"share_a": round(100 * share)})
+
+
 def answer_output_only(call: Call) -> str:
     aim = writing.personal(call.slots["persona"], call.who, "description")
-    return writing.answer(call.slots["prompt"], aim, call.who, call.digest)
+    return _telling(writing.answer(call.slots["prompt"], aim, call.who, call.digest), call, "output_only")
+
+
+def _telling(text: str, call: Call, mode: str) -> str:
+    """The answer, with a sentence that gives its reader away in the declared share of answers."""
+    lines = parse_description(call.slots["persona"])
+    known = [lines[name] for name in ("lifestyle", "defining_quirks") if lines.get(name)]
+    if known and call.uniform("explicit") < load().parameters["writing"]["explicit_answers"][mode]:
+        value = known[int(call.uniform("which line") * len(known))].rstrip(".")
+        return f"{text} {phrase('revision', 'names', call.digest, value=value)}"
+    return text
 
 
 def answer_chain_of_thought(call: Call) -> str:
     aim = writing.personal(call.slots["persona"], call.who, "steps")
     steps = writing.steps(aim, call.slots["prompt"], call.digest)
-    return f"{steps}\nANSWER:\n" + writing.answer(call.slots["prompt"], aim, call.who, call.digest)
+    answer = writing.answer(call.slots["prompt"], aim, call.who, call.digest)
+    return f"{steps}\nANSWER:\n" + _telling(answer, call, "chain_of_thought")
 
 
 def summarise(call: Call) -> str:
@@ -179,7 +205,9 @@ HANDLERS: Mapping[str, Callable[[Call], str]] = {
     "revise": revise,
     "revise_again": revise,
     "judge": judge,
+    "judge_certainty": judge_certainty,
     "judge_no_persona": judge,
+    "ask_share": ask_share,
     "answer_output_only": answer_output_only,
     "answer_chain_of_thought": answer_chain_of_thought,
     "summarise": summarise,
@@ -192,8 +220,20 @@ HANDLERS: Mapping[str, Callable[[Call], str]] = {
 }
 
 STRUCTURED = frozenset(
-    {"write_traits", "check_consistency", "classify_prompt", "judge", "judge_no_persona", "examine", "find_dropped"}
-    | {"survey_persona", "survey_oneself", "survey_shares"}
+    {
+        "write_traits",
+        "check_consistency",
+        "classify_prompt",
+        "judge",
+        "judge_certainty",
+        "judge_no_persona",
+        "ask_share",
+        "examine",
+        "find_dropped",
+        "survey_persona",
+        "survey_oneself",
+        "survey_shares",
+    }
 )
 
 

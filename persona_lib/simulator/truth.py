@@ -22,7 +22,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from persona_lib.simulator import expected, expected_attempts, studies
+from persona_lib.simulator import expected, expected_attempts, expected_judges, studies
 from persona_lib.simulator.expected import Truth
 from persona_lib.simulator.forms import parse_description
 from persona_lib.simulator.populations import Population, everywhere
@@ -72,6 +72,7 @@ def truth(declared: Mapping[str, pd.DataFrame], tables: Mapping[str, pd.DataFram
     exact = _exact(run) | _dropped(run, declared["prompts"]["text"])
     rows += [(*key, value, 0.0) for key, value in exact.items()]
     found = pd.DataFrame(rows, columns=["statistic", "group", "truth", "standard_error"])
+    found["truth"] = found["truth"].mask(found["statistic"] == "corrected", found["truth"].clip(0, 1))
     return found.dropna().reset_index(drop=True)  # a group of which one batch at most holds a person has no row
 
 
@@ -152,7 +153,8 @@ def _batch(run: Run, declared: Mapping[str, pd.DataFrame], tables: Mapping[str, 
     item_ids, given = _given_items(tables)
     chances = everywhere(replace(people, **given), lead)
     found |= expected.item_majorities(chances, item_ids, n_others=n_others)
-    return found | attempts_truth(run, persons, chances) | repeated_truth(run, persons)
+    found |= attempts_truth(run, persons, chances) | repeated_truth(run, persons)
+    return found | expected_judges.corrected(found)
 
 
 def _in_turn(n: int, n_prompts: int, number: int) -> np.ndarray:

@@ -12,8 +12,9 @@ from persona_lib.simulator.attempts import REEXAMINED
 from persona_lib.simulator.expected import Truth
 from persona_lib.simulator.populations import Population, by_content
 from persona_lib.simulator.portraits import equivalent_chance
-from persona_lib.simulator.respondents import accept, stand
+from persona_lib.simulator.respondents import stand
 from persona_lib.simulator.runs import Persons, Run, placed, refined, write
+from persona_lib.simulator.truth_of_judges import accepted, contests_truth, judge_truth, subtlety_truth
 from persona_lib.simulator.world import load
 from persona_lib.tables.revisions import LONGER, RULES, TELLS, fault
 from persona_lib.tables.values import PLACEBO
@@ -42,6 +43,8 @@ def pairs_truth(run: Run, persons: Persons) -> Truth:
         for swapped in (False, True)
     )
     found = expected.held(ab, ba)
+    texts = (baseline, revision)
+    found |= judge_truth(run, persons.descriptions, persons.prompts, texts, (ab, ba), pairs.more_words)
     found["length_only", "all"] = float(np.mean((pairs.more_words < 0) + 0.5 * (pairs.more_words == 0)))
     words = np.array([len(text.split()) for text in baseline])
     real = persons.people.positions()
@@ -108,6 +111,7 @@ def attempts_truth(run: Run, persons: Persons, chances: np.ndarray) -> Truth:
     strangers = own["persona"][1:] + own["persona"][:1]
     passed: dict[tuple[str, str], np.ndarray] = {}
     other: dict[str, np.ndarray] = {}
+    written: dict[tuple[str, str], list[str]] = {}
     equivalent: Truth = {}
     for alias, who in run.several("contestants").items():
         answers = {"baseline": persons.write("answer", who, prompt=own["prompt"])}
@@ -119,12 +123,16 @@ def attempts_truth(run: Run, persons: Persons, chances: np.ndarray) -> Truth:
         ]
         equivalent["equivalent", alias] = float(np.mean(served))
         answers["summary"] = persons.write("answer_from_summary", who, prompt=own["prompt"], summary=summaries)
-        passed |= {(alias, mode): _accepted(run, answer=texts, **own) for mode, texts in answers.items()}
-        other[alias] = _accepted(run, strangers, own["prompt"], answers["output_only"])
+        written |= {(alias, mode): texts for mode, texts in answers.items()}
+        passed |= {(alias, mode): accepted(run, answer=texts, **own) for mode, texts in answers.items()}
+        other[alias] = accepted(run, strangers, own["prompt"], answers["output_only"])
     generic = {alias: chance for (alias, mode), chance in passed.items() if mode == "baseline"}
     near = expected.central(chances[:n], generic, persons.rng)
     equivalent["equivalent", "all"] = float(np.mean(list(equivalent.values())))
-    return expected_attempts.examined(passed, other) | near | equivalent
+    direct = {alias: texts for (alias, mode), texts in written.items() if mode == "output_only"}
+    found = expected_attempts.examined(passed, other) | near | equivalent
+    found |= contests_truth(run, own["persona"], direct)
+    return found | subtlety_truth(own["persona"], own["prompt"], written, passed)
 
 
 def repeated_truth(run: Run, persons: Persons) -> Truth:
@@ -139,14 +147,10 @@ def repeated_truth(run: Run, persons: Persons) -> Truth:
             slots = {"persona": described} if mode in TEMPLATES else {}
             answers = persons.write(TEMPLATES.get(mode, "answer"), who, prompt=prompts, **slots)
             answers = [text.rpartition("ANSWER:\n")[2] for text in answers]
-            found[alias, mode] = _accepted(run, described, prompts, answers).reshape(n, k)
+            found[alias, mode] = accepted(run, described, prompts, answers).reshape(n, k)
     return expected_attempts.repeated(found, again=REEXAMINED)
 
 
 def _share(n_persons: int, n_items: int) -> int:
     """How many persons of a batch attempt something."""
     return min(n_persons, max(LEAST_TRIED, n_items))
-
-
-def _accepted(run: Run, persona: list[str], prompt: list[str], answer: list[str]) -> np.ndarray:
-    return np.array([accept(*row, run.role("examiner")) for row in zip(persona, prompt, answer, strict=True)])

@@ -226,6 +226,39 @@ class World:
         difference = difference + (who.verbosity_bias - self.length_cost) / 100 * np.asarray(more_words)
         return logistic(difference / who.noise + who.position_bias)
 
+    def share_first(
+        self, position: np.ndarray, first: np.ndarray, second: np.ndarray, who: Model, *, more_words: np.ndarray | float
+    ) -> np.ndarray:
+        """The share of many people around a position that a model says would choose the answer shown first.
+
+        The chance of `chance_first`, averaged over people whose own parts have the variance that the world declares
+        [1]_: logistic(m / sqrt(1 + pi s^2 / 8)), s^2 the variance of the difference of utilities in units of the noise.
+
+        References
+        ----------
+        .. [1] D. J. Spiegelhalter, S. L. Lauritzen (1990). Sequential updating of conditional probabilities on directed
+           graphical structures. Networks 20, 579-605: the logistic-normal integral.
+
+        Examples
+        --------
+        Nobody shares anything, so all the variance is between people, and shares are nearer one half than chances.
+
+        >>> w = load()
+        >>> one, other, who = np.full(10, 0.1), np.zeros(10), w.models["sim-large"]
+        >>> chance = w.chance_first(np.ones(10), one, other, who)
+        >>> bool(0.5 < w.share_first(np.ones(10), one, other, who, more_words=0) < chance)
+        True
+        """
+        chance = self.chance_first(position, first, second, who, more_words=more_words)
+        apart = np.sum((np.asarray(first) - np.asarray(second)) ** 2, axis=-1)
+        variance = (1 - float(self.parameters["shared_share"])) * apart / who.noise**2
+        return logistic(logit(chance) / np.sqrt(1 + np.pi * variance / 8))
+
+
+def logit(chance: np.ndarray | float) -> np.ndarray:
+    """The inverse of `logistic`."""
+    return np.log(np.asarray(chance)) - np.log1p(-np.asarray(chance))
+
 
 def logistic(x: np.ndarray | float) -> np.ndarray:
     """1 / (1 + exp(-x)), without overflow."""

@@ -17,6 +17,7 @@ import yaml
 
 from persona_lib.messages.ask import Ask
 from persona_lib.stages import steps
+from persona_lib.stages.calibration import calibrate, plan_calibration
 from persona_lib.tables.descriptions import label_of, values_of
 from persona_lib.tables.schema import SchemaError, tables
 from persona_lib.tables.streams import generator
@@ -265,14 +266,13 @@ def _words(text: str) -> set[str]:
 
 
 def collect_benchmark(tables: dict, settings: dict, *, shard: int, of: int, ask: Ask) -> None:
-    """Ask for the attempts of one shard, their examination and the attributes that summaries dropped."""
-    personas, prompts = tables["personas"], tables["prompts"]
-    plan = plan_benchmark(
-        personas,
-        prompts,
-        **settings["benchmark"],
-        contestants=ask.roles["contestants"],
-        seed=settings["seed"],
-    )
+    """Ask for the attempts of one shard, their examination, what summaries dropped, and the calibration."""
+    personas, prompts, seed = tables["personas"], tables["prompts"], settings["seed"]
+    sizes = settings["benchmark"]
+    models = ask.roles["contestants"]
+    plan = plan_benchmark(personas, prompts, n_items=sizes["n_items"], contestants=models, seed=seed)
     attempts = run(steps.of_shard(plan, "prompt_id", shard=shard, of=of), personas, prompts, ask=ask)
     find_dropped(attempts, personas, prompts, ask=ask)
+    n = sizes["n_calibration"]
+    known = plan_calibration(tables["pairs"], tables["judgements"], personas, n_calibration=n, seed=seed)
+    calibrate(steps.of_shard(known, "prompt_id", shard=shard, of=of), personas, prompts, tables["answers"], ask=ask)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
 from persona_lib.messages.ask import Ask
 from persona_lib.stages import steps
 from persona_lib.stages.refining import refine, with_ids
-from persona_lib.tables.schema import SchemaError
+from persona_lib.tables.schema import SchemaError, writing
 from persona_lib.tables.streams import generator, shard_of
 
 BLOCK = 50  # prompts asked in one go: bounds the memory of a shard
+PART = 5_000  # pairs made in one go: bounds the memory of a replay
 
 
 def pairs_each(sizes: Mapping) -> int:
@@ -86,8 +88,39 @@ def create(
     and the ids of answers it lacks are ''. `answers` has a row for every answer that was asked,
     revisions that were written again among them (kind withdrawn): see `refine`.
     """
+    pairs, answers = zip(*created(plan, personas, prompts, max_retries=max_retries, ask=ask), strict=True)
+    return pd.concat(pairs, ignore_index=True), pd.concat(answers, ignore_index=True)
+
+
+def created(
+    plan: pd.DataFrame, personas: pd.DataFrame, prompts: pd.DataFrame, *, max_retries: int, ask: Ask
+) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
+    """What `create` makes, in parts: pairs and answers of whole personas, `PART` pairs or a little more at a time.
+
+    The first part holds the baselines. By batches all is one part, because each step waits for a batch.
+    """
     baseline = _baseline(plan, prompts, ask=ask)
-    rows = plan.merge(baseline[["prompt_id", "prompt", "text", "status", "request_hash"]], on="prompt_id", how="left")
+    found = baseline[["prompt_id", "prompt", "text", "status", "request_hash"]]
+    baseline = baseline.assign(answer_id="baseline." + baseline["prompt_id"], persona_id="", kind="baseline", fault="")
+    before = [answer_rows(baseline)]
+    for part in [plan] if ask.by_batch or plan.empty else _by_persona(plan):
+        pairs, answers = _refined(part, found, personas, max_retries=max_retries, ask=ask)
+        yield pairs, pd.concat([*before, answers], ignore_index=True)
+        before = []
+
+
+def _by_persona(plan: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    """The plan cut where the persona changes, into parts of at least `PART` rows but for the last."""
+    is_first = plan["persona_id"].ne(plan["persona_id"].shift())
+    part = pd.Series(range(len(plan)), index=plan.index).where(is_first).ffill() // PART
+    return (rows for _, rows in plan.groupby(part.to_numpy(), sort=True))
+
+
+def _refined(
+    plan: pd.DataFrame, baseline: pd.DataFrame, personas: pd.DataFrame, *, max_retries: int, ask: Ask
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The pairs of a plan, and the answers that were written for them."""
+    rows = plan.merge(baseline, on="prompt_id", how="left")
     rows = rows.merge(personas[["persona_id", "description"]], on="persona_id", how="left", validate="many_to_one")
     if rows["description"].isna().any():
         raise SchemaError(f"feedback: no persona {rows.loc[rows['description'].isna(), 'persona_id'].iloc[0]}")
@@ -99,10 +132,32 @@ def create(
         critique=critique["text"],
         **final[["n_tries", "fault", "status", "request_hash"]],
     )
-    baseline = baseline.assign(answer_id="baseline." + baseline["prompt_id"], persona_id="", kind="baseline", fault="")
     written = with_ids(tries.join(rows[["pair_id", "prompt_id", "persona_id"]], on="row"), key="pair_id")
-    answers = pd.concat([answer_rows(baseline), answer_rows(written)], ignore_index=True)
-    return pairs.reset_index(drop=True), answers
+    return pairs.reset_index(drop=True), answer_rows(written)
+
+
+def write_created(
+    plan: pd.DataFrame,
+    personas: pd.DataFrame,
+    prompts: pd.DataFrame,
+    *,
+    max_retries: int,
+    ask: Ask,
+    pairs: str | os.PathLike,
+    answers: str | os.PathLike,
+) -> None:
+    """Write what `create` makes to the files of tables `pairs` and `answers`; a part is in memory at a time.
+
+    `plan` is sorted by persona, as `assign` gives it. Of the revisions only those that were withdrawn, a small share,
+    are kept to the end: in the order of their ids they come last.
+    """
+    withdrawn = []
+    with writing(pairs, "pairs") as put_pairs, writing(answers, "answers") as put_answers:
+        for made, texts in created(plan, personas, prompts, max_retries=max_retries, ask=ask):
+            put_pairs(made)
+            put_answers(texts[texts["kind"] != "withdrawn"])
+            withdrawn.append(texts[texts["kind"] == "withdrawn"])
+        put_answers(pd.concat(withdrawn))
 
 
 def _baseline(plan: pd.DataFrame, prompts: pd.DataFrame, *, ask: Ask) -> pd.DataFrame:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -13,12 +15,15 @@ from persona_lib.tables.schema import SchemaError
 from persona_lib.tables.streams import generator
 
 
-def choose(rows: pd.DataFrame, answers: pd.DataFrame, *, ask: Ask) -> pd.DataFrame:
+def choose(
+    rows: pd.DataFrame, answers: pd.DataFrame, *, ask: Ask, template: str = "judge", told: Sequence[str] = ()
+) -> pd.DataFrame:
     """Ask for every row's choice: chosen_answer_id, chosen_position, status, request_hash, on the rows' index.
 
     `rows` has endpoint, sample, prompt, answer_a_id, answer_b_id, swapped (b is shown first) and
     persona: the description shown, '' for none. Where one of the two answers is not ok there is
-    nothing to ask, and the row carries that answer's status and request.
+    nothing to ask, and the row carries that answer's status and request. `told` names what else the
+    reply to `template` says, a column each, None unless ok.
 
     Raises
     ------
@@ -48,7 +53,7 @@ def choose(rows: pd.DataFrame, answers: pd.DataFrame, *, ask: Ask) -> pd.DataFra
             steps.requests(
                 rows[~is_blind],
                 endpoint=rows["endpoint"],
-                template="judge",
+                template=template,
                 persona=rows.loc[~is_blind, "persona"],
                 **{key: texts[~is_blind] for key, texts in slots.items()},
             ),
@@ -56,13 +61,15 @@ def choose(rows: pd.DataFrame, answers: pd.DataFrame, *, ask: Ask) -> pd.DataFra
     ).reindex(rows.index)
     replies = steps.following(before, wanted, ask=ask)
     is_ok = replies["status"] == "ok"
-    position = pd.Series([d["choice"] if ok else "" for d, ok in zip(replies["data"], is_ok, strict=True)], rows.index)
+    said = list(zip(replies["data"], is_ok, strict=True))
+    position = pd.Series([d["choice"] if ok else "" for d, ok in said], rows.index, dtype=object)
     is_a = (position == "A") ^ swapped
     chosen = rows["answer_a_id"].where(is_a, rows["answer_b_id"]).where(is_ok, "")
     return pd.DataFrame(
         {
             "chosen_answer_id": chosen,
             "chosen_position": position,
+            **{key: pd.Series([d[key] if ok else None for d, ok in said], rows.index) for key in told},
             "status": replies["status"],
             "request_hash": replies["request_hash"],
         }

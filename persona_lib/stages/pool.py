@@ -9,6 +9,7 @@ from persona_lib.messages.ask import Ask
 from persona_lib.stages import steps
 from persona_lib.stages.feedback import answer_rows
 from persona_lib.stages.judging import half_swapped, judge
+from persona_lib.stages.shares import plan_pool_shares, pool_shares
 from persona_lib.tables.schema import SchemaError
 from persona_lib.tables.streams import generator, shard_of
 from persona_lib.tables.values import PARTS
@@ -128,8 +129,9 @@ def plan_pool(
 
 
 def collect_pool(tables: dict, settings: dict, *, shard: int, of: int, ask: Ask) -> None:
-    """Answer and judge the pool items of one shard."""
+    """Answer and judge the pool items of one shard, and ask for the population's shares on them."""
     sizes = dict(settings["pool"])
+    named_groups = sizes.pop("named_groups")
     items = plan_items(tables["prompts"], n_items=sizes.pop("n_items"), seed=settings["seed"])
     plan = plan_pool(
         items,
@@ -142,3 +144,6 @@ def collect_pool(tables: dict, settings: dict, *, shard: int, of: int, ask: Ask)
     is_mine = {key: shard_of(key, of) == shard for key in items["item_id"]}
     answers = answer_items(items[items["item_id"].map(is_mine).astype(bool)], tables["prompts"], ask=ask)
     judge(plan[plan["item_id"].map(is_mine).astype(bool)], tables["personas"], tables["prompts"], answers, ask=ask)
+    asked = {"panel": ask.roles["panel"], "named_groups": named_groups, "seed": settings["seed"]}
+    shares = plan_pool_shares(items, tables["personas"], **asked)
+    pool_shares(shares[shares["item_id"].map(is_mine).astype(bool)], tables["prompts"], answers, ask=ask)

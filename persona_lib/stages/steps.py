@@ -7,8 +7,6 @@ ended, and no row is lost.
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pandas as pd
 
@@ -66,11 +64,13 @@ def first(asked: pd.DataFrame, *, ask: Ask) -> pd.DataFrame:
     """
     if asked.empty:
         return pd.DataFrame({key: pd.Series(dtype=object) for key in REPLY}, index=asked.index)
-    identity = [
-        json.dumps([row.endpoint, row.template, row.slots, int(row.sample)], sort_keys=True)
-        for row in asked.itertuples()
-    ]
-    number, _ = pd.factorize(pd.Series(identity, dtype=object))
+    numbers: dict[tuple, int] = {}  # of distinct requests, in the order of their first row
+    columns = (asked["endpoint"], asked["template"], asked["slots"], asked["sample"])
+    identity = (
+        (endpoint, template, *sorted(slots.items()), int(n))
+        for endpoint, template, slots, n in zip(*columns, strict=True)
+    )
+    number = [numbers.setdefault(one, len(numbers)) for one in identity]
     distinct = asked.reset_index(drop=True)[~pd.Series(number).duplicated()].reset_index(drop=True)
     replies = ask(distinct)
     if len(replies) != len(distinct):

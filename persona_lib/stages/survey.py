@@ -13,17 +13,18 @@ import pandas as pd
 from persona_lib.messages.ask import Ask
 from persona_lib.stages import steps
 from persona_lib.stages.players import kind
+from persona_lib.stages.shares import ALL, EVERYBODY
 from persona_lib.tables.schema import SchemaError
 from persona_lib.tables.schema import tables as declared
 from persona_lib.tables.streams import generator
 
 SOURCES = ("gss2018_spending", "gss2018_abortion", "anes1996")  # whose items are asked
-EVERYBODY = "adults in the United States"
-GROUPS = {  # the groups of people of whom shares are asked, by party as the reference tables have it
-    "all": EVERYBODY,
-    "Democrat": f"{EVERYBODY} who are Democrats or lean towards the Democrats",
-    "Independent": f"{EVERYBODY} who are independent and lean towards no party",
-    "Republican": f"{EVERYBODY} who are Republicans or lean towards the Republicans",
+_OF_WHOM = f"{EVERYBODY}, of whom only these:\nPolitical views: "
+GROUPS = {  # the people of whom shares are asked, in words: everybody, and each party as the reference tables have it
+    ALL: EVERYBODY,
+    "Democrat": f"{_OF_WHOM}Democrat, or leaning Democrat",
+    "Independent": f"{_OF_WHOM}Independent, leaning to no party",
+    "Republican": f"{_OF_WHOM}Republican, or leaning Republican",
 }
 SPLIT = "|"  # between the answers of an item
 NONE = -1  # the answer where there is none

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from persona_lib.messages.ask import Ask
-from persona_lib.stages.judging import judge
+from persona_lib.stages.contests import hold, plan_contests
+from persona_lib.stages.judging import choose, half_swapped, judge
 from persona_lib.stages.steps import of_shard
 from persona_lib.tables.schema import SchemaError
 from persona_lib.tables.streams import generator
@@ -17,7 +18,8 @@ def plan_validation(
 ) -> pd.DataFrame:
     """Judge `n_pairs` random pairs as their own persona, by its stated values alone, as another and as nobody.
 
-    Each in both orders. Answer a is the rejected, answer b the chosen one. Only pairs whose revision
+    Each in both orders, and as its own persona in the first order once more (`repeat` 1). Answer a is the rejected,
+    answer b the chosen one. Only pairs whose revision
     succeeded can be judged: where there are fewer, all of them are, or none. The other persona is drawn uniformly, a
     new one for every pair.
 
@@ -55,17 +57,43 @@ def plan_validation(
         for who, lines in shown
         for order in (False, True)
     ]
+    arms.append(arms[0].assign(sample=1, repeat=1))
     return pd.concat(arms, ignore_index=True).sort_values("item_id", kind="stable").reset_index(drop=True)
 
 
+def plan_certainties(plan: pd.DataFrame, *, seed: int) -> pd.DataFrame:
+    """Every pair of a plan of validation once more as its own persona, half of them with the revision first."""
+    first = plan[(plan["lines_shown"] == "all") & (plan["repeat"] == 1)].drop_duplicates("item_id")
+    swapped = half_swapped(len(first), seed, "judging.certainties")
+    return first.assign(swapped=swapped, sample=0, repeat=0).reset_index(drop=True)
+
+
+def state_certainty(
+    plan: pd.DataFrame, personas: pd.DataFrame, prompts: pd.DataFrame, answers: pd.DataFrame, *, ask: Ask
+) -> pd.DataFrame:
+    """Choices with the certainty that the judge states for each: table `certainties`.
+
+    The certainty is asked for with the choice, in per cent from 50 (a guess) to 100. `plan` is what
+    `plan_certainties` returned, or some of its rows.
+    """
+    texts = prompts.set_index("prompt_id")["text"]
+    described = personas.set_index("persona_id")["description"]
+    rows = plan.assign(persona=plan["persona_shown_id"].map(described), prompt=plan["prompt_id"].map(texts))
+    told = choose(rows, answers, ask=ask, template="judge_certainty", told=["certainty"])
+    told["certainty"] = told["certainty"].astype("float64") / 100
+    return plan[["item_id", "rater_id", "swapped"]].join(told).reset_index(drop=True)
+
+
 def collect_validation(tables: dict, settings: dict, *, shard: int, of: int, ask: Ask) -> None:
-    """Ask the judge about the pairs of one shard's prompts: equal texts of one prompt meet in one shard."""
-    plan = plan_validation(
-        tables["pairs"],
-        tables["personas"],
-        **settings["validation"],
-        judge=ask.roles["judge"],
-        seed=settings["seed"],
-    )
+    """Ask about the pairs and contests of one shard's prompts: equal texts of one prompt meet in one shard."""
+    sizes, seed = settings["validation"], settings["seed"]
+    personas, prompts = tables["personas"], tables["prompts"]
+    pairs = {"n_pairs": sizes["n_pairs"], "judge": ask.roles["judge"]}
+    plan = plan_validation(tables["pairs"], personas, **pairs, seed=seed)
     mine = of_shard(plan, "prompt_id", shard=shard, of=of)
-    judge(mine, tables["personas"], tables["prompts"], tables["answers"], ask=ask)
+    judge(mine, personas, prompts, tables["answers"], ask=ask)
+    certain = of_shard(plan_certainties(plan, seed=seed), "prompt_id", shard=shard, of=of)
+    state_certainty(certain, personas, prompts, tables["answers"], ask=ask)
+    held = {"n_contests": sizes["n_contests"], "writers": ask.roles["contestants"]}
+    contests = of_shard(plan_contests(personas, prompts, **held, seed=seed), "prompt_id", shard=shard, of=of)
+    hold(contests, personas, prompts, ask=ask)

@@ -6,7 +6,8 @@ The declarations stand in `tables.yaml` beside this file.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -120,8 +121,10 @@ def codebook(name: str) -> pd.DataFrame:
     )
 
 
-def check(table: pd.DataFrame, name: str) -> pd.DataFrame:
+def check(table: pd.DataFrame, name: str, *, without: Collection[str] = ()) -> pd.DataFrame:
     """Return `table` with its declared columns in order, typed and sorted by key, or say what is wrong.
+
+    It need not have the columns `without`, none of them of the key.
 
     Raises
     ------
@@ -138,14 +141,14 @@ def check(table: pd.DataFrame, name: str) -> pd.DataFrame:
     if name not in tables():
         raise SchemaError(f"{name}: no such table; declared are {', '.join(tables())}")
     declared = tables()[name]
-    if missing := [c for c in declared.columns if c not in table.columns]:
+    columns = {key: column for key, column in declared.columns.items() if key not in without}
+    if missing := [c for c in columns if c not in table.columns]:
         raise SchemaError(f"{name}: column {', '.join(missing)} is missing")
-    if extra := [str(c) for c in table.columns if c not in declared.columns]:
+    if extra := [str(c) for c in table.columns if c not in columns]:
         raise SchemaError(f"{name}: column {', '.join(extra)} is not declared in tables.yaml")
-    typed = pd.DataFrame(
-        {key: _typed(table[key], column, f"{name}.{key}") for key, column in declared.columns.items()}
-    ).reset_index(drop=True)
-    for key, column in declared.columns.items():
+    typed = pd.DataFrame({key: _typed(table[key], column, f"{name}.{key}") for key, column in columns.items()})
+    typed = typed.reset_index(drop=True)
+    for key, column in columns.items():
         _check_column(typed[key], column, f"{name}.{key}")
     keys = list(declared.key)
     repeated = typed.duplicated(keys, keep=False)
@@ -153,6 +156,8 @@ def check(table: pd.DataFrame, name: str) -> pd.DataFrame:
         first = tuple(typed.loc[repeated, keys].iloc[0].tolist())
         n_rows = int((typed[keys] == pd.Series(first, index=keys)).all(axis=1).sum())
         raise SchemaError(f"{name}: key {', '.join(keys)} = {first} stands in {n_rows} rows")
+    if len(keys) == 1 and typed[keys[0]].is_monotonic_increasing:  # as nearly every file is: spare the copy
+        return typed
     return typed.sort_values(keys, kind="stable").reset_index(drop=True)
 
 
@@ -194,10 +199,11 @@ def _check_column(values: pd.Series, column: Column, where: str) -> None:
         raise SchemaError(f"{where}: row {present.index[bad][0]} is {present[bad].iloc[0]!r}, not {allowed}")
 
 
-def read(path: str | os.PathLike, name: str, *, compact: bool = False) -> pd.DataFrame:
+def read(path: str | os.PathLike, name: str, *, compact: bool = False, without: Collection[str] = ()) -> pd.DataFrame:
     """Read and check one table from Parquet.
 
-    `compact` gives text columns, but for those of the key, as categories: a tenth of the memory.
+    `compact` gives text columns, but for those of the key, as categories: a tenth of the memory. Columns `without`
+    are not read: long texts of which only a few are wanted, for instance.
 
     Raises
     ------
@@ -209,13 +215,30 @@ def read(path: str | os.PathLike, name: str, *, compact: bool = False) -> pd.Dat
     try:
         declared = tables()[name]
         texts = [c for c, column in declared.columns.items() if column.type == "text" and c not in declared.key]
-        frame = pq.ParquetFile(path, read_dictionary=texts if compact else []).read().to_pandas()
+        file = pq.ParquetFile(path, read_dictionary=texts if compact else [])
+        frame = file.read([c for c in file.schema_arrow.names if c not in without]).to_pandas()
     except (pa.ArrowInvalid, OSError) as error:
         raise SchemaError(f"{path}: not a Parquet file of table {name}: {error}") from error
     try:
-        return check(frame, name)
+        return check(frame, name, without=without)
     except SchemaError as error:
         raise SchemaError(f"{path}: {error}") from error
+
+
+def rows_of(path: str | os.PathLike, name: str, keys: Collection[str]) -> pd.DataFrame:
+    """The rows of one written table whose key, of one column, is among `keys`; the others are passed over unread.
+
+    Raises
+    ------
+    SchemaError
+        As `read`.
+    """
+    (key,) = tables()[name].key
+    try:
+        frame = pq.read_table(path, filters=[(key, "in", list(keys))]).to_pandas()
+    except (pa.ArrowInvalid, OSError) as error:
+        raise SchemaError(f"{path}: not a Parquet file of table {name}: {error}") from error
+    return check(frame, name)
 
 
 def write(table: pd.DataFrame, path: str | os.PathLike, name: str) -> pd.DataFrame:
@@ -235,12 +258,20 @@ def write_parts(parts: Iterable[pd.DataFrame], path: str | os.PathLike, name: st
     SchemaError
         As `check`; a part that does not begin after the last key of the one before.
     """
+    with writing(path, name) as put:
+        return sum(put(part) for part in parts)
+
+
+@contextmanager
+def writing(path: str | os.PathLike, name: str) -> Iterator[Callable[[pd.DataFrame], int]]:
+    """What checks and writes one part of a table, and returns its rows; see `write_parts`."""
     declared = tables()[name]
     fields = pa.schema([(key, _ARROW[column.type]) for key, column in declared.columns.items()])
-    n_rows = 0
     last: tuple | None = None
     with whole(path) as half, pq.ParquetWriter(half, fields, compression="zstd", compression_level=9) as writer:
-        for part in parts:
+
+        def put(part: pd.DataFrame) -> int:
+            nonlocal last
             checked = check(part, name)
             if last is not None and len(checked):
                 first = tuple(checked[list(declared.key)].iloc[0])
@@ -248,10 +279,11 @@ def write_parts(parts: Iterable[pd.DataFrame], path: str | os.PathLike, name: st
                     raise SchemaError(f"{name}: key {', '.join(declared.key)} = {first} comes after {last}")
             if len(checked):
                 last = tuple(checked[list(declared.key)].iloc[-1])
-            n_rows += len(checked)
             arrow = pa.Table.from_pandas(checked, schema=fields, preserve_index=False)
             writer.write_table(arrow.replace_schema_metadata(None))
-    return n_rows
+            return len(checked)
+
+        yield put
 
 
 def statistic(name: str, group: str, estimate: float, **rest: Any) -> dict:

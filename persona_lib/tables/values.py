@@ -69,3 +69,17 @@ def income_band(income_usd: pd.Series, age_years: pd.Series) -> pd.Series:
     bands = bands.mask(income_usd < 0, "Loss").mask(income_usd == 0, "None")
     nothing = np.where(age_years < ASKED_INCOME_YEARS, NOT_IN_UNIVERSE, UNKNOWN)
     return bands.where(income_usd.notna(), pd.Series(nothing, index=income_usd.index))
+
+
+def is_synthetic(person_ids: pd.Series) -> bool:
+    """Whether any person is of the shipped synthetic census sample, whose serial numbers start with 9.
+
+    No file of the Census Bureau reaches them: it numbers the addresses of a year from 1, and interviews fewer than four
+    million.
+
+    Examples
+    --------
+    >>> is_synthetic(pd.Series(["2018-2018HU9005523-01"])), is_synthetic(pd.Series(["2018-2018HU0012345-01"]))
+    (True, False)
+    """
+    return bool(person_ids.str.contains(r"^\d{4}-\d{4}(?:HU|GQ)9\d{6}-", regex=True).any())

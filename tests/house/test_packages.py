@@ -23,6 +23,7 @@ MAY_IMPORT = {  # a package's folder is its layer
     "asking": {"tables", "messages", "ledger"},
     "cost": {"tables", "messages", "ledger", "asking", "stages"},
     "showing": {"tables", "estimating", "measuring"},
+    "site": {"tables", "showing"},
     "simulator": {"tables", "messages"},
 }
 ALL = {*MAY_IMPORT, "commands"}

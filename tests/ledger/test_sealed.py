@@ -31,7 +31,7 @@ class TestSealed:
                 shards.append(tmp_path / f"{shard}.parquet")
             with opened(shard, 3, stage="other") as ledger:
                 seal(ledger, shards[-1], [r for r, _ in mine])
-                assert +ledger.summary().statuses == {"ok": len(mine)}
+                assert +ledger.summary.statuses == {"ok": len(mine)}
         assert sealed.gather(shards, tmp_path / "three.parquet") == 50
         assert sealed.gather([tmp_path / "one.parquet"], tmp_path / "again.parquet") == 50
         whole = (tmp_path / "one.parquet").read_bytes()

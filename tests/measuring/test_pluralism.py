@@ -9,6 +9,7 @@ from pool_rows import items_of, judged
 
 from persona_lib.measuring import pluralism
 from persona_lib.tables import schema
+from persona_lib.tables.groups import persona_groups
 
 
 def persona_table(n):
@@ -91,7 +92,7 @@ def test_small_groups_are_counted_but_not_estimated():
         [(p, f"i{i}", float(i % 2)) for p in personas["persona_id"] for i in range(6)],
         columns=["persona_id", "item_id", "choice"],
     )
-    rows = pluralism.group_statistics(pluralism.with_majority(chosen), pluralism.persona_groups(personas))
+    rows = pluralism.group_statistics(pluralism.with_majority(chosen), persona_groups(personas))
     found = pd.DataFrame(rows).set_index(["statistic", "group"])
     assert np.isnan(found.loc[("fits_majority", "race|Rare"), "estimate"])
     assert found.loc[("fits_majority", "race|Rare"), "n_excluded"] == 12
@@ -115,7 +116,14 @@ def test_the_central_claim_is_found_where_it_was_put_in():
     panel = {f"people.{i}": lead[:10] for i in range(1, 5)} | {"small": rng.random((10, 12)) < 0.5}
     attempts = attempt_table([bool(rng.random() < (0.8 if i < 30 else 0.1)) for i in range(n)])
     found = pluralism.pluralism_statistics(
-        judged({"large": lead} | panel, items), items, persona_table(n), attempts, n_bootstrap=100, seed=1
+        judged({"large": lead} | panel, items),
+        items,
+        persona_table(n),
+        attempts,
+        shares=pd.DataFrame(columns=["item_id", "rater_id", "group", "share_b"]),
+        weights=persona_table(n).assign(weight=1.0),
+        n_bootstrap=100,
+        seed=1,
     )
     one = schema.check(found, "pluralism").set_index(["statistic", "group"])
     assert one.loc[("central_slope", "all"), "low"] > 0

@@ -175,7 +175,7 @@ def every(
         10: lambda s: figures.modes(benchmark, simulated=s),
         11: lambda s: figures.dropped_attributes(benchmark, dropped, simulated=s),
         12: lambda s: figures.pass_curves(pass_at_k, simulated=s),
-        13: lambda s: distributions.census_demographics(margins, fidelity, simulated=s),
+        13: lambda s: distributions.census_demographics(margins, fidelity, synthetic=s),
     }
 
 

@@ -1,5 +1,6 @@
 """Cards of personas. Oracles: the tables themselves, an HTML parser."""
 
+import re
 from html.parser import HTMLParser
 
 import pytest
@@ -48,3 +49,19 @@ def test_text_on_a_card_is_never_markup(made):
     reader.feed(cards.card_html(cards.card(made[0], made[1], "p0001"), title="<i>p0001</i>"))
     assert reader.tags == {"p", "b", "table", "tbody", "tr", "th", "td"}
     assert NASTY in reader.said and "<i>p0001</i>" in reader.said
+
+
+class TestPair:
+    def test_marks_the_words_that_only_one_answer_has(self):
+        shown = cards.pair_html(title="t", rejected="We keep the old rule here", chosen="We keep a new rule here")
+        assert re.findall(r"<del[^>]*>(.*?)</del>", shown) == ["the old"]
+        assert re.findall(r"<ins[^>]*>(.*?)</ins>", shown) == ["a new"]
+        assert shown.count("We keep") == 2 and shown.count("rule here") == 2
+
+    def test_equal_answers_have_no_mark_and_a_missing_one_is_said(self):
+        assert not re.search("<del|<ins", cards.pair_html(title="t", rejected="same words", chosen="same words"))
+        assert "none" in cards.pair_html(title="t", rejected="said", chosen="")
+
+    def test_nothing_in_a_text_is_read_as_markup(self):
+        shown = cards.pair_html(title=NASTY, rejected=NASTY, chosen=f"<script>alert(1)</script> {NASTY}")
+        assert set(re.findall(r"</?([a-zA-Z]+)", shown)) == {"p", "b", "table", "tr", "th", "td", "ins"}

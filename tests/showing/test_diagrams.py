@@ -1,6 +1,7 @@
 """Diagrams: the counts and the example in their boxes are those of the tables."""
 
 import pandas as pd
+from drawn_rows import texts
 from matplotlib.patches import Rectangle
 
 from persona_lib.showing import diagrams
@@ -95,3 +96,12 @@ def test_an_example_that_fills_its_lines_is_shown_whole():
     assert whole.replace("\n", " ") == f"One: {'a' * 55}; Two: {'b' * 55}" and whole.count("\n") == 1
     assert diagrams._example(rows, persona, 3, 66) == whole
     assert diagrams._example(rows, persona, 1, 66) == f"One: {'a' * 55} …"
+
+
+def test_the_map_has_a_box_for_each_notebook_and_leaves_empty_lanes_out():
+    figure = diagrams.notebook_map(
+        {"01_census": ["census", "replicates"], "14_figures": ["figures"], "truth": ["truth"]}
+    )
+    said = texts(figure)
+    assert {"01 census", "14 figures", "census, replicates", "Who they are"} <= set(said)
+    assert "Do the pairs hold?" not in said and "truth" not in said

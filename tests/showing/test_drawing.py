@@ -1,10 +1,14 @@
 """What holds for every figure: number, stamp, page, bytes; and the catalogue of their files."""
 
 import hashlib
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib import pyplot as plt
+from matplotlib.colors import to_rgb
+from matplotlib.text import Text
 from PIL import Image
 
 from persona_lib.showing import drawing
@@ -13,21 +17,43 @@ from persona_lib.tables import schema
 
 @pytest.mark.parametrize("number", range(1, 14))
 class TestEveryFigure:
-    def test_names_its_number_and_carries_the_stamp_only_if_simulated(self, every, number):
-        for simulated in (True, False):
-            head = [text.get_text() for text in every[number](simulated).texts]
+    def test_names_its_number_and_carries_the_stamp_only_if_it_must(self, every, number):
+        """Figure 13 rests on no answer: its stamp says that the census is synthetic."""
+        stamp = drawing.SYNTHETIC if number == 13 else drawing.STAMP
+        for is_stamped in (True, False):
+            figure = every[number](is_stamped)
+            head = [text.get_text() for text in figure.texts]
             assert head[0].startswith(f"Figure {number} · ")
-            assert (drawing.STAMP in head) == simulated
+            assert (stamp in head) == is_stamped and figure.stamps == (stamp,) * is_stamped
+
+    def test_is_saved_for_print_and_with_its_rows(self, every, number, tmp_path):
+        png = drawing.save(every[number](True), tmp_path / "a.png")
+        assert png.with_suffix(".pdf").read_bytes().startswith(b"%PDF")
+        rows = pd.read_csv(png.with_suffix(".csv"))
+        assert len(rows) and rows["part"].notna().all()
+
+    def test_fits_a_printed_page_with_type_that_can_be_read(self, every, number):
+        """A4 upright or across, with margins of half an inch; no type below 6 points at that size."""
+        figure = every[number](True)
+        width, height = sorted(figure.get_size_inches())
+        assert width <= 7.6 and height <= 10.8, figure.get_size_inches()
+        said = [text for text in figure.findobj(Text) if text.get_text().strip() and text.get_visible()]
+        assert min(text.get_fontsize() for text in said) >= 6
+
+    def test_has_an_alternative_text(self, every, number, tmp_path):
+        alt = drawing.shown(drawing.save(every[number](True), tmp_path / "a.png")).alt
+        assert alt.startswith(f"Figure {number} · ") and len(alt) > 80
 
     def test_same_table_same_bytes_and_no_program_named(self, every, number, tmp_path):
         figure = every[number](True)
         one = drawing.save(figure, tmp_path / "a.png")
         other = drawing.save(every[number](True), tmp_path / "deeper" / "b.png")
-        assert one.read_bytes() == other.read_bytes()
+        for ending in (".png", ".pdf", ".csv"):
+            assert one.with_suffix(ending).read_bytes() == other.with_suffix(ending).read_bytes()
         assert not list(tmp_path.rglob(".*")), "a half-written file stayed behind"
         with Image.open(one) as image:
-            assert set(image.info) == {"dpi", "Title", "Comment"}
-            assert image.info["Comment"] == drawing.STAMP
+            assert set(image.info) == {"dpi", "Title", "Description", "Comment"}
+            assert image.info["Comment"] == (drawing.SYNTHETIC if number == 13 else drawing.STAMP)
             np.testing.assert_allclose(image.size, figure.get_size_inches() * drawing.DOTS_PER_INCH, atol=1)
 
     def test_text_stays_on_the_page(self, every, number):
@@ -57,7 +83,7 @@ def test_saving_moves_no_pixel_by_more_than_the_eye_sees(every, tmp_path):
 
 class TestCatalogue:
     def test_reads_the_files_and_passes_the_schema(self, every, tmp_path):
-        paths = [drawing.save(every[n](n != 13), tmp_path / f"figure_{n:02d}.png") for n in (4, 13)]
+        paths = [drawing.save(every[n](True), tmp_path / f"figure_{n:02d}.png") for n in (4, 13)]
         table = schema.check(drawing.catalogue(paths), "figures")
         assert table["figure"].tolist() == ["04", "13"]
         assert table["is_simulated"].tolist() == [True, False]
@@ -69,3 +95,74 @@ class TestCatalogue:
         Image.new("RGB", (2, 2)).save(tmp_path / "plain.png")
         with pytest.raises(ValueError, match="plain.png: names no figure"):
             drawing.catalogue([tmp_path / "plain.png"])
+
+
+class TestPicture:
+    def test_is_stamped_closed_and_described(self):
+        before = plt.get_fignums()
+        figure, axes = plt.subplots(figsize=(2, 1))
+        shown = drawing.picture(figure, alt="A line that rises.", stamps=[drawing.STAMP])
+        data, about = shown._repr_mimebundle_()
+        assert plt.get_fignums() == before and drawing.STAMP in [text.get_text() for text in figure.texts]
+        assert about["image/png"]["alt"] == data["text/plain"] == "A line that rises. (Simulated respondents.)"
+        assert shown.data.startswith(b"\x89PNG") and drawing.picture(figure, alt="Bare.").alt == "Bare."
+
+
+SEEN_AS = {  # Machado, Oliveira and Fernandes (2009), severity 1, on linear RGB: the table of their supplement
+    "protanopia": [
+        [0.152286, 1.052583, -0.204868],
+        [0.114503, 0.786281, 0.099216],
+        [-0.003882, -0.048116, 1.051998],
+    ],
+    "deuteranopia": [
+        [0.367322, 0.860646, -0.227968],
+        [0.280085, 0.672501, 0.047413],
+        [-0.011820, 0.042940, 0.968881],
+    ],
+    "tritanopia": [
+        [1.255528, -0.076749, -0.178779],
+        [-0.078411, 0.930809, 0.147602],
+        [0.004733, 0.691367, 0.303900],
+    ],
+    "all colours": np.eye(3),
+}
+
+
+def lab(colour, seen_as):
+    """CIE L*a*b* of an sRGB colour as somebody sees it, D65."""
+    srgb = np.array(to_rgb(colour))
+    linear = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
+    linear = np.clip(np.array(SEEN_AS[seen_as]) @ linear, 0, 1)
+    to_xyz = [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
+    xyz = np.array(to_xyz) @ linear / [0.95047, 1, 1.08883]
+    f = np.where(xyz > 216 / 24389, np.cbrt(xyz), (24389 / 27 * xyz + 16) / 116)
+    return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
+
+
+def nearest(colours, seen_as="all colours", parts=slice(None)):
+    """The smallest distance between two of the colours."""
+    seen = [lab(colour, seen_as)[parts] for colour in colours]
+    return min(np.linalg.norm(a - b) for a, b in combinations(seen, 2))
+
+
+@pytest.mark.parametrize("colours", [tuple(drawing.MODE_COLOURS.values()), drawing.SERIES], ids=["modes", "models"])
+class TestPalette:
+    """A difference of 10 in L*a*b* is seen at a glance; red and green of one lightness show that the test can fail."""
+
+    @pytest.mark.parametrize("seen_as", SEEN_AS)
+    def test_is_told_apart_by_the_colour_blind(self, colours, seen_as):
+        assert nearest(colours, seen_as) > 20
+        assert nearest(["#C00000", "#606000"], "protanopia") < 20 < nearest(["#C00000", "#606000"])
+
+    def test_is_told_apart_in_grey(self, colours):
+        assert nearest(colours, parts=slice(0, 1)) > 9
+        assert nearest([drawing.BLUE, drawing.VERMILION], parts=slice(0, 1)) < 9
+
+
+def test_a_model_keeps_its_colour_whoever_stands_beside_it():
+    known = drawing.model_colours(["small", "large", "medium"])
+    assert known["small"] == drawing.model_colours(["small"])["small"]
+    others = drawing.model_colours(["gpt", "large", "claude"])
+    assert others == drawing.model_colours(["claude", "gpt", "large"]) and len(set(others.values())) == 3
+    assert len(set(drawing.model_colours(list("abcdef")).values())) == 6
+    assert set(drawing.model_markers(list("abcdefgh"))) == set("abcdefgh")

@@ -6,6 +6,7 @@ from judges import SIZES, Fake, personas, prompts
 from persona_lib.messages.endpoint import Endpoint
 from persona_lib.stages import judging
 from persona_lib.stages.pool import collect_pool, create_pool, plan_items, plan_pool
+from persona_lib.stages.shares import plan_pool_shares, pool_shares
 from persona_lib.tables.schema import SchemaError, check
 
 
@@ -106,8 +107,10 @@ def test_a_pool_that_cannot_be_says_so(change, message):
 
 def test_what_the_notebook_asks_is_what_was_collected():
     ask = Fake()
-    settings = {"seed": 1, "pool": {"n_items": 4, **SIZES}}
+    settings = {"seed": 1, "pool": {"n_items": 4, **SIZES, "named_groups": ["race"]}}
     collect_pool({"personas": personas(5), "prompts": prompts(9)}, settings, shard=0, of=1, ask=ask)
     again = Fake()
-    pooled(again)
+    items, answers, _ = pooled(again)
+    asked = plan_pool_shares(items, personas(5), panel=["m1", "m2"], named_groups=["race"], seed=1)
+    pool_shares(asked, prompts(9), answers, ask=again)
     assert sorted(ask.asked) == sorted(again.asked)

@@ -1,0 +1,201 @@
+"""The site's pages on figures, claims, decisions and the leaderboard, as HTML whose every text is escaped."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+from markupsafe import Markup, escape
+
+from persona_lib.showing.claims import VERDICTS
+
+PACKAGE = Path(__file__).parent
+FORMATS = ("svg", "pdf", "csv")  # beside a figure's PNG, where they are there
+
+
+def render(template: str, **values: Any) -> str:
+    """A template of `templates/` filled in: in .html all text is escaped, and a name that is not given stops it.
+
+    Examples
+    --------
+    >>> "&lt;script&gt;" in render("leaderboard.html", columns=["<script>"], rows=[["x"]])
+    True
+    """
+    return _templates().get_template(template).render(**values)
+
+
+def _templates() -> jinja2.Environment:
+    found = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(PACKAGE / "templates"),
+        autoescape=jinja2.select_autoescape(["html"]),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    found.filters |= {"slug": slug, "code": code}
+    return found
+
+
+def slug(text: str) -> str:
+    """A text as the name of a place in a page.
+
+    Examples
+    --------
+    >>> slug("Section 4: agreement")
+    'section-4-agreement'
+    """
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+
+
+def code(text: str) -> Markup:
+    """A text, escaped, whose words between backticks are set as code.
+
+    Examples
+    --------
+    >>> str(code("`a` < b"))
+    '<code>a</code> &lt; b'
+    """
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
+
+
+def number(value: float | None) -> str:
+    """A number with three figures that count; '' where it is undefined.
+
+    Examples
+    --------
+    >>> number(0.12345), number(1586.0), number(float("nan"))
+    ('0.123', '1,586', '')
+    """
+    if value is None or pd.isna(value):
+        return ""
+    if abs(value) >= 100 or float(value).is_integer():
+        return f"{value:,.0f}"
+    return f"{value:.3g}"
+
+
+def interval(estimate: float | None, low: float | None, high: float | None) -> str:
+    """An estimate with its interval; the estimate alone where it has none or one without width.
+
+    Examples
+    --------
+    >>> interval(0.5, 0.4, 0.6), interval(33.0, 33.0, 33.0)
+    ('0.5 (0.4 to 0.6)', '33')
+    """
+    ends = [number(low), number(high)]
+    return f"{number(estimate)} ({ends[0]} to {ends[1]})" if all(ends) and low != high else number(estimate)
+
+
+def claims_page(claims: pd.DataFrame, *, simulated: bool, alone: bool = False) -> str:
+    """The ledger of claims: the verdicts counted and explained, then the claims by section of the paper.
+
+    Parameters
+    ----------
+    claims : the table of this name
+    simulated : whether the known truth stands beside our value
+    alone : a document of its own, with its style, in place of the body of a page
+    """
+    counts = claims["verdict"].value_counts()
+    rows = claims.assign(
+        ours=[interval(*each) for each in zip(claims["estimate"], claims["low"], claims["high"], strict=True)],
+        truth=claims["truth"].map(number),
+    )
+    sections = [(name, part.to_dict("records")) for name, part in rows.groupby("section", sort=False)]
+    verdicts = [(name, int(counts[name]), meaning) for name, meaning in VERDICTS.items() if name in counts]
+    template = "claims_alone.html" if alone else "claims.html"
+    return render(template, n=len(claims), simulated=simulated, verdicts=verdicts, sections=sections)
+
+
+def decisions_page(decisions: pd.DataFrame) -> str:
+    """The register of decisions, one section a decision; `decisions` is data/reference/decisions.csv read as text."""
+    return render("decisions.html", decisions=decisions.to_dict("records"))
+
+
+def figure_rows(figures: pd.DataFrame, folder: str | Path) -> list[dict[str, Any]]:
+    """What a page needs of each figure: its number, title, alternative text, place in the site and further formats.
+
+    Parameters
+    ----------
+    figures : the table of this name
+    folder : where the files lie
+
+    Raises
+    ------
+    FileNotFoundError
+        A file of the table is not in the folder.
+    """
+    rows, folder = [], Path(folder)
+    for row in figures.to_dict("records"):
+        file = folder / row["file"]
+        if not file.is_file():
+            raise FileNotFoundError(f"{file}: no such file, though the table of figures has it; run notebook 14 again")
+        beside = [(kind.upper(), file.with_suffix(f".{kind}")) for kind in FORMATS]
+        rows.append(
+            {
+                "figure": row["figure"].lstrip("0"),
+                "title": row["title"].rstrip("."),
+                "alt": row.get("alt") or f"Figure {row['figure'].lstrip('0')}: {row['title']}",
+                "is_simulated": row["is_simulated"],
+                "src": f"figures/{row['file']}",
+                "files": [(name, f"figures/{path.name}") for name, path in beside if path.is_file()],
+            }
+        )
+    return rows
+
+
+def figures_page(rows: Sequence[Mapping[str, Any]]) -> str:
+    """All figures, each with its caption; `rows` are those of `figure_rows`."""
+    return render("figures.html", figures=rows)
+
+
+def leaderboard_page(entries: Sequence[Mapping[str, Any]]) -> str:
+    """One row a measured model, one column a fact of it; numbers with three figures, facts in parts left out.
+
+    Parameters
+    ----------
+    entries : the rows of data/leaderboard, best first
+    """
+    plain = [{key: value for key, value in row.items() if not isinstance(value, dict | list)} for row in entries]
+    columns = list(dict.fromkeys(key for row in plain for key in row))
+    rows = [[_cell(row.get(column)) for column in columns] for row in plain]
+    return render("leaderboard.html", columns=[column.replace("_", " ") for column in columns], rows=rows)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, float | int) and not isinstance(value, bool):
+        return number(value)
+    return "" if value is None else str(value)
+
+
+def home_page(
+    tables: Mapping[str, pd.DataFrame],
+    figures: Sequence[Mapping[str, Any]],
+    *,
+    configuration: Mapping[str, Any],
+    simulated: bool,
+) -> str:
+    """What a visitor sees first: how much there is, two figures, and who answered.
+
+    Parameters
+    ----------
+    tables : personas, pairs, judgements, prompts and claims of one run
+    figures : the rows of `figure_rows` to show
+    configuration : of the run: its `roles` and `endpoints`
+    """
+    tiles = [
+        (f"{len(tables['personas']):,}", "personas", "browse.html"),
+        (f"{len(tables['pairs']):,}", "preference pairs", "browse.html"),
+        (f"{int(tables['prompts']['is_kept'].sum()):,}", "prompts", "notebooks/04_prompts.html"),
+        (f"{len(tables['judgements']):,}", "judgements of pairs", "notebooks/06_validation.html"),
+        (f"{len(tables['claims']):,}", "claims of the paper", "claims.html"),
+    ]
+    model_of = {alias: endpoint["model"] for alias, endpoint in configuration["endpoints"].items()}
+    roles = [
+        (role, ", ".join(model_of.get(alias, alias) for alias in ([named] if isinstance(named, str) else named or [])))
+        for role, named in configuration["roles"].items()
+    ]
+    return render("home.html", tiles=tiles, figures=figures, roles=roles, simulated=simulated)

@@ -1,0 +1,182 @@
+"""The folder of sources from which the site is built: executed notebooks, pages, texts of the repository, figures."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pandas as pd
+import yaml
+
+from persona_lib.site import links, pages
+from persona_lib.tables import schema
+
+TABLES = ("personas", "prompts", "pairs", "answers", "judgements", "figures", "claims")
+FIRST_FIGURES = ("1", "5")  # on the first page
+TEXTS = {"README.md": "handbook", "CHANGELOG.md": "changelog", "CONTRIBUTING.md": "contributing"}
+SIMULATE = "simulate"
+
+
+class SiteError(ValueError):
+    """What the site is to show is not there or cannot be read; names it and says what to do."""
+
+
+@dataclass(frozen=True)
+class Results:
+    """One run's results: where its tables, executed notebooks and figures lie, and its configuration."""
+
+    tables: Path
+    notebooks: Path
+    figures: Path
+    configuration: Mapping[str, Any]
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether the answers came from the simulator."""
+        return self.configuration["mode"] == SIMULATE
+
+
+def found_results(run: str, *, root: Path) -> Results:
+    """The results of a run: of its folder, or, for the demo that was not run here, those that are committed.
+
+    Parameters
+    ----------
+    run : its name
+    root : the folder of the compendium
+
+    Raises
+    ------
+    SiteError
+        The run has not come to its claims, or its configuration is not there.
+    """
+    folder = root / "data/runs" / run
+    if (folder / "claims.parquet").is_file():
+        return Results(
+            folder, folder / "notebooks", root / "figures/runs" / run, _settings(folder / "configuration.yaml")
+        )
+    if run == "demo":
+        places = root / "data/expected/demo", root / "notebooks", root / "figures/expected/demo"
+        return Results(*places, _settings(root / "config/demo.yaml"))
+    raise SiteError(f"{folder / 'claims.parquet'}: no such file; the run has not ended: make paper RUN={run}")
+
+
+def _settings(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise SiteError(f"{path}: no such file; make paper writes it")
+    return yaml.safe_load(path.read_text("utf-8"))
+
+
+def read_tables(results: Results) -> dict[str, pd.DataFrame]:
+    """The tables that the site shows, each checked.
+
+    Raises
+    ------
+    SchemaError
+        A table is missing or not as declared.
+    """
+    return {name: schema.read(results.tables / f"{name}.parquet", name) for name in TABLES}
+
+
+def read_leaderboard(folder: Path) -> list[dict[str, Any]]:
+    """The rows of data/leaderboard, file by file in the order of their names; nothing where there is no such folder.
+
+    Raises
+    ------
+    SiteError
+        A file is not JSON of an object or of a list of objects.
+    """
+    rows: list[dict[str, Any]] = []
+    for path in sorted(folder.glob("*.json")):
+        try:
+            said = json.loads(path.read_text("utf-8"))
+        except ValueError as error:
+            raise SiteError(f"{path}: not JSON: {error}; mend the file or take it away") from error
+        said = said if isinstance(said, list) else [said]
+        if not all(isinstance(row, dict) for row in said):
+            raise SiteError(f"{path}: holds something else than rows of a leaderboard; mend the file or take it away")
+        rows += said
+    return rows
+
+
+def write_sources(results: Results, tables: Mapping[str, pd.DataFrame], folder: Path, *, root: Path) -> None:
+    """Write the sources of the site.
+
+    Parameters
+    ----------
+    results, tables : of one run
+    folder : made anew
+    root : the folder of the compendium, whose texts and registers are shown
+
+    Raises
+    ------
+    SiteError
+        There is no notebook, or a file of the leaderboard cannot be read.
+    FileNotFoundError
+        A figure is not where its table says.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / "notebooks").mkdir(parents=True)
+    notebooks = sorted(results.notebooks.glob("[0-9][0-9]_*.ipynb"))
+    if not notebooks:
+        raise SiteError(f"{results.notebooks}: no notebook; make paper writes them")
+    texts = [*(root / name for name in TEXTS), *sorted((root / "docs").glob("*.md"))]
+    names = {path: TEXTS.get(path.name, path.stem) for path in texts if path.is_file()}
+    figures = pages.figure_rows(tables["figures"], results.figures)
+    known = {f"notebooks/{path.name}" for path in notebooks}
+    for path in notebooks:
+        _write_notebook(path, folder / "notebooks" / path.name, known)
+    for path, name in names.items():
+        place = path.relative_to(root).as_posix()
+        text = links.within(path.read_text("utf-8"), place=place, pages={*known, *_pictures(root, folder)}, moved=".")
+        (folder / f"{name}.md").write_text(text, "utf-8")
+    shutil.copytree(results.figures, folder / "extra/figures", dirs_exist_ok=True)
+    shutil.copytree(pages.PACKAGE / "static", folder / "static")
+    decisions = pd.read_csv(root / "data/reference/decisions.csv", dtype=str, keep_default_na=False)
+    bodies = {
+        "browse": ("Personas and pairs", pages.render("browser.html")),
+        "figures": ("Figures", pages.figures_page(figures)),
+        "claims": ("Claims", pages.claims_page(tables["claims"], simulated=results.is_simulated)),
+        "leaderboard": ("Leaderboard", pages.leaderboard_page(read_leaderboard(root / "data/leaderboard"))),
+        "decisions": ("Decisions", pages.decisions_page(decisions)),
+    }
+    home = pages.home_page(
+        tables,
+        [row for row in figures if row["figure"] in FIRST_FIGURES],
+        configuration=results.configuration,
+        simulated=results.is_simulated,
+    )
+    for name, (title, body) in bodies.items():
+        (folder / f"{name}.html.txt").write_text(body, "utf-8")
+        page = pages.render("page.md", title=title, fragment=f"{name}.html.txt")
+        (folder / f"{name}.md").write_text(page, "utf-8")
+    contents = [
+        ("Results", list(bodies)),
+        ("Notebooks", [f"notebooks/{path.stem}" for path in notebooks]),
+        ("Handbook", [f"{name.replace('_', ' ').capitalize()} <{name}>" for name in names.values()]),
+    ]
+    (folder / "index.html.txt").write_text(home, "utf-8")
+    index = pages.render("index.md", fragment="index.html.txt", contents=contents)
+    (folder / "index.md").write_text(index, "utf-8")
+
+
+def _write_notebook(path: Path, copy: Path, known: set[str]) -> None:
+    """A notebook with its outputs, its links held within the site."""
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = links.within(cell.source, place=f"notebooks/{path.name}", pages=known)
+    nbformat.write(notebook, copy)
+
+
+def _pictures(root: Path, folder: Path) -> set[str]:
+    """The committed pictures, which the repository's texts show, copied beside them."""
+    found = {path.relative_to(root).as_posix() for path in (root / "figures/expected").rglob("*.png")}
+    for name in found:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(root / name, folder / name)
+    return found
