@@ -1,4 +1,4 @@
-"""`persona people`: what real people answered, from survey files of the user's own.
+"""`persona people`: what real people answered, from survey files of the user's own, and a study with people.
 
 What measures is imported when it is needed: every other command would wait for it.
 """
@@ -12,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from persona_lib.commands.inputs import REFERENCE, UsageError, found
+from persona_lib.tables import schema
 
 POLIS = "polis"
 
@@ -31,6 +32,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     tables.add_argument("--items", nargs="+", default=[], metavar="NAME=CODE,CODE[=WORDS|WORDS]", help=what)
     tables.add_argument("--out", required=True, metavar="DIR", help="where the tables go")
     tables.set_defaults(run=_tables)
+    about = "the human study as a project for potato-annotation, from the tables of a run; tells what it will cost"
+    study = ways.add_parser("write-study", help=about, description=about, formatter_class=parser.formatter_class)
+    study.add_argument("--run", dest="folder", required=True, metavar="DIR", help="folder of a run's tables")
+    study.add_argument("--out", required=True, metavar="DIR", help="where the project goes; must be new or empty")
+    study.add_argument("--contact", required=True, help="whom raters can ask, for the page of consent")
+    study.add_argument("--completion-code", required=True, help="what a rater hands to Prolific at the end")
+    study.add_argument("--personas", type=int, default=20, help="personas")
+    study.add_argument("--items", type=int, default=10, help="items of a persona")
+    study.add_argument("--raters", type=int, default=4, help="raters of a persona; each rates for one")
+    study.add_argument("--hourly", type=float, default=12.0, help="pay an hour, in your currency")
+    study.add_argument("--seed", type=int, default=1, help="of personas, items and orders")
+    study.set_defaults(run=_write_study)
+    about = "what people chose in a study, as judgements with rater kind person; excludes nobody"
+    back = ways.add_parser("read-study", help=about, description=about, formatter_class=parser.formatter_class)
+    back.add_argument("--study", required=True, metavar="DIR", help="the project's folder")
+    back.add_argument("--out", required=True, metavar="FILE", help="table pool_judgements (.parquet) to write")
+    back.set_defaults(run=_read_study)
 
 
 def _tables(chosen: argparse.Namespace) -> None:
@@ -84,3 +102,46 @@ def _answers(made, layout: str, people: pd.DataFrame, items: dict[str, list[str]
     return {
         item: known[item] if item in known and len(known[item]) == len(codes[item]) else codes[item] for item in asked
     }
+
+
+def _write_study(chosen: argparse.Namespace) -> None:
+    study, tables = import_module("persona_lib.people.study"), {}
+    for name in ("personas", "prompts", "pool_items", "pool_answers"):
+        tables[name] = schema.read(Path(chosen.folder) / f"{name}.parquet", name)
+    answers, prompts = tables["pool_answers"].query("status == 'ok'"), tables["prompts"]
+    whole = tables["pool_items"][
+        tables["pool_items"][["answer_a_id", "answer_b_id"]].isin(set(answers["answer_id"])).all(axis=1)
+    ]
+    sizes = {"n_personas": chosen.personas, "n_items": chosen.items}
+    plan = study.plan_study(whole, tables["personas"], **sizes, seed=chosen.seed)
+    study.write_study(
+        chosen.out,
+        plan,
+        tables["personas"],
+        dict(zip(prompts["prompt_id"], prompts["text"], strict=True)),
+        dict(zip(answers["answer_id"], answers["text"], strict=True)),
+        n_raters=chosen.raters,
+        contact=chosen.contact,
+        completion_code=chosen.completion_code,
+        seed=chosen.seed,
+    )
+    cost = study.cost(**sizes, n_raters=chosen.raters, hourly=chosen.hourly)
+    print(
+        f"{chosen.out}: {chosen.personas} tasks; {cost['raters']:.0f} raters, about {cost['hours']:.0f} hours; pay"
+        f" {cost['pay']:,.0f}, Prolific's fee {cost['fee']:,.0f}, tax on it {cost['tax']:,.0f}:"
+        f" {cost['total']:,.0f} in all"
+    )
+
+
+def _read_study(chosen: argparse.Namespace) -> None:
+    judgements, raters, reasons = found("persona_lib.people.study_answers:read_study")(chosen.study)
+    out = Path(chosen.out)
+    schema.write(judgements, out, "pool_judgements")
+    raters.to_csv(out.with_name("human_raters.csv"), index=False)
+    reasons.to_csv(out.with_name("human_reasons.csv"), index=False)
+    failed, refused = int((raters["n_checks_failed"] > 0).sum()), int((~raters["agreed"].astype(bool)).sum())
+    short = int((raters["n_answered"] < raters["n_items"]).sum())
+    print(
+        f"{len(raters)} people, {int((judgements['status'] == 'ok').sum())} choices: {out}; nobody is left out:"
+        f" {failed} failed an attention check, {short} did not finish, {refused} did not agree to take part"
+    )
