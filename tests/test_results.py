@@ -25,7 +25,7 @@ REFERENCE = ROOT / "data" / "reference"
 WHO = ("adults_only", "group_quarters", "strata")
 CONFIG = yaml.safe_load((ROOT / "config" / "demo.yaml").read_text("utf-8"))
 SEED, N_BOOTSTRAP = CONFIG["seed"], CONFIG["resample"]["n_bootstrap"]
-STAGES = ["personas", "prompts", "feedback", "validation", "pool", "ablation", "benchmark", "pass_at_k"]
+STAGES = ["personas", "prompts", "feedback", "validation", "pool", "ablation", "benchmark", "pass_at_k", "survey"]
 WRITTEN = [name for name in schema.tables() if name != "statistics"]
 
 

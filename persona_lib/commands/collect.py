@@ -39,6 +39,7 @@ STAGES = {
     "ablation": "persona_lib.stages.ablation:collect_ablation",
     "benchmark": "persona_lib.stages.benchmark:collect_benchmark",
     "pass_at_k": "persona_lib.stages.pass_at_k:collect_pass_at_k",
+    "survey": "persona_lib.stages.survey:collect_survey",
 }
 
 

@@ -29,6 +29,7 @@ SLOTS = (
     "revision",
     "fault",
     "people",
+    "options",
 )
 _KEYS = ("version", "source", "least_max_tokens", "system", "user")
 _SLOT = re.compile(r"\{\{(\w+)\}\}")
