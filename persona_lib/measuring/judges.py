@@ -76,7 +76,9 @@ def with_lengths(judged: pd.DataFrame, pairs: pd.DataFrame, answers: pd.DataFram
     longer = pairs["chosen_answer_id"].map(n_words) - pairs["rejected_answer_id"].map(n_words)
     of_pair = longer.astype("float64").set_axis(pairs["pair_id"]).reindex(judged["pair_id"].unique())
     scale = of_pair.std(ddof=0)
-    return judged.assign(length=np.tanh(judged["pair_id"].map(of_pair) / (scale if scale > 0 else np.nan)))
+    return judged.assign(
+        length=np.tanh(judged["pair_id"].map(of_pair).astype("float64") / (scale if scale > 0 else np.nan))
+    )
 
 
 def length_controlled(lengths: pd.DataFrame) -> resample.Estimate:
