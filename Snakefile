@@ -43,7 +43,11 @@ rule all:
     """Everything up to the claims."""
     default_target: True
     input:
-        expand(f"{RUN}/{{last}}", run=config["run"], last=["claims.parquet", "claims.html", "plan.parquet", "dataset"]),
+        expand(
+            f"{RUN}/{{last}}",
+            run=config["run"],
+            last=["claims.parquet", "claims.html", "plan.parquet", "learning.parquet", "dataset"],
+        ),
 
 
 rule configuration:
@@ -528,6 +532,51 @@ use rule census as pluralism with:
         "11 pluralism"
 
 
+rule utilities:
+    """What answers are worth to held-out personas in the simulated world: read only where a section says recovery."""
+    input:
+        personas=rules.personas.output.personas,
+        pairs=rules.feedback.output.pairs,
+        answers=rules.feedback.output.answers,
+        library=library_files("persona_lib/simulator/utilities.py"),
+        steps=library_files("persona_lib/learning/best_of_n.py"),
+    output:
+        utilities=f"{RUN}/utilities.parquet",
+    log:
+        f"{RUN}/logs/utilities.log",
+    params:
+        settings=stage_settings(config, ["learning"]),
+    message:
+        "utilities"
+    script:
+        "workflow/run_persona.py"
+
+
+use rule census as learning with:
+    """13: what do the pairs teach a model?"""
+    input:
+        **notebook("13_learning"),
+        personas=rules.personas.output.personas,
+        pairs=rules.feedback.output.pairs,
+        answers=rules.feedback.output.answers,
+        judgements=rules.validation.output.judgements,
+        pool_items=rules.agreement.output.pool_items,
+        pool_answers=rules.agreement.output.pool_answers,
+        pool_judgements=rules.agreement.output.pool_judgements,
+        utilities=rules.utilities.output.utilities if SIMULATED else [],
+    output:
+        learning=f"{RUN}/learning.parquet",
+        notebook=f"{RUN}/notebooks/13_learning.ipynb",
+    log:
+        f"{RUN}/logs/13_learning.log",
+    params:
+        **{key: value for key, value in config["learning"].items() if key not in ("n_prompts", "n_candidates")},
+        seed=config["seed"],
+        simulated=SIMULATED,
+    message:
+        "13 learning"
+
+
 use rule census as figures with:
     """14: the paper's figures"""
     input:
@@ -590,6 +639,7 @@ use rule census as claims with:
         prompts=rules.prompts.output.prompts,
         pairs=rules.feedback.output.pairs,
         validation=rules.validation.output.validation,
+        pool_judgements=rules.agreement.output.pool_judgements,
         agreement=rules.agreement.output.agreement,
         influences=rules.ablation.output.influences,
         benchmark=rules.benchmark.output.benchmark,

@@ -18,7 +18,7 @@ from pathlib import Path
 from persona_lib.asking.client import AskError
 from persona_lib.asking.prices import SpendError
 from persona_lib.census.archives import PumsError
-from persona_lib.commands import census, collect, ledgers, plan, simulate, truth
+from persona_lib.commands import census, collect, ledgers, plan, simulate, truth, utilities
 from persona_lib.commands.inputs import Help, Parser, UsageError
 from persona_lib.commands.strict_yaml import ConfigurationError
 from persona_lib.ledger.errors import LedgerError
@@ -44,6 +44,12 @@ COMMANDS = {  # name: what adds its arguments, what it does, an example
         "write what the simulated world would answer on average",
         "persona truth --settings settings.json --read census=census.parquet prompts=prompts.parquet "
         "--out truth.parquet",
+    ),
+    "utilities": (
+        utilities.add_arguments,
+        "write what answers are worth to held-out personas in the simulated world",
+        "persona utilities --settings settings.json --read personas=personas.parquet pairs=pairs.parquet "
+        "answers=answers.parquet --out utilities.parquet",
     ),
     "seal": (
         ledgers.add_seal_arguments,

@@ -13,7 +13,8 @@ from sklearn.metrics import cohen_kappa_score
 
 from persona_lib.census import published
 from persona_lib.cost.plan import planned_calls
-from persona_lib.measuring import ablation, agreement, benchmark, pass_at_k, pluralism, validation
+from persona_lib.measuring import ablation, agreement, benchmark, pass_at_k, validation
+from persona_lib.pluralism import majority
 from persona_lib.sampling import discriminator, fidelity, joint, official, population
 from persona_lib.stages.prompts import read_bank, screen
 from persona_lib.tables import schema
@@ -175,7 +176,7 @@ class TestRecomputation:
 
     def test_pluralism(self):
         inputs = (table(name) for name in ("pool_judgements", "pool_items", "personas", "attempts"))
-        self.same("pluralism", pluralism.pluralism_statistics(*inputs, n_bootstrap=N_BOOTSTRAP, seed=SEED))
+        self.same("pluralism", majority.pluralism_statistics(*inputs, n_bootstrap=N_BOOTSTRAP, seed=SEED))
 
     def test_fidelity(self):
         census, draws = table("census"), table("draws")

@@ -53,6 +53,7 @@ TEXTS = (
     "note",
 )
 ANSWERS = "answers"
+PEOPLE = "people"
 NUMBERS = ("paper_low", "paper_high")
 
 
@@ -186,6 +187,24 @@ def _largest(statistics: pd.DataFrame, statistic: str, pattern: str) -> float:
 def _attempts(pass_at_k: pd.DataFrame) -> float:
     groups = matching(pass_at_k, "pass_at_k", "*|*|*")["group"]
     return float(groups.str.rsplit("|", n=1).str[-1].astype(int).max()) if len(groups) else float("nan")
+
+
+def who_answered(models: Collection[str], judgements: pd.DataFrame) -> set[str]:
+    """Who answered, as `needs` names them: the models of a run, and `people` where all raters of the pool are people.
+
+    Parameters
+    ----------
+    models : the names in their replies
+    judgements : table `pool_judgements`; only choices that were made count
+
+    Examples
+    --------
+    >>> judged = pd.DataFrame({"role": ["panel", "rater"], "rater_kind": ["model", "person"], "status": "ok"})
+    >>> sorted(who_answered(["gpt-4.1"], judged)), who_answered([], judged[judged["role"] == "panel"])
+    (['gpt-4.1', 'people'], set())
+    """
+    kinds = judgements.loc[(judgements["role"] == "rater") & (judgements["status"] == "ok"), "rater_kind"]
+    return set(models) | ({PEOPLE} if set(kinds) == {"person"} else set())
 
 
 def compare(

@@ -233,12 +233,15 @@ def pool(
     n_persons: int,
     n_items: int,
     n_raters: int,
+    drawn: np.ndarray | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Tables `pool_judgements` and `pool_items`: models and raters judge the same items as the same persons.
 
-    The first model also judges again, and by some lines of the descriptions alone.
+    The first model also judges again, and by some lines of the descriptions alone. `drawn` may name the persons by
+    their numbers; else they are drawn at random.
     """
-    drawn, asked = rng.choice(people.n_persons, n_persons), rng.choice(len(people.first), n_items)
+    drawn = rng.choice(people.n_persons, n_persons) if drawn is None else drawn
+    asked = rng.choice(len(people.first), n_items)
     items = pd.DataFrame({"item_id": numbered("i", np.arange(n_items))})
     items = items.assign(answer_a_id="a." + items["item_id"], answer_b_id="b." + items["item_id"])
     cells = items.merge(pd.DataFrame({"persona_shown_id": numbered("p", np.arange(n_persons))}), how="cross")

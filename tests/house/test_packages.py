@@ -13,6 +13,8 @@ MAY_IMPORT = {  # a package's folder is its layer
     "messages": {"tables"},
     "estimating": {"tables"},
     "measuring": {"tables", "estimating"},
+    "pluralism": {"tables", "estimating", "measuring"},
+    "learning": {"tables", "estimating", "measuring"},
     "census": {"tables"},
     "ledger": {"tables", "messages"},
     "acquisition": {"tables", "census"},
