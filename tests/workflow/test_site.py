@@ -28,11 +28,13 @@ class Addresses(HTMLParser):
         super().__init__()
         self.loaded: list[str] = []
         self.linked: list[str] = []
+        self.pictures: list[dict] = []
         self.feed(page)
 
     def handle_starttag(self, tag, attrs):
         said = dict(attrs)
         where = self.linked if tag == "a" else self.loaded
+        self.pictures += [said] if tag == "img" else []
         if tag == "link" and said.get("rel") in ("index", "search", "next", "prev", "canonical"):
             where = self.linked
         where += [value for name in ("src", "href") if (value := said.get(name))]
@@ -80,6 +82,15 @@ def test_nothing_is_fetched_and_every_link_within_the_site_leads_somewhere(built
             target = address.partition("#")[0].partition("?")[0]
             if target and not re.match(r"[a-z]+:", target):
                 assert (path.parent / target).exists(), f"{path.name}: {address}"
+
+
+def test_every_picture_has_a_text_for_those_who_do_not_see_it(built):
+    n_pictures = 0
+    for path in built[0].rglob("*.html"):
+        for attributes in Addresses(path.read_text("utf-8")).pictures:
+            assert (attributes.get("alt") or "") not in ("", attributes["src"]), f"{path.name}: {attributes['src']}"
+            n_pictures += 1
+    assert n_pictures > 25
 
 
 def test_formulas_are_set_without_a_script(built):
