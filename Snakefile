@@ -192,28 +192,6 @@ use rule census as personas with:
         "03 personas"
 
 
-rule dataset:
-    """The personas as a folder that Hugging Face datasets loads, with its card."""
-    input:
-        library=[*library_files("persona_lib/showing/export.py"), "workflow/write_dataset.py"],
-        personas=rules.personas.output.personas,
-        provenance=rules.personas.output.provenance,
-        persona_weights=rules.personas.output.persona_weights,
-        cells=rules.personas.input.cells,
-    output:
-        dataset=directory(f"{RUN}/dataset"),
-    log:
-        f"{RUN}/logs/dataset.log",
-    params:
-        files=CENSUS,
-        big_five=config["personas"]["big_five"],
-        simulated=SIMULATED,
-    message:
-        "dataset"
-    script:
-        "workflow/write_dataset.py"
-
-
 use rule collect_personas as collect_prompts with:
     """Ask whether each opening prompt is controversial, and what it is about."""
     input:
@@ -332,6 +310,36 @@ use rule census as validation with:
         simulated=SIMULATED,
     message:
         "06 validation"
+
+
+rule dataset:
+    """The personas and their pairs as a folder that Hugging Face datasets loads, with its card."""
+    input:
+        library=[
+            *library_files("persona_lib/showing/export.py"),
+            "persona_lib/showing/preferences.py",
+            "workflow/write_dataset.py",
+        ],
+        personas=rules.personas.output.personas,
+        provenance=rules.personas.output.provenance,
+        persona_weights=rules.personas.output.persona_weights,
+        cells=rules.personas.input.cells,
+        prompts=rules.prompts.output.prompts,
+        pairs=rules.feedback.output.pairs,
+        answers=rules.feedback.output.answers,
+        judgements=rules.validation.output.judgements,
+    output:
+        dataset=directory(f"{RUN}/dataset"),
+    log:
+        f"{RUN}/logs/dataset.log",
+    params:
+        files=CENSUS,
+        big_five=config["personas"]["big_five"],
+        simulated=SIMULATED,
+    message:
+        "dataset"
+    script:
+        "workflow/write_dataset.py"
 
 
 use rule collect_personas as collect_pool with:
