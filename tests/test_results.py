@@ -25,7 +25,7 @@ REFERENCE = ROOT / "data" / "reference"
 WHO = ("adults_only", "group_quarters", "strata")
 CONFIG = yaml.safe_load((ROOT / "config" / "demo.yaml").read_text("utf-8"))
 SEED, N_BOOTSTRAP = CONFIG["seed"], CONFIG["resample"]["n_bootstrap"]
-STAGES = ["personas", "prompts", "feedback", "validation", "pool", "ablation", "benchmark", "pass_at_k"]
+STAGES = ["personas", "prompts", "feedback", "validation", "pool", "ablation", "benchmark", "pass_at_k", "survey"]
 WRITTEN = [name for name in schema.tables() if name != "statistics"]
 
 
@@ -185,12 +185,13 @@ class TestRecomputation:
     def test_fidelity(self):
         census, draws = table("census"), table("draws")
         base = population.frame(census, **{key: CONFIG["population"][key] for key in WHO})
-        totals = published.read_published(REFERENCE / "published_acs2018_1yr.csv.gz")
+        totals = published.read_published(*sorted(REFERENCE.glob("published_acs*")))
+        weights = population.weight_matrix(census, table("replicates"))
         parts = [
             fidelity.against_source(base, draws, seed=SEED),
             joint.against_source(base, draws, seed=SEED),
-            discriminator.against_source(base, draws),
-            official.against_published(census, base, draws, table("replicates"), totals, seed=SEED),
+            discriminator.against_source(base, draws, seed=SEED),
+            official.against_published(census, base, draws, weights, totals, seed=SEED),
         ]
         self.same("fidelity", pd.concat(parts))
 

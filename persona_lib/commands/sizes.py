@@ -61,6 +61,7 @@ def _of_personas(config: Mapping) -> list[Limit]:
         ("personas.n_train", f"personas.n = {n} less one", n - 1, "raise personas.n"),
         ("pool.n_panel_personas", *of_all),
         ("ablation.n_personas", *of_all),
+        ("survey.n_personas", *of_all),
     ]
 
 
