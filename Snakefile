@@ -43,7 +43,11 @@ rule all:
     """Everything up to the claims."""
     default_target: True
     input:
-        expand(f"{RUN}/{{last}}", run=config["run"], last=["claims.parquet", "claims.html", "plan.parquet", "humans.parquet", "dataset"]),
+        expand(
+            f"{RUN}/{{last}}",
+            run=config["run"],
+            last=["claims.parquet", "claims.html", "plan.parquet", "humans.parquet", "learning.parquet", "dataset"],
+        ),
 
 
 rule configuration:
@@ -188,28 +192,6 @@ use rule census as personas with:
         "03 personas"
 
 
-rule dataset:
-    """The personas as a folder that Hugging Face datasets loads, with its card."""
-    input:
-        library=[*library_files("persona_lib/showing/export.py"), "workflow/write_dataset.py"],
-        personas=rules.personas.output.personas,
-        provenance=rules.personas.output.provenance,
-        persona_weights=rules.personas.output.persona_weights,
-        cells=rules.personas.input.cells,
-    output:
-        dataset=directory(f"{RUN}/dataset"),
-    log:
-        f"{RUN}/logs/dataset.log",
-    params:
-        files=CENSUS,
-        big_five=config["personas"]["big_five"],
-        simulated=SIMULATED,
-    message:
-        "dataset"
-    script:
-        "workflow/write_dataset.py"
-
-
 use rule collect_personas as collect_prompts with:
     """Ask whether each opening prompt is controversial, and what it is about."""
     input:
@@ -328,6 +310,36 @@ use rule census as validation with:
         simulated=SIMULATED,
     message:
         "06 validation"
+
+
+rule dataset:
+    """The personas and their pairs as a folder that Hugging Face datasets loads, with its card."""
+    input:
+        library=[
+            *library_files("persona_lib/showing/export.py"),
+            "persona_lib/showing/preferences.py",
+            "workflow/write_dataset.py",
+        ],
+        personas=rules.personas.output.personas,
+        provenance=rules.personas.output.provenance,
+        persona_weights=rules.personas.output.persona_weights,
+        cells=rules.personas.input.cells,
+        prompts=rules.prompts.output.prompts,
+        pairs=rules.feedback.output.pairs,
+        answers=rules.feedback.output.answers,
+        judgements=rules.validation.output.judgements,
+    output:
+        dataset=directory(f"{RUN}/dataset"),
+    log:
+        f"{RUN}/logs/dataset.log",
+    params:
+        files=CENSUS,
+        big_five=config["personas"]["big_five"],
+        simulated=SIMULATED,
+    message:
+        "dataset"
+    script:
+        "workflow/write_dataset.py"
 
 
 use rule collect_personas as collect_pool with:
@@ -573,6 +585,51 @@ use rule census as humans with:
         "12 humans"
 
 
+rule utilities:
+    """What answers are worth to held-out personas in the simulated world: read only where a section says recovery."""
+    input:
+        personas=rules.personas.output.personas,
+        pairs=rules.feedback.output.pairs,
+        answers=rules.feedback.output.answers,
+        library=library_files("persona_lib/simulator/utilities.py"),
+        steps=library_files("persona_lib/learning/best_of_n.py"),
+    output:
+        utilities=f"{RUN}/utilities.parquet",
+    log:
+        f"{RUN}/logs/utilities.log",
+    params:
+        settings=stage_settings(config, ["learning"]),
+    message:
+        "utilities"
+    script:
+        "workflow/run_persona.py"
+
+
+use rule census as learning with:
+    """13: what do the pairs teach a model?"""
+    input:
+        **notebook("13_learning"),
+        personas=rules.personas.output.personas,
+        pairs=rules.feedback.output.pairs,
+        answers=rules.feedback.output.answers,
+        judgements=rules.validation.output.judgements,
+        pool_items=rules.agreement.output.pool_items,
+        pool_answers=rules.agreement.output.pool_answers,
+        pool_judgements=rules.agreement.output.pool_judgements,
+        utilities=rules.utilities.output.utilities if SIMULATED else [],
+    output:
+        learning=f"{RUN}/learning.parquet",
+        notebook=f"{RUN}/notebooks/13_learning.ipynb",
+    log:
+        f"{RUN}/logs/13_learning.log",
+    params:
+        **{key: value for key, value in config["learning"].items() if key not in ("n_prompts", "n_candidates")},
+        seed=config["seed"],
+        simulated=SIMULATED,
+    message:
+        "13 learning"
+
+
 use rule census as figures with:
     """14: the paper's figures"""
     input:
@@ -635,6 +692,7 @@ use rule census as claims with:
         prompts=rules.prompts.output.prompts,
         pairs=rules.feedback.output.pairs,
         validation=rules.validation.output.validation,
+        pool_judgements=rules.agreement.output.pool_judgements,
         agreement=rules.agreement.output.agreement,
         influences=rules.ablation.output.influences,
         benchmark=rules.benchmark.output.benchmark,

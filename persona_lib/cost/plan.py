@@ -76,7 +76,7 @@ def planned_calls(settings: Mapping, *, n_bank: int | None = None) -> pd.DataFra
     survey = settings["survey"]
     n_survey, n_shown = survey["n_items"], survey["n_items"] * survey["n_personas"]
     n_contests = settings["validation"]["n_contests"] if len(models) > 1 else 0
-    n_known = 3 * settings["benchmark"]["n_calibration"]
+    n_known = 3 * min(settings["benchmark"]["n_calibration"], n_judged)
     rows = [  # stage, template, endpoints, steps before it that must be ok, calls at most, how they come about
         ("personas", "write_traits", roles["writer"], 0, n_written, "draws"),
         ("personas", "check_consistency", roles["filter"], 1, n_written, "draws"),

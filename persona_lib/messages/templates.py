@@ -85,7 +85,7 @@ def load(folder: str | Path) -> dict[str, Template]:
     """
     paths = sorted(Path(folder).glob("*.yaml"))
     if not paths:
-        raise TemplateError(f"{folder}: no template (*.yaml) in this folder")
+        raise TemplateError(f"{folder}: no template (*.yaml) in this folder; the shipped ones are in data/templates")
     return {path.stem: _read(path) for path in paths}
 
 

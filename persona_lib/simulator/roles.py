@@ -113,7 +113,7 @@ def judge_certainty(call: Call) -> str:
         call.slots["persona"], call.slots["answer_a"], call.slots["answer_b"], call.who, sample=call.sample
     )
     choice = "A" if call.uniform("choice") < chance else "B"
-    return json.dumps({"choice": choice, "certainty": round(100 * respondents.certainty(chance))})
+    return json.dumps({"choice": choice, "certainty": round(float(100 * respondents.certainty(chance)))})
 
 
 def ask_share(call: Call) -> str:

@@ -146,10 +146,10 @@ def test_planned_calls_of_the_demo_counted_by_hand():
         "personas": 2 * 150,
         "prompts": 358,
         "feedback": 200 + 800 * 3 + 800 * 3,
-        "validation": 200 * 4 * 2,
+        "validation": 200 * (4 * 2 + 1 + 1) + 100 * 3 + 100 * 3 * 3,
         "pool": 40 + 100 * 20 + 4 * 20 * 20 + 3 * 20 * 20 + 4 * 20 * 10,
         "ablation": 9 * 8 * 20 * (3 + 3 + 4 * 2),
-        "benchmark": 30 * 3 * (4 + 1 + 5 + 1),
+        "benchmark": 30 * 3 * (4 + 1 + 5 + 1) + 3 * 150,
         "pass_at_k": 20 * 3 * (16 * 3 + 16 * 3 + 15 * 2),
         "survey": 10 * (80 * (4 + 1) + 4 * 20 + 4 * 4),
     }

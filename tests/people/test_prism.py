@@ -10,8 +10,11 @@ from persona_lib.people.prism import accuracy_statistics, read_pairs, read_peopl
 from persona_lib.tables.schema import SchemaError
 
 SURVEY = [
-    {"user_id": "user0", "age": "25-34 years old", "gender": "Female",
-     "ethnicity": {"self_described": "x", "simplified": "White"}, "religion": {"simplified": "No Affiliation"}, "location": {"reside_country": "Chile", "birth_country": "Peru"}},
+    {
+        "user_id": "user0", "age": "25-34 years old", "gender": "Female",
+        "ethnicity": {"self_described": "x", "simplified": "White"}, "religion": {"simplified": "No Affiliation"},
+        "location": {"reside_country": "Chile", "birth_country": "Peru"},
+    },
     {"user_id": "user1", "age": "Prefer not to say", "gender": "Male"},
 ]  # fmt: skip
 
