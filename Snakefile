@@ -304,8 +304,8 @@ use rule census as validation with:
     log:
         f"{RUN}/logs/06_validation.log",
     params:
-        seed=config["seed"],
         **config["validation"],
+        seed=config["seed"],
         n_bootstrap=config["resample"]["n_bootstrap"],
         simulated=SIMULATED,
     message:
@@ -470,8 +470,8 @@ use rule census as benchmark with:
     log:
         f"{RUN}/logs/09_benchmark.log",
     params:
-        seed=config["seed"],
         **config["benchmark"],
+        seed=config["seed"],
         n_bootstrap=config["resample"]["n_bootstrap"],
         simulated=SIMULATED,
     message:

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -98,7 +99,7 @@ def needed(target: float, design: Design, *, shares: Mapping[str, float] = SHARE
     (387, nan)
     """
     each, of_prompt = design.n_cells / design.n_personas, design.n_cells / design.n_prompts
-    ways = {
+    ways: dict[str, Callable[[int], Design]] = {
         "personas": lambda m: design._replace(n_personas=m, n_cells=round(m * each)),
         "prompts": lambda m: design._replace(n_prompts=m, n_cells=round(m * of_prompt)),
         "personas_and_prompts": lambda m: design._replace(
@@ -107,10 +108,11 @@ def needed(target: float, design: Design, *, shares: Mapping[str, float] = SHARE
         "raters": lambda m: design._replace(n_raters=m),
         "attempts": lambda m: design._replace(n_attempts=m),
     }
-    return {
-        name: _least(lambda m, way=way: precision(way(m), shares=shares).half_width <= target)
-        for name, way in ways.items()
-    }
+    return {name: _least(partial(_is_enough, way=way, shares=shares, target=target)) for name, way in ways.items()}
+
+
+def _is_enough(m: int, *, way: Callable[[int], Design], shares: Mapping[str, float], target: float) -> bool:
+    return precision(way(m), shares=shares).half_width <= target
 
 
 def _least(is_enough: Callable[[int], bool]) -> float:
