@@ -564,6 +564,7 @@ use rule census as humans with:
         survey_items=rules.collect_survey.input.survey_items,
         people_shares="data/reference/people_shares.csv",
         people_statistics="data/reference/people_statistics.csv",
+        people_history="data/reference/people_history.csv",
         personas=rules.personas.output.personas,
         pool_items=rules.agreement.output.pool_items,
         pool_judgements=rules.agreement.output.pool_judgements,

@@ -113,7 +113,7 @@ def _answers(made, layout: str, people: pd.DataFrame, items: dict[str, list[str]
 
 
 def _write_study(chosen: argparse.Namespace) -> None:
-    study, tables = import_module("persona_lib.people.study"), {}
+    study, tables = import_module("persona_lib.study.project"), {}
     for name in ("personas", "prompts", "pool_items", "pool_answers"):
         tables[name] = schema.read(Path(chosen.folder) / f"{name}.parquet", name)
     answers, prompts = tables["pool_answers"].query("status == 'ok'"), tables["prompts"]
@@ -142,7 +142,7 @@ def _write_study(chosen: argparse.Namespace) -> None:
 
 
 def _read_study(chosen: argparse.Namespace) -> None:
-    judgements, raters, reasons = found("persona_lib.people.study_answers:read_study")(chosen.study)
+    judgements, raters, reasons = found("persona_lib.study.answers:read_study")(chosen.study)
     out = Path(chosen.out)
     schema.write(judgements, out, "pool_judgements")
     raters.to_csv(out.with_name("human_raters.csv"), index=False)

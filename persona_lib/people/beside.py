@@ -52,7 +52,8 @@ def beside_statistics(
 
 
 def _measured(respondents: pd.DataFrame, answers: Mapping[str, Sequence[str]], whose: str) -> pd.DataFrame:
-    return people_statistics(respondents, answers).assign(group=lambda table: whose + "|" + table["group"])
+    found = people_statistics(respondents, answers, n_groups=20, n_folds=5)  # personas are a hundred or so
+    return found.assign(group=lambda table: whose + "|" + table["group"])
 
 
 def flattening(answers: pd.DataFrame, personas: pd.DataFrame, shares: pd.DataFrame, items: pd.DataFrame) -> list[dict]:

@@ -30,18 +30,21 @@ def answers(items: pd.DataFrame) -> dict[str, dict[str, list[str]]]:
     return found
 
 
-def people_statistics(respondents: pd.DataFrame, answers: Mapping[str, Sequence[str]]) -> pd.DataFrame:
+def people_statistics(
+    respondents: pd.DataFrame, answers: Mapping[str, Sequence[str]], *, n_groups: int = 50, n_folds: int = 10
+) -> pd.DataFrame:
     """Everything that is measured of respondents, real or simulated, as rows of a table of statistics.
 
     majority_share and divisiveness of items; agreement and kappa of people alike; wasserstein and jensen_shannon
-    between groups; bits, explained share and accuracy of what attributes tell.
+    between groups; bits, explained share and accuracy of what attributes tell. The jackknife has n_groups groups of
+    people, the cross-validation n_folds folds.
     """
-    rows = shares.item_statistics(respondents, answers)
-    rows += likeness.alike_statistics(respondents, answers)
+    rows = shares.item_statistics(respondents, answers, n_groups=n_groups)
+    rows += likeness.alike_statistics(respondents, answers, n_groups=n_groups)
     for attribute, pair in PAIRS.items():
         if set(pair) <= set(respondents[attribute].dropna()):
-            rows += shares.between_groups(respondents, answers, attribute=attribute, pair=pair)
-    rows += prediction.prediction_statistics(respondents, answers)
+            rows += shares.between_groups(respondents, answers, attribute=attribute, pair=pair, n_groups=n_groups)
+    rows += prediction.prediction_statistics(respondents, answers, n_folds=n_folds)
     return pd.DataFrame(rows)
 
 

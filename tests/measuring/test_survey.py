@@ -77,3 +77,9 @@ def test_shares_that_are_joined_are_left_out():
         answer=lambda t: t["answer"].mask(t["value"] == "Democrat", "no or yes")
     )
     assert set(people_shares(table, ITEMS)) == {(f"s.{k}", "all") for k in "uvw"}
+
+
+def test_a_survey_of_no_items_has_no_statistics():
+    empty = check(answered().head(0), "survey_answers")
+    found = survey_statistics(empty, PARTY, people_shares(shares({"all": 0.5}), ITEMS), rng=np.random.default_rng(1))
+    assert len(check(found, "survey")) == 0

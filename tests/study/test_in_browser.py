@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 from chromium import PROGRAM, Browser
-from people.test_study import ITEMS, plan, written
+from study.test_project import ITEMS, plan, written
 
-from persona_lib.people.study import CHOICE, CONSENT, LABELS, REASON
-from persona_lib.people.study_answers import read_study
+from persona_lib.study.answers import read_study
+from persona_lib.study.project import CHOICE, CONSENT, LABELS, REASON
 
 pytestmark = [pytest.mark.system, pytest.mark.skipif(PROGRAM is None, reason="no Chromium on this machine")]
 THERE = "!!document.querySelector('form[data-schema-name={}]')"

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from persona_lib.people.study import AGREE, LABELS, N_CHECKS, REFUSE, SHOWN, cost, plan_study, write_study
+from persona_lib.study.project import AGREE, LABELS, N_CHECKS, REFUSE, SHOWN, cost, plan_study, write_study
 from persona_lib.tables.schema import SchemaError
 
 PERSONAS = pd.DataFrame({"persona_id": ["p1", "p2", "p3"], "description": ["Age: 30", "Age: 40\n<b>", "Age: 50"]})

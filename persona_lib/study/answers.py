@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from persona_lib.people.study import AGREE, CHOICE, CONSENT, KEY, LABELS, REASON
+from persona_lib.study.project import AGREE, CHOICE, CONSENT, KEY, LABELS, REASON
 from persona_lib.tables.schema import SchemaError, check
 
 OUTPUT = "annotation_output"
@@ -16,7 +16,7 @@ RATERS = ["task", "rater", "agreed", "n_answered", "n_items", "n_checks", "n_che
 
 
 def read_study(folder: str | Path) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Judgements, raters and reasons of a study that `study.write_study` wrote and people filled in.
+    """Judgements, raters and reasons of a study that `project.write_study` wrote and people filled in.
 
     Nobody is left out: who failed an attention check, stopped early or did not agree is in the table of raters, and
     the judgements of the first two are kept. A page that a rater was shown or assigned and did not answer has status

@@ -4,12 +4,12 @@ import json
 
 import pandas as pd
 import pytest
-from people.test_study import ITEMS, plan, written
+from study.test_project import ITEMS, plan, written
 
 from persona_lib import cli
 from persona_lib.measuring.agreement import choices
-from persona_lib.people.study import AGREE, CHOICE, CONSENT, LABELS, REASON, REFUSE
-from persona_lib.people.study_answers import read_study
+from persona_lib.study.answers import read_study
+from persona_lib.study.project import AGREE, CHOICE, CONSENT, LABELS, REASON, REFUSE
 from persona_lib.tables.schema import SchemaError
 
 
