@@ -34,6 +34,11 @@ class Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFo
         return super()._get_help_string(action) if action.default or type(action.default) is int else action.help
 
 
+def add_way(ways: argparse._SubParsersAction, name: str, about: str, example: str) -> argparse.ArgumentParser:
+    """The parser of one way of a command, with its purpose and an example."""
+    return ways.add_parser(name, help=about, description=about, epilog=f"example:\n  {example}", formatter_class=Help)
+
+
 class Parser(argparse.ArgumentParser):
     """A parser whose errors say where to look."""
 

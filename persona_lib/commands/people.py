@@ -11,29 +11,37 @@ from pathlib import Path
 
 import pandas as pd
 
-from persona_lib.commands.inputs import REFERENCE, UsageError, found
+from persona_lib.commands.inputs import REFERENCE, UsageError, add_way, found
 from persona_lib.tables import schema
 
 POLIS = "polis"
+EXAMPLES = {
+    "tables": "persona people tables --layout gss --file GSS2022.dta --year 2022 --out data/raw/gss2022",
+    "write-study": "persona people write-study --run data/runs/demo --out data/raw/study --contact you@example.org "
+    "--completion-code C1",
+    "read-study": "persona people read-study --study data/raw/study --out data/raw/pool_judgements.parquet",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The ways of `persona people`, each with its arguments."""
     ways = parser.add_subparsers(title="ways", required=True, metavar="WAY")
     about = "shares by group, agreement of people alike, what attributes tell: two tables of a survey's file"
-    tables = ways.add_parser("tables", help=about, description=about, formatter_class=parser.formatter_class)
+    tables = add_way(ways, "tables", about, EXAMPLES["tables"])
     tables.add_argument(
         "--file", required=True, metavar="FILE", help=".csv, .csv.gz or .dta, as its publisher lays it out"
     )
     layouts = "gss, cces, anes, pew; polis for a conversation's participants-votes.csv; or a layout of layouts.yaml"
     tables.add_argument("--layout", required=True, help=layouts)
-    tables.add_argument("--year", type=int, help="the year of the answers, in a file of several years")
-    what = "an item's column and its codes in the order of the answers, with words for them if you like"
+    tables.add_argument(
+        "--year", type=int, help="the year of the answers, in a file of several years; all if not given"
+    )
+    what = "an item's column and its codes in order, with words if you like; those of the layout if not given"
     tables.add_argument("--items", nargs="+", default=[], metavar="NAME=CODE,CODE[=WORDS|WORDS]", help=what)
     tables.add_argument("--out", required=True, metavar="DIR", help="where the tables go")
     tables.set_defaults(run=_tables)
     about = "the human study as a project for potato-annotation, from the tables of a run; tells what it will cost"
-    study = ways.add_parser("write-study", help=about, description=about, formatter_class=parser.formatter_class)
+    study = add_way(ways, "write-study", about, EXAMPLES["write-study"])
     study.add_argument("--run", dest="folder", required=True, metavar="DIR", help="folder of a run's tables")
     study.add_argument("--out", required=True, metavar="DIR", help="where the project goes; must be new or empty")
     study.add_argument("--contact", required=True, help="whom raters can ask, for the page of consent")
@@ -45,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     study.add_argument("--seed", type=int, default=1, help="of personas, items and orders")
     study.set_defaults(run=_write_study)
     about = "what people chose in a study, as judgements with rater kind person; excludes nobody"
-    back = ways.add_parser("read-study", help=about, description=about, formatter_class=parser.formatter_class)
+    back = add_way(ways, "read-study", about, EXAMPLES["read-study"])
     back.add_argument("--study", required=True, metavar="DIR", help="the project's folder")
     back.add_argument("--out", required=True, metavar="FILE", help="table pool_judgements (.parquet) to write")
     back.set_defaults(run=_read_study)

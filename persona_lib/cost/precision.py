@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -96,7 +95,7 @@ def needed(target: float, design: Design, *, shares: Mapping[str, float] = SHARE
     --------
     >>> found = needed(0.05, Design(40, 40, 40))
     >>> found["personas_and_prompts"], found["attempts"]
-    (387, nan)
+    (387.0, nan)
     """
     each, of_prompt = design.n_cells / design.n_personas, design.n_cells / design.n_prompts
     ways: dict[str, Callable[[int], Design]] = {
@@ -108,22 +107,19 @@ def needed(target: float, design: Design, *, shares: Mapping[str, float] = SHARE
         "raters": lambda m: design._replace(n_raters=m),
         "attempts": lambda m: design._replace(n_attempts=m),
     }
-    return {name: _least(partial(_is_enough, way=way, shares=shares, target=target)) for name, way in ways.items()}
+    return {name: _least(target, way, shares) for name, way in ways.items()}
 
 
-def _is_enough(m: int, *, way: Callable[[int], Design], shares: Mapping[str, float], target: float) -> bool:
-    return precision(way(m), shares=shares).half_width <= target
-
-
-def _least(is_enough: Callable[[int], bool]) -> float:
-    """The smallest whole number that is enough, where all greater ones are; NaN if none up to `MOST`."""
-    if not is_enough(MOST):
+def _least(target: float, way: Callable[[int], Design], shares: Mapping[str, float]) -> float:
+    """The smallest whole number whose design reaches the half width, where all greater ones do; NaN if none does."""
+    if precision(way(MOST), shares=shares).half_width > target:
         return float("nan")
     low, high = 0, MOST
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if is_enough(middle) else (middle, high)
-    return high
+        is_enough = precision(way(middle), shares=shares).half_width <= target
+        low, high = (low, middle) if is_enough else (middle, high)
+    return float(high)
 
 
 def shares_of(statistics: pd.DataFrame) -> dict[str, float] | None:

@@ -104,8 +104,12 @@ def against_source(frame: Frame, draws: pd.DataFrame, *, seed: int, n_redraws: i
         )
         found.append(statistic("cramers_v_gap", group, gaps[place], **limits(chance[:, place]), n=n, method=how))
     rest = {"n": len(rows), "n_excluded": int((~known).sum())}
-    mean_gaps = np.nanmean(np.abs(chance), axis=1)
-    found += _with_chance("cramers_v_mean_gap", float(np.abs(gaps[known]).mean()), mean_gaps, rest)
+    if known.any():
+        mean_gaps = np.nanmean(np.abs(chance), axis=1)
+        found += _with_chance("cramers_v_mean_gap", float(np.abs(gaps[known]).mean()), mean_gaps, rest)
+    else:
+        nothing = "no two categories in both attributes of any pair"
+        found.append(statistic("cramers_v_mean_gap", "all", float("nan"), **rest, method=nothing))
     rest = {"n": len(rows), "n_excluded": 0}
     for k, margins in ((2, "pairs"), (3, "triples")):
         score = k_marginal(getattr(drawn, margins), getattr(census, margins))
@@ -134,22 +138,23 @@ class _Tables:
 
     def __init__(self, coded: coding.Coded, pairs: list[tuple], triples: list[tuple]):
         self.codes = coded.codes
-        self.first = np.flatnonzero(np.diff(coded.owner, prepend=-1))
-        self.sizes = np.bincount(coded.owner)
+        self.first = np.flatnonzero(np.diff(coded.owner, prepend=-1)).astype("int16")
+        self.sizes = np.bincount(coded.owner).astype("int32")
         asked = (coded.labels["category"] != NOT_IN_UNIVERSE).to_numpy()
         self.asked = [np.flatnonzero(asked[coded.owner == place]) for place in range(len(self.sizes))]
         self.pairs, self.triples = pairs, triples
 
     def of(self, rows: np.ndarray, weights: np.ndarray | None = None) -> _Margins:
-        pairs = [self._cells(pair, rows, weights) for pair in self.pairs]
+        local = [self.codes[rows, place] - first for place, first in enumerate(self.first)]
+        pairs = [self._cells(pair, local, weights) for pair in self.pairs]
         total = pairs[0].sum()
         inside = [table[np.ix_(self.asked[a], self.asked[b])] for table, (a, b) in zip(pairs, self.pairs, strict=True)]
-        triples = [self._cells(triple, rows, weights).ravel() / total for triple in self.triples]
+        triples = [self._cells(triple, local, weights).ravel() / total for triple in self.triples]
         return _Margins([pair.ravel() / total for pair in pairs], inside, triples)
 
-    def _cells(self, places: tuple, rows: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
-        at = np.zeros(len(rows), dtype="int32")
-        for place in places:
-            at = at * self.sizes[place] + (self.codes[rows, place] - self.first[place])
+    def _cells(self, places: tuple, local: list[np.ndarray], weights: np.ndarray | None) -> np.ndarray:
+        at = local[places[0]].astype("int32")
+        for place in places[1:]:
+            at = at * self.sizes[place] + local[place]
         sizes = self.sizes[list(places)]
         return np.bincount(at, weights, minlength=int(sizes.prod())).reshape(sizes)

@@ -21,7 +21,8 @@ def within(text: str, *, place: str, pages: Collection[str], moved: str = "") ->
 
     Returns
     -------
-    The same text; links to `pages` lead to where they lie, seen from the new place. Pictures and addresses stay.
+    The same text; links to `pages` lead to where they lie, seen from the new place. Pictures and addresses stay. What
+    follows a # is a heading in small letters, as the site has it; JupyterLab's links keep the heading's own.
 
     Examples
     --------
@@ -32,8 +33,11 @@ def within(text: str, *, place: str, pages: Collection[str], moved: str = "") ->
 
     def kept(found: re.Match[str]) -> str:
         path, sign, anchor = found["target"].partition("#")
-        if "://" in path or path.startswith("mailto:") or not path:
+        if "://" in path or path.startswith("mailto:"):
             return found[0]
+        anchor = anchor.lower()
+        if not path:
+            return f"{found['bang']}[{found['text']}](#{anchor})"
         whole = normpath(join(here, path))
         if whole in pages:
             seen = relpath(whole, moved or here or ".")

@@ -115,16 +115,30 @@ def decisions_page(decisions: pd.DataFrame) -> str:
 
 
 def leaderboard_page(entries: Sequence[Mapping[str, Any]]) -> str:
-    """One row a measured model, one column a fact of it; numbers with three figures, facts in parts left out.
+    """One row a measured model, one column a fact of it, and one a mode with its pass rate and interval.
+
+    A mode without a rate shows its verdict. Facts in parts, such as the settings, are left out.
 
     Parameters
     ----------
-    entries : the rows of data/leaderboard, best first
+    entries : the rows of data/leaderboard; shown by their rate in mode `summary`, the best first
     """
-    plain = [{key: value for key, value in row.items() if not isinstance(value, dict | list)} for row in entries]
-    columns = list(dict.fromkeys(key for row in plain for key in row))
-    rows = [[_cell(row.get(column)) for column in columns] for row in plain]
+    flat = []
+    for row in sorted(entries, key=lambda row: -(_rate(row, "summary").get("estimate") or 0)):
+        facts = {key: value for key, value in row.items() if not isinstance(value, dict | list)}
+        rates = {mode: _rate(row, mode) or said.get("verdict") for mode, said in (row.get("modes") or {}).items()}
+        shown = {
+            mode: interval(rate.get("estimate"), rate.get("low"), rate.get("high")) if isinstance(rate, dict) else rate
+            for mode, rate in rates.items()
+        }
+        flat.append({"model": row.get("model"), **shown, **facts})
+    columns = list(dict.fromkeys(key for row in flat for key in row))
+    rows = [[_cell(row.get(column)) for column in columns] for row in flat]
     return render("leaderboard.html", columns=[column.replace("_", " ") for column in columns], rows=rows)
+
+
+def _rate(row: Mapping[str, Any], mode: str) -> Mapping[str, Any]:
+    return ((row.get("modes") or {}).get(mode) or {}).get("pass_rate") or {}
 
 
 def _cell(value: object) -> str:

@@ -223,7 +223,9 @@ def read(path: str | os.PathLike, name: str, *, compact: bool = False, without: 
     texts = [c for c, column in declared.columns.items() if column.type == "text" and c not in declared.key]
     with _named(path, name):
         file = pq.ParquetFile(path, read_dictionary=texts if compact else [])
-        frame = file.read([c for c in file.schema_arrow.names if c not in without]).to_pandas()
+        read = file.read([c for c in file.schema_arrow.names if c not in without])
+        frame = read.to_pandas(self_destruct=True)  # each column's memory is given back once it is taken over
+        del read
         return check(frame, name, without=without)
 
 

@@ -118,6 +118,7 @@ BESIDE = {  # test files of a package that are named for no module of it, and wh
     "asking/test_storms.py": "the whole package against every fault",
     "census/test_layouts.py": "the whole package against the layouts of every year",
     "people/test_study_in_browser.py": "the study of people/study.py in a real browser",
+    "sampling/test_small_files.py": "the whole package, and personas, on files of a few records or without a column",
     "synthesis/test_chain_programs.py": "the programs that fit the chain, in data/reference",
 }
 THROUGH = {  # modules that are reached through another alone

@@ -98,4 +98,7 @@ def test_without_any_optional_column_but_the_relationship(home, totals):
     people = census_of(home(*lacking))
     _, shares, found = everything(people, totals)
     assert set(people["state"]) == {"unknown"} and set(shares["source"]) == {"census", "draws", "labels"}
+    gap = found[found["statistic"] == "cramers_v_mean_gap"]
+    assert gap["estimate"].isna().all()
+    assert gap["method"].tolist() == ["no two categories in both attributes of any pair"]
     assert "no published totals" in found.loc[found["statistic"] == "published_share_correlation", "method"].iloc[0]

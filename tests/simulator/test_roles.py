@@ -18,11 +18,12 @@ import pandas as pd
 import pytest
 from simulated import FORMS, PROMPTS, messages, spotless
 
-from persona_lib.simulator import portraits, revising, roles, writing
+from persona_lib.simulator import portraits, respondents, revising, roles, writing
 from persona_lib.simulator.forms import parse_description
 from persona_lib.simulator.sentences import load_bank, split
 from persona_lib.simulator.world import Model, load
 from persona_lib.tables.descriptions import label_of
+from persona_lib.tables.revisions import named
 
 REPO = Path(__file__).resolve().parents[2]
 QUIET = {"refusal_rate": 0.0, "malformed_rate": 0.0}
@@ -248,11 +249,13 @@ def mean_vector(who: Model, name: str, n: int = 40, **slots: str) -> np.ndarray:
 
 
 @pytest.mark.parametrize("mode", ["description", "steps", "summary"])
-def test_each_mode_aims_with_its_own_attention(mode):
+def test_each_mode_aims_with_its_own_attention(mode, monkeypatch):
     """Attention 2 in one mode and 0 in the others: only the answers of that mode stand where the person stands."""
     own = {"description": "answer_output_only", "steps": "answer_chain_of_thought", "summary": "answer_from_summary"}
     attention = {name: 2.0 if name == mode else 0.0 for name in own}
     who = replace(load().models["sim-large"], **QUIET, attention=attention, wander=0.0, drop_factor=0.0)
+    silent = {"output_only": 0.0, "chain_of_thought": 0.0}
+    monkeypatch.setitem(load().parameters["writing"], "explicit_answers", silent)
     person = PERSONAS[8]
     summary = portraits.summarise(parse_description(person), "Why?", who, b"any")
     part, plain = load().own_part(parse_description(person)), mean_vector(who, "answer")
@@ -260,6 +263,21 @@ def test_each_mode_aims_with_its_own_attention(mode):
         slots = {"summary": summary} if name == "summary" else {"persona": person}
         gain = part @ (mean_vector(who, template, **slots) - plain)
         assert gain > 0.2 if name == mode else abs(gain) < 1e-9
+
+
+@pytest.mark.parametrize("mode", ["output_only", "chain_of_thought"])
+def test_answers_name_a_line_of_their_reader_at_the_declared_rate(mode):
+    """Oracle: the rule on revisions (`revisions.named`), which knows nothing of the simulator."""
+    who, n = replace(load().models["sim-large"], **QUIET), 400
+    replies = asked(who, f"answer_{mode}", n, persona=PERSONAS[8], prompt=PROMPTS[0])
+    told = [named(text.rpartition("ANSWER:\n")[2], PERSONAS[8], known=PROMPTS[0]) for text in replies]
+    assert {name for names in told for name in names} <= {"lifestyle", "defining_quirks"}
+    assert near(np.mean([bool(names) for names in told]), load().parameters["writing"]["explicit_answers"][mode], n)
+
+
+@pytest.mark.parametrize(("chance", "stated"), [(0.5, 0.5), (0.02, 1.0), (0.98, 1.0), (0.71, 0.7), (0.28, 0.7)])
+def test_a_judge_states_the_chance_of_its_likelier_choice_in_steps(chance, stated):
+    assert respondents.certainty(chance) == pytest.approx(stated)
 
 
 def test_a_model_writes_by_its_habit():

@@ -17,6 +17,8 @@ PAGES = {"notebooks/05_feedback.ipynb", "figures/expected/demo/figure_05.png"}
         ("README.md", ".", "![F](figures/expected/demo/figure_05.png)", "![F](figures/expected/demo/figure_05.png)"),
         ("docs/run.md", ".", "[05](../notebooks/05_feedback.ipynb#why)", "[05](notebooks/05_feedback.ipynb#why)"),
         ("notebooks/06_validation.ipynb", "", "[05](05_feedback.ipynb)", "[05](05_feedback.ipynb)"),
+        ("notebooks/06_validation.ipynb", "", "[a](05_feedback.ipynb#One-Pair)", "[a](05_feedback.ipynb#one-pair)"),
+        ("notebooks/06_validation.ipynb", "", "[a](#One-Pair)", "[a](#one-pair)"),
         ("notebooks/06_validation.ipynb", "", "[config](../config/demo.yaml), [top](#top)", "config, [top](#top)"),
     ],
 )

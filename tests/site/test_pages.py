@@ -51,6 +51,19 @@ def test_the_leaderboard_has_a_row_a_model_and_says_so_where_there_is_none():
     assert "No model has been measured yet" in pages.leaderboard_page([])
 
 
+def test_the_leaderboard_shows_each_mode_with_its_interval_best_first():
+    def entry(model, rate):
+        scored = {"verdict": "scored", "n": 9, "pass_rate": {"estimate": rate, "low": rate - 0.1, "high": rate + 0.1}}
+        return {
+            "model": model,
+            "modes": {"summary": scored, "baseline": {"verdict": "not scorable", "pass_rate": None}},
+        }
+
+    text = Read(pages.leaderboard_page([entry("worse", 0.25), entry("better", 0.5)])).text
+    assert text.index("better") < text.index("worse") and "0.5 (0.4 to 0.6)" in text
+    assert text.count("not scorable") == 2
+
+
 def test_a_template_without_a_value_stops():
     with pytest.raises(Exception, match="undefined"):
         pages.render("leaderboard.html")
