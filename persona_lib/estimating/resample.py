@@ -319,24 +319,3 @@ def clustered_slope(
     standard_error, df = clustered_error(centred * residual / (centred @ centred), rows[list(clusters)])
     error = (standard_error * np.sqrt((n - 1) / (n - 2)), df)
     return t_estimate(slope, error, n, n_excluded, method, within)
-
-
-def in_words(statistics: pd.DataFrame) -> pd.Series:
-    """Every estimate with its interval as text, by (statistic, group); and its counts if undefined or half is left out.
-
-    Examples
-    --------
-    >>> row = schema.statistic("win_rate", "all", 0.51234, low=0.4, high=0.625, n=10, method="share")
-    >>> unscored = row | {"estimate": np.nan, "n": 0, "n_excluded": 8}
-    >>> in_words(pd.DataFrame([row, row | {"n_excluded": 30}, unscored])).tolist()
-    ['0.5123 (95 % 0.4000 to 0.6250)', '0.5123 (95 % 0.4000 to 0.6250; n = 10, 30 left out)',
-     'an undefined value (n = 0, 8 left out)']
-    """
-    value, low, high = (statistics[name].map("{:#.4g}".format) for name in ("estimate", "low", "high"))
-    counts = "n = " + statistics["n"].map("{:,}".format) + ", " + statistics["n_excluded"].map("{:,} left out".format)
-    is_thin = statistics["n_excluded"].ge(statistics["n"]) & statistics["n_excluded"].gt(0)
-    interval = ("95 % " + low + " to " + high).mask(statistics["low"].isna(), "no interval")
-    interval = interval.mask(statistics["method"].str.endswith(TOO_FEW), TOO_FEW)
-    text = value + " (" + interval + ("; " + counts).where(is_thin, "") + ")"
-    text = text.mask(statistics["estimate"].isna(), "an undefined value (" + counts + ")")
-    return text.set_axis(pd.MultiIndex.from_frame(statistics[["statistic", "group"]]))

@@ -19,17 +19,23 @@ BRACKETS = "In brackets: 95 % intervals."
 # What the statistics are, by name: shares are shown as percentages, differences of two shares in percentage points with
 # their sign, distances between shares, which are never negative, in percentage points without one.
 _OF_SHARES = """
-accuracy agreement_with_whole best_of_n_gain drop_agreement drop_rate drop_rate_by_rule equivalent elicited failed
-first_position fits_majority fits_raters flip_rate holds largest_share length_only likeness majority_share
-minority_share model_rate order_consistency pass_at_k pass_rate prevalence raw_agreement raw_agreement_retest
-reexamined refused rejected_by rejection_rate representative retest_flip_rate rule_kept rule_rate scored share_by_rule
-shares_outside unparsed values_consistency total_variation total_variation_by_chance
+accuracy agreement_with_whole best_of_n_gain corrected coverage drop_agreement drop_rate drop_rate_by_rule elicited
+equivalent explained_share explicit failed first_position fits_majority fits_raters flip_rate gold_comparison holds
+intersection largest_share length_controlled length_only likeness majority_share minority_share model_rate
+order_consistency overton_coverage pass_at_k pass_rate prevalence raw_agreement raw_agreement_retest reexamined
+refused rejected_by rejection_rate repetition_stability representative retest_flip_rate risk rule_kept rule_rate
+scored sensitivity share_by_rule shares_outside specificity subtle total_variation total_variation_by_chance unparsed
+values_consistency variance_share worst_group writer_wins
 """
 _OF_DIFFERENCES = """
-accuracy_by_distance calibration central_claim difference excess_flip gain group_difference lines_difference side_gain
-model_difference persona_effect persona_gain variety
+accuracy_by_distance calibration central_claim difference elicited_gain excess_flip explicit_difference gain
+group_difference group_gain lines_difference model_difference persona_effect persona_gain self_preference side_gain
+steerability variety
 """
-_OF_DISTANCES = "distance drawn_largest_gap drawn_mean_gap largest_gap published_largest_gap published_mean_gap"
+_OF_DISTANCES = """
+distance drawn_largest_gap drawn_mean_gap group_gap largest_gap published_largest_gap published_mean_gap
+survey_distance
+"""
 SHARES, DIFFERENCES, DISTANCES = (frozenset(names.split()) for names in (_OF_SHARES, _OF_DIFFERENCES, _OF_DISTANCES))
 
 

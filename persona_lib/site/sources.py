@@ -18,7 +18,7 @@ from persona_lib.tables import schema
 
 TABLES = ("personas", "prompts", "pairs", "answers", "judgements", "figures", "claims")
 FIRST_FIGURES = ("1", "5")  # on the first page
-TEXTS = {"README.md": "handbook", "CHANGELOG.md": "changelog", "CONTRIBUTING.md": "contributing"}
+TEXTS = {"README.md": "readme", "CHANGELOG.md": "changelog", "CONTRIBUTING.md": "contributing"}
 SIMULATE = "simulate"
 
 

@@ -36,8 +36,8 @@ class TestDemographics:
         figure = distributions.demographics(personas)
         assert [bar.get_width() for bar in axes_named(figure, "sex").patches] == [70, 30]
         race = axes_named(figure, "race")
-        assert [tick.get_text() for tick in race.get_yticklabels()][-1] == "2 others"
-        np.testing.assert_allclose([bar.get_width() for bar in race.patches], [10] * 8 + [20])
+        assert [tick.get_text() for tick in race.get_yticklabels()][-1] == "4 others"
+        np.testing.assert_allclose([bar.get_width() for bar in race.patches], [10] * 6 + [40])
 
     def test_kinds_of_nothing_stand_last_and_grey(self, personas):
         axes = axes_named(distributions.demographics(personas), "fertility")
@@ -84,11 +84,11 @@ class TestCensusBesidePersonas:
             assert attribute == "big_five" or len(self.strokes(figure, attribute)) == n_bars, attribute
 
     def test_the_stroke_of_the_others_is_what_the_shown_leave(self, personas):
-        """By hand: eight races of 0.05 each are shown; 0.6 of the census are of the two others and of any more."""
+        """By hand: six races of 0.05 each are shown; 0.7 of the census are of the four others and of any more."""
         race = distributions.shares(personas).query("attribute == 'race'")
         margins = race.assign(source="labels", share=0.05)
         figure = distributions.demographics(personas, margins)
-        assert [round(x) for x, _ in self.strokes(figure, "race")] == [5] * 8 + [60]
+        assert [round(x) for x, _ in self.strokes(figure, "race")] == [5] * 6 + [70]
         assert not self.strokes(figure, "sex"), "no share of it is known"
 
     def test_other_sources_are_no_strokes(self, personas):

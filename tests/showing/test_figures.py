@@ -79,8 +79,8 @@ class TestDropped:
         """Oracle: two personas with two questions each, of three questions, and two models; one call refused."""
         said = " ".join(" ".join(texts(figures.dropped_attributes(benchmark, dropped))).split())
         assert "8 summaries by 2 models of 2 personas, each for one of 3 questions; 1 unscored" in said
-        assert "question: 2.0 % [1.0 %, 3.0 %]." in said
-        assert "0.90 [0.80, 1.00] over the attributes; on the same question undefined, 0.50 by chance" in said
+        assert "question: 2.0 % (1.0 to 3.0)." in said
+        assert "0.90 (0.80 to 1.00) over the attributes; on the same question undefined, 0.50 by chance" in said
 
 
 class TestPassCurves:
