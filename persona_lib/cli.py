@@ -15,7 +15,7 @@ from pathlib import Path
 from persona_lib.asking.client import AskError
 from persona_lib.asking.prices import SpendError
 from persona_lib.census.archives import PumsError
-from persona_lib.commands import census, collect, ledgers, plan, prism, simulate, truth, utilities
+from persona_lib.commands import census, collect, ledgers, plan, simulate, truth, utilities
 from persona_lib.commands.inputs import Help, UsageError
 from persona_lib.commands.strict_yaml import ConfigurationError
 from persona_lib.ledger.errors import LedgerError
@@ -62,11 +62,6 @@ COMMANDS = {  # name: what adds its arguments, what it does, an example
         census.add_arguments,
         "fetch PUMS from the Census Bureau into data/raw",
         "persona census download --year 2023 --states vt dc",
-    ),
-    "prism": (
-        prism.add_arguments,
-        "fetch PRISM's conversations into data/raw, as a prompt bank",
-        "persona prism --to data/raw/conversations.jsonl",
     ),
     "check-ledger": (
         ledgers.add_check_arguments,
