@@ -4,8 +4,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
+from hostile import NASTY
 from pool_rows import items_of, judged
 
+from persona_lib.showing.preferences import write_preferences
 from persona_lib.tables import schema
 from persona_lib.tables.schema import attributes
 
@@ -73,3 +75,13 @@ def choices(pairs):
     rows = rows[["item_id", "persona_shown_id", "chosen_answer_id"]]
     known = {"rater_id": "judge", "role": "judge", "rater_kind": "simulated", "lines_shown": "all", "swapped": False}
     return rows.assign(**known, repeat=0, chosen_position="B", status="ok", request_hash="h")
+
+
+def write_pairs(run, folder, **changed):
+    """The pairs, conversations and judgements of a run in a folder; prompts and descriptions hold hostile text."""
+    files = {name: folder.parent / f"{name}.parquet" for name in ("pairs", "answers", "judgements")}
+    for name, path in files.items():
+        schema.write(getattr(run, name), path, name)
+    prompts = pd.DataFrame({"prompt_id": [f"q{i:04d}" for i in range(1, 13)], "text": f"Is it so? {NASTY}"})
+    people = run.personas.assign(description=[f"Age: {i}\n{NASTY}" for i in range(len(run.personas))])
+    return write_preferences(folder, **files, **{"prompts": prompts, "personas": people} | changed)

@@ -8,7 +8,7 @@ github.com/HannahKirk/prism-alignment). Both give the same prompts, those of 8,0
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
 
@@ -62,7 +62,7 @@ def _records(path: Path) -> Iterator[tuple[int, dict]]:
             yield number, record
 
 
-def _check(record: dict, fields: dict[str, type], where: str) -> None:
+def _check(record: dict, fields: Mapping[str, type], where: str) -> None:
     for field, kind in fields.items():
         if field not in record:
             raise SchemaError(f"{where} has no field {field}: neither PRISM's conversations.jsonl nor utterances.jsonl")

@@ -6,8 +6,8 @@ import pytest
 from learning_rows import small_run
 
 from persona_lib.learning import comparisons, held_out, reward_models
-from persona_lib.tables.groups import persona_groups
 from persona_lib.tables import schema
+from persona_lib.tables.groups import persona_groups
 
 
 @pytest.fixture(scope="module")
