@@ -18,7 +18,7 @@ from pathlib import Path
 from persona_lib.asking.client import AskError
 from persona_lib.asking.prices import SpendError
 from persona_lib.census.archives import PumsError
-from persona_lib.commands import census, collect, ledgers, people, plan, prism, simulate, truth, utilities
+from persona_lib.commands import census, collect, ledgers, people, plan, simulate, truth, utilities
 from persona_lib.commands.inputs import Help, Parser, UsageError
 from persona_lib.commands.strict_yaml import ConfigurationError
 from persona_lib.ledger.errors import LedgerError
@@ -70,11 +70,6 @@ COMMANDS = {  # name: what adds its arguments, what it does, an example
         people.add_arguments,
         "what real people answered, from a survey file of your own",
         "persona people tables --layout gss --file GSS2022.dta --year 2022 --out data/raw/gss2022",
-    ),
-    "prism": (
-        prism.add_arguments,
-        "fetch PRISM's conversations into data/raw, as a prompt bank",
-        "persona prism --to data/raw/conversations.jsonl",
     ),
     "check-ledger": (
         ledgers.add_check_arguments,

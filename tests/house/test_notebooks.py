@@ -16,7 +16,7 @@ def beyond(source: str) -> set[str]:
     a text, and the library as a whole, through which all of these can be reached.
     """
     reaching = r"persona_lib(\.(simulator|cli|commands|asking|cost|acquisition)(\..*)?)?"
-    asks_nobody = r"persona_lib\.(asking\.prices|cost\.plan|cost\.precision)(\..*)?"
+    asks_nobody = r"persona_lib\.(asking\.prices|cost\.plan|cost\.parts|cost\.precision)(\..*)?"
     elsewhere = {*NETWORK, "socket", "importlib", ""}
     return {
         name
