@@ -13,7 +13,7 @@ config = validated(config, ["config/demo.yaml", *workflow.overwrite_configfiles]
 RUN = "data/runs/{run}"
 TEMPLATES = sorted(expand("data/templates/{name}.yaml", name=glob_wildcards("data/templates/{name}.yaml").name))
 SIMULATED = is_simulated(config)
-STAGES = ["personas", "prompts", "feedback", "validation", "pool", "ablation", "benchmark", "pass_at_k"]
+STAGES = ["personas", "prompts", "feedback", "validation", "pool", "ablation", "benchmark", "pass_at_k", "survey"]
 ASKED = STAGES if config["personas"]["model_stage"] else STAGES[1:]
 SHARDS = config["shards"] or workflow.cores
 BANK, DICTIONARY, *CENSUS = without_wildcards(
@@ -43,7 +43,11 @@ rule all:
     """Everything up to the claims."""
     default_target: True
     input:
-        expand(f"{RUN}/{{last}}", run=config["run"], last=["claims.parquet", "claims.html", "plan.parquet", "dataset"]),
+        expand(
+            f"{RUN}/{{last}}",
+            run=config["run"],
+            last=["claims.parquet", "claims.html", "plan.parquet", "humans.parquet", "learning.parquet", "dataset"],
+        ),
 
 
 rule configuration:
@@ -188,28 +192,6 @@ use rule census as personas with:
         "03 personas"
 
 
-rule dataset:
-    """The personas as a folder that Hugging Face datasets loads, with its card."""
-    input:
-        library=[*library_files("persona_lib/showing/export.py"), "workflow/write_dataset.py"],
-        personas=rules.personas.output.personas,
-        provenance=rules.personas.output.provenance,
-        persona_weights=rules.personas.output.persona_weights,
-        cells=rules.personas.input.cells,
-    output:
-        dataset=directory(f"{RUN}/dataset"),
-    log:
-        f"{RUN}/logs/dataset.log",
-    params:
-        files=CENSUS,
-        big_five=config["personas"]["big_five"],
-        simulated=SIMULATED,
-    message:
-        "dataset"
-    script:
-        "workflow/write_dataset.py"
-
-
 use rule collect_personas as collect_prompts with:
     """Ask whether each opening prompt is controversial, and what it is about."""
     input:
@@ -322,12 +304,42 @@ use rule census as validation with:
     log:
         f"{RUN}/logs/06_validation.log",
     params:
-        seed=config["seed"],
         **config["validation"],
+        seed=config["seed"],
         n_bootstrap=config["resample"]["n_bootstrap"],
         simulated=SIMULATED,
     message:
         "06 validation"
+
+
+rule dataset:
+    """The personas and their pairs as a folder that Hugging Face datasets loads, with its card."""
+    input:
+        library=[
+            *library_files("persona_lib/showing/export.py"),
+            "persona_lib/showing/preferences.py",
+            "workflow/write_dataset.py",
+        ],
+        personas=rules.personas.output.personas,
+        provenance=rules.personas.output.provenance,
+        persona_weights=rules.personas.output.persona_weights,
+        cells=rules.personas.input.cells,
+        prompts=rules.prompts.output.prompts,
+        pairs=rules.feedback.output.pairs,
+        answers=rules.feedback.output.answers,
+        judgements=rules.validation.output.judgements,
+    output:
+        dataset=directory(f"{RUN}/dataset"),
+    log:
+        f"{RUN}/logs/dataset.log",
+    params:
+        files=CENSUS,
+        big_five=config["personas"]["big_five"],
+        simulated=SIMULATED,
+    message:
+        "dataset"
+    script:
+        "workflow/write_dataset.py"
 
 
 use rule collect_personas as collect_pool with:
@@ -458,8 +470,8 @@ use rule census as benchmark with:
     log:
         f"{RUN}/logs/09_benchmark.log",
     params:
-        seed=config["seed"],
         **config["benchmark"],
+        seed=config["seed"],
         n_bootstrap=config["resample"]["n_bootstrap"],
         simulated=SIMULATED,
     message:
@@ -526,6 +538,95 @@ use rule census as pluralism with:
         simulated=SIMULATED,
     message:
         "11 pluralism"
+
+
+use rule collect_personas as collect_survey with:
+    """Put survey items to the panel: as each persona, as itself, and as shares of people."""
+    input:
+        survey_items="data/reference/survey_items.csv",
+        personas=rules.personas.output.personas,
+        templates=TEMPLATES,
+        library=library_files("persona_lib/stages/survey.py"),
+    output:
+        sealed=f"{RUN}/sealed/survey-{{shard}}-of-{{of}}.parquet",
+    log:
+        f"{RUN}/logs/collect_survey-{{shard}}-of-{{of}}.log",
+    params:
+        settings=stage_settings(config, ["survey"]),
+    message:
+        "collect survey, shard {wildcards.shard} of {wildcards.of}"
+
+
+use rule census as humans with:
+    """12: what do real people do beside simulated ones?"""
+    input:
+        **notebook("12_humans"),
+        survey_items=rules.collect_survey.input.survey_items,
+        people_shares="data/reference/people_shares.csv",
+        people_statistics="data/reference/people_statistics.csv",
+        personas=rules.personas.output.personas,
+        pool_items=rules.agreement.output.pool_items,
+        pool_judgements=rules.agreement.output.pool_judgements,
+        agreement=rules.agreement.output.agreement,
+        ledger=f"{RUN}/sealed/survey.parquet",
+    output:
+        survey_answers=f"{RUN}/survey_answers.parquet",
+        survey=f"{RUN}/survey.parquet",
+        humans=f"{RUN}/humans.parquet",
+        notebook=f"{RUN}/notebooks/12_humans.ipynb",
+    log:
+        f"{RUN}/logs/12_humans.log",
+    params:
+        **config["survey"],
+        seed=config["seed"],
+        simulated=SIMULATED,
+    message:
+        "12 humans"
+
+
+rule utilities:
+    """What answers are worth to held-out personas in the simulated world: read only where a section says recovery."""
+    input:
+        personas=rules.personas.output.personas,
+        pairs=rules.feedback.output.pairs,
+        answers=rules.feedback.output.answers,
+        library=library_files("persona_lib/simulator/utilities.py"),
+        steps=library_files("persona_lib/learning/best_of_n.py"),
+    output:
+        utilities=f"{RUN}/utilities.parquet",
+    log:
+        f"{RUN}/logs/utilities.log",
+    params:
+        settings=stage_settings(config, ["learning"]),
+    message:
+        "utilities"
+    script:
+        "workflow/run_persona.py"
+
+
+use rule census as learning with:
+    """13: what do the pairs teach a model?"""
+    input:
+        **notebook("13_learning"),
+        personas=rules.personas.output.personas,
+        pairs=rules.feedback.output.pairs,
+        answers=rules.feedback.output.answers,
+        judgements=rules.validation.output.judgements,
+        pool_items=rules.agreement.output.pool_items,
+        pool_answers=rules.agreement.output.pool_answers,
+        pool_judgements=rules.agreement.output.pool_judgements,
+        utilities=rules.utilities.output.utilities if SIMULATED else [],
+    output:
+        learning=f"{RUN}/learning.parquet",
+        notebook=f"{RUN}/notebooks/13_learning.ipynb",
+    log:
+        f"{RUN}/logs/13_learning.log",
+    params:
+        **{key: value for key, value in config["learning"].items() if key not in ("n_prompts", "n_candidates")},
+        seed=config["seed"],
+        simulated=SIMULATED,
+    message:
+        "13 learning"
 
 
 use rule census as figures with:

@@ -37,6 +37,11 @@ def truth(rule) -> list[str]:
     return ["truth", "--out", rule.output.truth, *_tables(rule)]
 
 
+def utilities(rule) -> list[str]:
+    """`persona utilities`."""
+    return ["utilities", "--out", rule.output.utilities, *_tables(rule)]
+
+
 def seal(rule) -> list[str]:
     """`persona seal`."""
     return ["seal", *rule.input.shards, "--out", rule.output.ledger]
@@ -48,11 +53,11 @@ def _tables(rule) -> list[str]:
 
 
 def run(rule) -> int:
-    """The status of the rule's command; what seal and truth print is their log, collect writes its own.
+    """The status of the rule's command; what the others print is their log, collect writes its own.
 
     On stderr collect shows its progress, and says what a reader must know.
     """
-    command = {"seal": seal, "truth": truth}.get(rule.rule, collect)
+    command = {"seal": seal, "truth": truth, "utilities": utilities}.get(rule.rule, collect)
     if command is not collect:
         print_to(rule.log[0])
     return cli.main(command(rule), is_step=True)

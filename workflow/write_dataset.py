@@ -12,6 +12,7 @@ import pandas as pd
 sys.path.insert(0, os.getcwd())
 
 from persona_lib.showing.export import write_dataset  # noqa: E402
+from persona_lib.showing.preferences import write_preferences  # noqa: E402
 from persona_lib.tables import schema  # noqa: E402
 from workflow.surroundings import print_to  # noqa: E402
 
@@ -20,6 +21,9 @@ def run(rule) -> None:
     """Read the rule's tables and write its folder."""
     names = ("personas", "provenance", "persona_weights")
     personas, provenance, weights = (schema.read(rule.input[name], name) for name in names)
+    files = {name: rule.input[name] for name in ("pairs", "answers", "judgements")}
+    prompts = schema.read(rule.input.prompts, "prompts", compact=True)
+    written = write_preferences(rule.output.dataset, **files, prompts=prompts, personas=personas)
     card = write_dataset(
         personas,
         provenance,
@@ -29,6 +33,7 @@ def run(rule) -> None:
         files=list(rule.params.files),
         big_five=rule.params.big_five,
         simulated=rule.params.simulated,
+        preferences=written,
     )
     Path(rule.log[0]).write_text(f"{card}: written\n", "utf-8")
 

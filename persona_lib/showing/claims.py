@@ -17,6 +17,7 @@ import pandas as pd
 
 from persona_lib.estimating import resample
 from persona_lib.estimating.association import cramers_v
+from persona_lib.showing.findings import DIFFERENCES, DISTANCES, SHARES, in_words, number, percentage, points
 from persona_lib.showing.verdicts import CONFIGURATION, decide, matching
 from persona_lib.tables import schema
 
@@ -329,3 +330,31 @@ def calibration(recovered: pd.DataFrame) -> pd.DataFrame:
         truths=("off", "size"), inside=("is_inside", "sum"), mean_off=("off", "mean"), rms_off=("square", "mean")
     )
     return found.assign(rms_off=np.sqrt(found["rms_off"]))
+
+
+def claims_in_words(verdicts: pd.DataFrame) -> pd.DataFrame:
+    """Table `claims` as a reader wants it: `ours` with its interval, and nothing where there is nothing to say.
+
+    Returns
+    -------
+    One row per claim, in the table's order: section, claim, paper, ours, n, truth, verdict, decides at.
+    """
+    told = in_words(verdicts.assign(n_excluded=0, n=verdicts["n"].fillna(0).astype(int), method="")).to_numpy()
+    is_bare = verdicts["low"].isna().to_numpy()
+    bare = [_in_unit(row.statistic, row.estimate) for row in verdicts.itertuples()]
+    shown = verdicts[["section", "claim", "paper"]].copy()
+    shown["ours"] = np.where(verdicts["estimate"].isna(), "", np.where(is_bare, bare, told))
+    shown["n"] = verdicts["n"].map("{:,.0f}".format, na_action="ignore").fillna("")
+    shown["truth"] = [_in_unit(row.statistic, row.truth) for row in verdicts.itertuples()]
+    shown["verdict"] = verdicts["verdict"]
+    shown["decides at"] = verdicts["n_to_decide"].map("{:,.0f}".format, na_action="ignore").fillna("")
+    return shown
+
+
+def _in_unit(statistic: str, value: float) -> str:
+    """A single number in its statistic's unit; "" where there is none."""
+    if np.isnan(value):
+        return ""
+    if statistic in SHARES:
+        return percentage(value)
+    return points(value, signed=statistic in DIFFERENCES) if statistic in DIFFERENCES | DISTANCES else number(value)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -10,12 +12,14 @@ import pyarrow.parquet as pq
 import yaml
 
 from persona_lib.showing.belief_cells import card_section
+from persona_lib.showing.croissant import croissant
 from persona_lib.tables.files import whole
 from persona_lib.tables.schema import SchemaError, tables
 from persona_lib.tables.values import UNFLAGGED
 
 SPLITS = {"train": "train", "heldout_persona": "test"}  # persona_split: split of the dataset
 FEATURES = {"text": "string", "integer": "int64", "number": "float64", "boolean": "bool"}
+ABOUT = "Imaginary residents of the United States, each drawn from a census record, and what they prefer."
 SAMPLE = "census_sample.csv.gz"
 SIZES = {1_000: "n<1K", 10_000: "1K<n<10K", 100_000: "10K<n<100K"}
 
@@ -30,8 +34,9 @@ def write_dataset(
     files: list[str],
     big_five: str,
     simulated: bool,
+    preferences: Sequence[dict] = (),
 ) -> Path:
-    """Write a dataset folder: README.md (the card), personas/ and provenance/ with train.parquet and test.parquet.
+    """Write a dataset folder: README.md (the card), croissant.json, personas/ and provenance/, by split of the persona.
 
     The test split holds the personas held out. Files appear whole or not at all.
 
@@ -43,6 +48,7 @@ def write_dataset(
     files : the census files that the run read; the card names them without their folders
     big_five : arm of the Big Five scores
     simulated : whether the model that would write and filter is the simulator; said only where it did
+    preferences : what `preferences.write_preferences` wrote into the same folder and returned, if it did
 
     Returns
     -------
@@ -57,7 +63,7 @@ def write_dataset(
     for name, table in (("provenance", provenance), ("persona_weights", weights)):
         if set(table["persona_id"]) != ids:
             raise SchemaError(f"{name} and personas are about different personas; export the tables of one run")
-    simulated = simulated and bool((provenance["origin"] == "written").any())
+    simulated = simulated and (bool((provenance["origin"] == "written").any()) or bool(preferences))
     split = personas.set_index("persona_id")["persona_split"].map(SPLITS)
     configs = {"personas": personas.merge(weights, on="persona_id", validate="1:1"), "provenance": provenance}
     folder, info = Path(folder), []
@@ -73,7 +79,11 @@ def write_dataset(
             sizes.append({"name": name, "num_bytes": written.nbytes, "num_examples": len(rows)})
         listed = [{"name": column, "dtype": dtype} for column, dtype in features.items()]
         info.append({"config_name": config, "features": listed, "splits": sizes})
+    info += preferences
     text = _card(personas, provenance, info, cells=cells, files=files, big_five=big_five, simulated=simulated)
+    described = croissant(folder, info, name="personas-grounded-in-a-census", about=ABOUT)
+    with whole(folder / "croissant.json") as half:
+        half.write_text(json.dumps(described, indent=1, ensure_ascii=False) + "\n", "utf-8")
     with whole(folder / "README.md") as half:
         half.write_text(text, "utf-8")
     return folder / "README.md"
@@ -89,7 +99,8 @@ def _features(config: str) -> dict[str, str]:
 
 def _card(personas, provenance, info, *, cells, files, big_five, simulated) -> str:
     """The card: YAML that programs read, then what a person should know."""
-    size = next((word for limit, word in SIZES.items() if len(personas) < limit), "n>100K")
+    n_rows = max([len(personas), *(sum(s["num_examples"] for s in config["splits"]) for config in info[2:])])
+    size = next((word for limit, word in SIZES.items() if n_rows < limit), "100K<n<1M")
     head = {
         "pretty_name": "Personas grounded in a census" + (" (simulated writer)" if simulated else ""),
         "license": "apache-2.0",
@@ -101,7 +112,8 @@ def _card(personas, provenance, info, *, cells, files, big_five, simulated) -> s
                 "config_name": config["config_name"],
                 **({"default": True} if config["config_name"] == "personas" else {}),
                 "data_files": [
-                    {"split": name, "path": f"{config['config_name']}/{name}.parquet"} for name in SPLITS.values()
+                    {"split": each["name"], "path": f"{config['config_name']}/{each['name']}.parquet"}
+                    for each in config["splits"]
                 ],
             }
             for config in info
@@ -154,7 +166,7 @@ the personas back to the draws' shares of sex, age group, race, education, work,
 can.
 
 {card_section(cells)}
-## What it must not be used for
+{_preferences(info[2:], simulated)}## What it must not be used for
 
 - To say what people of a group think: religion, ideology and party are drawn from a model of three surveys that do not
   agree with each other, quirks and tastes from lists that know nothing of the person.
@@ -173,6 +185,38 @@ can.
 ## Licence
 
 Apache-2.0. Census public-use files are works of the U.S. government; published survey shares are facts.
+"""
+
+
+def _preferences(info: Sequence[dict], simulated: bool) -> str:
+    """What the pairs are and what they are for; nothing where there are none."""
+    if not info:
+        return ""
+    by_name = {config["config_name"]: config["splits"] for config in info}
+    rows = "\n".join(f"| `{each['name']}` | {each['num_examples']:,} |" for each in by_name["pairs"])
+    who = "our simulator" if simulated else "a language model"
+    return f"""## Preference pairs
+
+    pairs = load_dataset("path/to/this/folder", "pairs")                    # prompt, chosen, rejected as text
+    conversations = load_dataset("path/to/this/folder", "conversations")    # the same as messages
+    judgements = load_dataset("path/to/this/folder", "judgements")          # a judge's choices on some of the pairs
+
+`rejected` is an answer without a persona, `chosen` its revision for the persona, both by {who}. In `conversations` the
+persona's description is the system's message. Both have the columns that TRL's `DPOTrainer` reads.
+
+| split | pairs |
+|---|---|
+{rows}
+
+`train` is leak-free: train pairs of train personas, and no other split holds a persona-prompt pair of it. Other splits
+say who and what is held out: `train_heldout_pair` (known persona, seen prompt), `train_heldout_prompt` (known persona,
+unseen prompt), and `heldout_persona_...` (personas nobody trained on). `heldout_persona_train` is on train prompts, for
+models that read a few pairs of a new person; who tests on held-out personas must not train on it.
+
+Intended use: training and testing models that answer to one person's taste. A revision is nearly always shorter than
+its answer, so a model can tell `chosen` from `rejected` by its length: high accuracy alone shows no grasp of anybody's
+taste. Compare a persona's revision with another persona's.
+
 """
 
 

@@ -297,10 +297,14 @@ def pool_truth(
     sides = {name: (x, most) for name, x in by_model.items()}
     sides |= {f"{one}|{two}": (by_model[one], by_model[two]) for one, two in combinations(sorted(by_model), 2)}
     sides["rater_rater"] = by_rater[0], by_rater[1]
+    fleiss = {"panel": expected.fleiss(list(by_model.values())), "raters": expected.fleiss(by_rater)}
     found: Truth = {("prevalence", name): x.mean() for name, x in [*by_model.items(), ("raters", by_rater[0])]}
     for group, (x, y) in sides.items():
         agreed = expected.agreement(x, y, swapped=swapped)
         found |= {(statistic, group): value for statistic, value in agreed.items()}
+    found |= {("fleiss", group): value for group, value in fleiss.items() if value == value}
+    for name, x in list(by_model.items())[:1]:  # the first is asked again
+        found |= {("kappa_retest", name): expected.kappa(x, x), ("raw_agreement_retest", name): expected.same(x, x)}
     for name, x in by_model.items():
         own, far = found["kappa_content", name], expected.kappa(x, strange)
         found |= {("kappa_other", name): far, ("persona_gain", name): own - far}

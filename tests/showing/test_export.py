@@ -1,10 +1,14 @@
 """The dataset folder. Oracles: the tables themselves, hand counts, `datasets` (system)."""
 
+import hashlib
+import json
+
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import yaml
 from hostile import NASTY
+from learning_rows import small_run, write_pairs
 
 from persona_lib.showing import export
 from persona_lib.tables import schema
@@ -105,7 +109,7 @@ def test_same_tables_same_bytes_and_nothing_half_written(made, folder, tmp_path)
     again = tmp_path / "again"
     export.write_dataset(*made, again, cells=CELLS, files=["raw/csv_pvt.zip"], big_five="correlated", simulated=True)
     files = sorted(p.relative_to(folder) for p in folder.rglob("*") if p.is_file())
-    assert len(files) == 5 and not any(p.name.endswith(".half") for p in files)
+    assert len(files) == 6 and not any(p.name.endswith(".half") for p in files)
     assert all((folder / p).read_bytes() == (again / p).read_bytes() for p in files)
 
 
@@ -115,6 +119,54 @@ def test_tables_of_different_runs_are_refused(made, tmp_path):
             made[0], made[1], made[2].iloc[1:], tmp_path, cells=CELLS, files=[], big_five="x", simulated=True
         )
     assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture
+def whole_folder(made, tmp_path):
+    """With the pairs of a made-up run."""
+    where = tmp_path / "whole" / "dataset"
+    where.parent.mkdir()
+    written = write_pairs(small_run(), where)
+    arms = {"files": ["raw/csv_pvt.zip"], "big_five": "correlated", "simulated": True}
+    export.write_dataset(*made, where, cells=CELLS, preferences=written, **arms)
+    return where
+
+
+def test_the_card_lists_the_pairs_and_what_they_are_for(whole_folder, folder):
+    said = head(whole_folder)
+    assert [c["config_name"] for c in said["configs"]] == [
+        *("personas", "provenance", "pairs", "conversations", "judgements")
+    ]
+    assert all((whole_folder / file["path"]).is_file() for c in said["configs"] for file in c["data_files"])
+    text = (whole_folder / "README.md").read_text("utf-8")
+    assert "| `train` | 48 |" in text and "leak-free" in text and "Intended use" in text and "its length" in text
+    assert "## Preference pairs" not in (folder / "README.md").read_text("utf-8")
+
+
+def test_croissant_names_every_file_with_its_sum_and_every_column(whole_folder):
+    said = json.loads((whole_folder / "croissant.json").read_text("utf-8"))
+    files = {one["contentUrl"]: one["sha256"] for one in said["distribution"]}
+    found = {p.relative_to(whole_folder).as_posix(): p for p in whole_folder.rglob("*.parquet")}
+    assert files == {name: hashlib.sha256(p.read_bytes()).hexdigest() for name, p in found.items()}
+    for record in said["recordSet"]:
+        for field in record["field"]:
+            path = field["source"]["fileObject"]["@id"]
+            assert field["source"]["extract"]["column"] in pq.read_schema(whole_folder / path).names
+    assert len(said["recordSet"]) == len(found) and said["license"].endswith("Apache-2.0.html")
+
+
+@pytest.mark.system
+def test_hugging_face_loads_the_pairs_as_they_are(whole_folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    datasets = pytest.importorskip("datasets")
+    run = small_run()
+    for config in ("pairs", "conversations", "judgements"):
+        loaded = datasets.load_dataset(str(whole_folder), config, cache_dir=str(tmp_path / "cache"))
+        assert sum(len(rows) for rows in loaded.values()) == len(run.pairs)
+    pairs = datasets.load_dataset(str(whole_folder), "pairs", split="train", streaming=True)
+    first = next(iter(pairs))
+    row = run.pairs.set_index("pair_id").loc[first["pair_id"]]
+    assert first["chosen"] == run.answers.set_index("answer_id")["text"][row["chosen_answer_id"]]
 
 
 @pytest.mark.system
