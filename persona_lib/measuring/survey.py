@@ -14,7 +14,7 @@ import pandas as pd
 
 from persona_lib.estimating.distances import wasserstein
 from persona_lib.estimating.resample import clustered_mean, clustered_rate
-from persona_lib.tables.schema import statistic
+from persona_lib.tables.schema import statistic, tables
 
 GROUPS = ("all", "Democrat", "Independent", "Republican")
 N_SAMPLES = 200  # drawn for the distance that chance alone makes
@@ -110,7 +110,8 @@ def survey_statistics(
         if even:
             table = pd.DataFrame(even, columns=["item_id", "weights"])
             rows.append(_distance(table, people, f"{UNIFORM}|{UNIFORM}|{group}", group))
-    return pd.DataFrame([*rows, *_same(answers), *_scored(answers)])
+    columns = list(tables()["survey"].columns)
+    return pd.DataFrame([*rows, *_same(answers), *_scored(answers)], columns=columns)
 
 
 def _distance(part: pd.DataFrame, people: dict, name: str, group: str) -> dict:

@@ -77,3 +77,8 @@ def test_shares_that_are_joined_are_left_out():
         answer=lambda t: t["answer"].mask(t["value"] == "Democrat", "no or yes")
     )
     assert set(people_shares(table, ITEMS)) == {(f"s.{k}", "all") for k in "uvw"}
+
+
+def test_where_nobody_was_asked_the_table_is_empty_and_has_its_columns():
+    found = survey_statistics(answered().iloc[:0], PARTY, {}, rng=np.random.default_rng(1))
+    assert check(found, "survey").empty
