@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from persona_lib.measuring import ablation, agreement, benchmark, pass_at_k, validation
-from persona_lib.pluralism import departure, majority
+from persona_lib.pluralism import departure, grids, majority
 from persona_lib.simulator import attempts as bench
 from persona_lib.simulator import studies
 from persona_lib.simulator.populations import population
@@ -89,12 +89,21 @@ def of_pool(judgements, items):
     departed = checked(
         pd.DataFrame(departure.departure_statistics(departure.departures(judgements, items))), "pluralism"
     )
+    ids = sorted(set(judgements["persona_shown_id"]) - {""})
+    people = pd.DataFrame({"persona_id": ids, "sex": (["Female", "Male"] * len(ids))[: len(ids)], "age_years": 30})
+    people = people.assign(race=schema.UNKNOWN, ideology=schema.UNKNOWN, weight=1.0)
+    said = pd.DataFrame({"item_id": items["item_id"], "rater_id": "sim-large", "group": "all", "share_b": np.nan})
+    checked(
+        pd.DataFrame(majority.of_panel(grids.panel(judgements, items, people, people), said), columns=COLUMNS),
+        "pluralism",
+    )
     cells = majority.rater_cells(judgements, items)
     panel = checked(pd.DataFrame(majority.panel_statistics(cells, n_bootstrap=10, seed=1)), "pluralism")
     return kappas, found, lines, departed, panel
 
 
 SIZES = [False, True]
+COLUMNS = list(schema.tables()["pluralism"].columns)
 
 
 @pytest.mark.parametrize(("small", "status"), [(False, "refused"), (True, "unparsed"), (True, "cut_off")])

@@ -110,7 +110,8 @@ def survey_statistics(
         if even:
             table = pd.DataFrame(even, columns=["item_id", "weights"])
             rows.append(_distance(table, people, f"{UNIFORM}|{UNIFORM}|{group}", group))
-    return pd.DataFrame([*rows, *_same(answers), *_scored(answers)], columns=list(tables()["survey"].columns))
+    columns = list(tables()["survey"].columns)
+    return pd.DataFrame([*rows, *_same(answers), *_scored(answers)], columns=columns)
 
 
 def _distance(part: pd.DataFrame, people: dict, name: str, group: str) -> dict:

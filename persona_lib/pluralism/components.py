@@ -78,7 +78,7 @@ def component_statistics(panel: Panel) -> list[dict]:
         return []
     lead = panel.models[panel.lead]
     known = ~np.isnan(np.array([lead, panel.again, *others])).any(axis=0)
-    what = "share of the variance of the lead model's choices"
+    what = "part of the variance of the lead model's choices"
     return [
         jackknifed(component(lead, others, panel.again, name), known, scale="plain", what=what, within=(-1, 1)).row(
             "variance_share", name

@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import xlogy
 
-from persona_lib.pluralism.grids import Panel, Statistic, jackknifed, pairs_of
+from persona_lib.pluralism.grids import Panel, Statistic, jackknifed, mean_of_known, pairs_of
 
 ASKED = " asked"  # after the id of a model that says shares instead of answering as personas
 
@@ -62,7 +62,7 @@ def mean_distance(name: str, chosen: np.ndarray, raters: np.ndarray, weights: np
         weighted = cells * weights[:, None]
         total = weighted.sum(axis=1)
         shares = [np.einsum("bpi,pi->bi", weighted, np.nan_to_num(grid)) / total for grid in (chosen, raters)]
-        return np.nanmean(np.where(total > 0, DISTANCES[name](*shares), np.nan), axis=1)
+        return mean_of_known(np.where(total > 0, DISTANCES[name](*shares), np.nan))
 
     return value
 
@@ -77,7 +77,7 @@ def squared_distance(chosen: np.ndarray, raters: np.ndarray, weights: np.ndarray
 
     def value(cells: np.ndarray) -> np.ndarray:
         total = pairs_of(cells, size, size)
-        return np.nanmean(np.where(total > 0, pairs_of(cells, apart, apart) / total, np.nan), axis=1)
+        return mean_of_known(np.where(total > 0, pairs_of(cells, apart, apart) / total, np.nan))
 
     return value
 

@@ -18,7 +18,7 @@ from itertools import combinations
 
 import numpy as np
 
-from persona_lib.pluralism.grids import Panel, Statistic, jackknifed, pairs_of
+from persona_lib.pluralism.grids import Panel, Statistic, jackknifed, mean_of_known, pairs_of
 
 
 def _within(cells: np.ndarray, chosen: np.ndarray, inside: np.ndarray) -> np.ndarray:
@@ -27,7 +27,7 @@ def _within(cells: np.ndarray, chosen: np.ndarray, inside: np.ndarray) -> np.nda
     ones = np.ones_like(chosen)
     differ = 2 * (pairs_of(mine, chosen, ones) - pairs_of(mine, chosen, chosen))
     pairs = pairs_of(mine, ones, ones)
-    return np.nanmean(np.where(pairs > 0, differ / pairs, np.nan), axis=1)
+    return mean_of_known(np.where(pairs > 0, differ / pairs, np.nan))
 
 
 def _apart(cells: np.ndarray, chosen: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
@@ -38,7 +38,7 @@ def _apart(cells: np.ndarray, chosen: np.ndarray, one: np.ndarray, other: np.nda
         n, pairs = mine.sum(axis=1), pairs_of(mine, ones, ones)
         shares.append(np.einsum("bpi,pi->bi", mine, x) / n)
         squares.append(np.where(pairs > 0, pairs_of(mine, chosen, chosen) / pairs, np.nan))
-    return np.nanmean(squares[0] + squares[1] - 2 * shares[0] * shares[1], axis=1)
+    return mean_of_known(squares[0] + squares[1] - 2 * shares[0] * shares[1])
 
 
 def flattening(chosen: np.ndarray, raters: np.ndarray, groups: list[np.ndarray]) -> Statistic:

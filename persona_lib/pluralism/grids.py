@@ -75,7 +75,11 @@ def panel(judgements: pd.DataFrame, items: pd.DataFrame, personas: pd.DataFrame,
     models = sorted(coded.models, key=lambda model: (-(coded.asked[model] == 1).sum(), model))
     lead = models[0] if models else ""
     ids = np.array(coded.personas, dtype=object)[people]
-    wide = persona_groups(personas).pivot(index="persona_id", columns="attribute", values="value").reindex(ids)
+    wide = (
+        persona_groups(personas)
+        .pivot(index="persona_id", columns="attribute", values="value")
+        .reindex(index=ids, columns=GROUPS)
+    )
     most = agreement.majority(rated[: agreement.N_MAJORITY]) if rated else nothing
     return Panel(
         lead=lead,
@@ -136,6 +140,18 @@ def _without(statistic: Statistic, whole: np.ndarray, parts: list) -> np.ndarray
             cells[(number, *part)] = 0.0
         found.append(statistic(cells))
     return np.concatenate(found)
+
+
+def mean_of_known(by_item: np.ndarray) -> np.ndarray:
+    """Per panel, the mean over the items on which a value is known; NaN where there is none.
+
+    Examples
+    --------
+    >>> mean_of_known(np.array([[1.0, np.nan, 3.0], [np.nan] * 3])).tolist()
+    [2.0, nan]
+    """
+    n = (~np.isnan(by_item)).sum(axis=1)
+    return np.where(n > 0, np.nansum(by_item, axis=1) / np.where(n > 0, n, 1), np.nan)
 
 
 def pairs_of(cells: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
