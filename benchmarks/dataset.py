@@ -49,7 +49,10 @@ def make(folder: Path, n_pairs: int) -> None:
         **rest,
     )
     parts = (ids.iloc[i : i + 20_000] for i in range(0, len(ids), 20_000))
-    schema.write_parts((p.assign(critique=texts(len(p), 180, rng)) for p in parts), folder / "pairs.parquet", "pairs")
+    if not (folder / "pairs.parquet").is_file():
+        schema.write_parts(
+            (p.assign(critique=texts(len(p), 180, rng)) for p in parts), folder / "pairs.parquet", "pairs"
+        )
     kinds = {"baseline": ("baseline." + pd.Series(prompts)), "revision": ids["chosen_answer_id"]}
 
     def answers():
