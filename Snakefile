@@ -13,7 +13,7 @@ config = validated(config, ["config/demo.yaml", *workflow.overwrite_configfiles]
 RUN = "data/runs/{run}"
 TEMPLATES = sorted(expand("data/templates/{name}.yaml", name=glob_wildcards("data/templates/{name}.yaml").name))
 SIMULATED = is_simulated(config)
-STAGES = ["personas", "prompts", "feedback", "validation", "pool", "ablation", "benchmark", "pass_at_k"]
+STAGES = ["personas", "prompts", "feedback", "validation", "pool", "ablation", "benchmark", "pass_at_k", "survey"]
 ASKED = STAGES if config["personas"]["model_stage"] else STAGES[1:]
 SHARDS = config["shards"] or workflow.cores
 BANK, DICTIONARY, *CENSUS = without_wildcards(
@@ -46,7 +46,7 @@ rule all:
         expand(
             f"{RUN}/{{last}}",
             run=config["run"],
-            last=["claims.parquet", "claims.html", "plan.parquet", "learning.parquet", "dataset"],
+            last=["claims.parquet", "claims.html", "plan.parquet", "humans.parquet", "learning.parquet", "dataset"],
         ),
 
 
@@ -304,8 +304,8 @@ use rule census as validation with:
     log:
         f"{RUN}/logs/06_validation.log",
     params:
-        seed=config["seed"],
         **config["validation"],
+        seed=config["seed"],
         n_bootstrap=config["resample"]["n_bootstrap"],
         simulated=SIMULATED,
     message:
@@ -470,8 +470,8 @@ use rule census as benchmark with:
     log:
         f"{RUN}/logs/09_benchmark.log",
     params:
-        seed=config["seed"],
         **config["benchmark"],
+        seed=config["seed"],
         n_bootstrap=config["resample"]["n_bootstrap"],
         simulated=SIMULATED,
     message:
@@ -538,6 +538,50 @@ use rule census as pluralism with:
         simulated=SIMULATED,
     message:
         "11 pluralism"
+
+
+use rule collect_personas as collect_survey with:
+    """Put survey items to the panel: as each persona, as itself, and as shares of people."""
+    input:
+        survey_items="data/reference/survey_items.csv",
+        personas=rules.personas.output.personas,
+        templates=TEMPLATES,
+        library=library_files("persona_lib/stages/survey.py"),
+    output:
+        sealed=f"{RUN}/sealed/survey-{{shard}}-of-{{of}}.parquet",
+    log:
+        f"{RUN}/logs/collect_survey-{{shard}}-of-{{of}}.log",
+    params:
+        settings=stage_settings(config, ["survey"]),
+    message:
+        "collect survey, shard {wildcards.shard} of {wildcards.of}"
+
+
+use rule census as humans with:
+    """12: what do real people do beside simulated ones?"""
+    input:
+        **notebook("12_humans"),
+        survey_items=rules.collect_survey.input.survey_items,
+        people_shares="data/reference/people_shares.csv",
+        people_statistics="data/reference/people_statistics.csv",
+        personas=rules.personas.output.personas,
+        pool_items=rules.agreement.output.pool_items,
+        pool_judgements=rules.agreement.output.pool_judgements,
+        agreement=rules.agreement.output.agreement,
+        ledger=f"{RUN}/sealed/survey.parquet",
+    output:
+        survey_answers=f"{RUN}/survey_answers.parquet",
+        survey=f"{RUN}/survey.parquet",
+        humans=f"{RUN}/humans.parquet",
+        notebook=f"{RUN}/notebooks/12_humans.ipynb",
+    log:
+        f"{RUN}/logs/12_humans.log",
+    params:
+        **config["survey"],
+        seed=config["seed"],
+        simulated=SIMULATED,
+    message:
+        "12 humans"
 
 
 rule utilities:
@@ -647,6 +691,7 @@ use rule census as claims with:
         prompts=rules.prompts.output.prompts,
         pairs=rules.feedback.output.pairs,
         validation=rules.validation.output.validation,
+        pool_judgements=rules.agreement.output.pool_judgements,
         agreement=rules.agreement.output.agreement,
         influences=rules.ablation.output.influences,
         benchmark=rules.benchmark.output.benchmark,

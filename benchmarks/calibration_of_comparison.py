@@ -1,6 +1,7 @@
 """How often is a file called different from the tables of its own survey? States are simulated, with known truth.
 
     python benchmarks/calibration_of_comparison.py --states 200
+    python benchmarks/calibration_of_comparison.py --states 60 --first 10000      states that took no part in the choice
     python benchmarks/calibration_of_comparison.py --files FOLDER      official one-year files of 2018, one state each
 
 A state has the shipped sample's kinds of households. Those with somebody of another race than white, born abroad or
@@ -167,6 +168,9 @@ def summary(p: pd.DataFrame, unit: str) -> pd.DataFrame:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--states", type=int, default=200)
+    parser.add_argument(
+        "--first", type=int, default=0, help="seed of the first state; 0 to 379 took part in the choice"
+    )
     parser.add_argument("--files", type=Path, help="a folder of official person files of 2018, one state each")
     arguments = parser.parse_args()
     if arguments.files:
@@ -174,7 +178,8 @@ if __name__ == "__main__":
     else:
         kinds = Kinds()
         parts = [
-            p_values(*state(kinds, np.random.default_rng(seed))).assign(state=seed) for seed in range(arguments.states)
+            p_values(*state(kinds, np.random.default_rng(seed))).assign(state=seed)
+            for seed in range(arguments.first, arguments.first + arguments.states)
         ]
     table = pd.concat(parts)
     print(summary(table, "files" if arguments.files else "simulated states").T.to_string())

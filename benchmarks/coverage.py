@@ -25,9 +25,12 @@ from statsmodels.stats.proportion import proportion_confint
 
 from benchmarks.recovery import a_world
 from persona_lib.measuring import ablation, agreement, benchmark, pass_at_k, validation
+from persona_lib.pluralism import majority
+from persona_lib.pluralism.grids import panel
 from persona_lib.simulator import attempts, studies
 from persona_lib.simulator.expected import Truth
 from persona_lib.simulator.populations import Population, population
+from persona_lib.simulator.truth_of_panels import panel_truth
 from persona_lib.tables.streams import generator
 
 ATTRIBUTES = ["lifestyle", "ideology", "sex", "placebo"]
@@ -36,6 +39,7 @@ SIZES = {
         "validation": {"n_persons": 80, "n_items": 100, "n_pairs": 200},
         "ablation": {"n_persons": 8, "n_items": 20, "n_shown": 3},
         "pool": {"n_persons": 20, "n_items": 10, "n_raters": 4},
+        "pluralism": {"n_persons": 20, "n_items": 10, "n_raters": 4},
         "benchmark": {"n_persons": 30, "n_items": 30},
         "repeated": {"n_items": 20, "n_attempts": 16},
     },
@@ -43,6 +47,7 @@ SIZES = {
         "validation": {"n_persons": 1586, "n_items": 3868, "n_pairs": 3000},
         "ablation": {"n_persons": 40, "n_items": 20, "n_shown": 3},
         "pool": {"n_persons": 20, "n_items": 20, "n_raters": 4},
+        "pluralism": {"n_persons": 20, "n_items": 20, "n_raters": 4},
         "benchmark": {"n_persons": 700, "n_items": 700},
         "repeated": {"n_items": 100, "n_attempts": 16},
     },
@@ -71,6 +76,23 @@ def of_pool(people: Population, sizes: dict, rng: np.random.Generator) -> pd.Dat
     return pd.concat([agreement.agreement_statistics(*drawn, min_shared=8), lines])
 
 
+def of_pluralism(people: Population, sizes: dict, rng: np.random.Generator) -> pd.DataFrame:
+    """What notebook 11 says of a panel; the persons' sexes are the halves of their lifestyles."""
+    *models, raters = _who(people, "medium", "small", "rater")
+    drawn = rng.choice(people.n_persons, sizes["n_persons"])
+    judgements, items = studies.pool(people, models, raters, rng, drawn=drawn, **sizes)
+    personas = pd.DataFrame({"persona_id": studies.numbered("p", np.arange(len(drawn)))})
+    personas = personas.assign(sex=np.where(_sexes(people)["sex|one"][drawn], "one", "other"), age_years=30)
+    shared = panel(judgements, items, personas.assign(race="any", ideology="any"), personas.assign(weight=1.0))
+    nobody = pd.DataFrame(columns=["item_id", "rater_id", "group", "share_b"])
+    return pd.DataFrame(majority.of_panel(shared, nobody))
+
+
+def _sexes(people: Population) -> dict[str, np.ndarray]:
+    one = pd.Series(people.columns["lifestyle"]).str.extract(r"(\d+)", expand=False).astype(int).to_numpy() < 10
+    return {"sex|one": one, "sex|other": ~one}
+
+
 def of_benchmark(people: Population, sizes: dict, rng: np.random.Generator) -> pd.DataFrame:
     *models, critic = _who(people, "medium", "small", "judge")
     return benchmark.benchmark_statistics(*attempts.benchmark(people, models, critic, rng, **sizes))
@@ -94,6 +116,9 @@ def truth_of(part: str, people: Population, sizes: dict, rng: np.random.Generato
         by_name = {who.name: who for who in models}
         found = studies.pool_truth(people, by_name, raters, rng, n_raters=sizes["n_raters"])
         return found | studies.lines_truth(people, medium, rng)
+    if part == "pluralism":
+        by_name = {who.name: who for who in models}
+        return panel_truth(people, by_name, raters, rng, groups=_sexes(people))
     if part == "benchmark":
         return attempts.benchmark_truth(people, models, critic, rng)
     return attempts.repeated_truth(people, models, critic, rng, n_attempts=sizes["n_attempts"])
@@ -103,6 +128,7 @@ STUDIES: dict[str, Study] = {
     "validation": of_validation,
     "ablation": of_ablation,
     "pool": of_pool,
+    "pluralism": of_pluralism,
     "benchmark": of_benchmark,
     "repeated": of_repeated,
 }

@@ -100,8 +100,9 @@ def held(kinds: pd.DataFrame, n_draws: int, seed: int) -> pd.DataFrame:
     country, file, replicates, totals = world(kinds, np.random.default_rng(seed))
     base = population.frame(file)
     draws = population.draw(file, n_draws=n_draws, seed=seed)
+    weights = population.weight_matrix(file, replicates)
     alone = fidelity.against_source(base, draws, seed=seed, n_redraws=300)
-    against = official.against_published(file, base, draws, replicates, totals, seed=seed, n_redraws=300)
+    against = official.against_published(file, base, draws, weights, totals, seed=seed, n_redraws=300)
     found = pd.concat([alone, against])
     rows = []
     for name, chance in (
@@ -127,7 +128,10 @@ def shares(
 ) -> list[tuple[str, pd.Series]]:
     """Shares of draws against the file's (drawing error) and the country's (drawing and survey error)."""
     found = margins.tabulate(
-        file, draws, replicates, published.read_published(REFERENCE / "published_acs2018_1yr.csv.gz").head(0)
+        file,
+        draws,
+        population.weight_matrix(file, replicates),
+        published.read_published(REFERENCE / "published_acs2018_1yr.csv.gz").head(0),
     )
     wide = found.pivot(
         index=["attribute", "category"], columns="source", values=["share", "standard_error", "n"]

@@ -1,8 +1,8 @@
 """Wall clock, CPU seconds and peak memory of each step of a whole run: `python benchmarks/paper_size.py RUN [CORES]`.
 
 Every 0.2 s it reads from Linux's /proc what the run's processes have taken so far; a step is the script that Snakemake
-starts, with all it starts. Goes on with a run that is half done. Writes `logs/resources.csv` of the run, one row a step,
-and prints the same with the calls of the ledgers and the size of the folder.
+starts, with all that it starts. Goes on with a run that is half done. Writes `logs/resources.csv` of the run, one row a
+step, and prints the same with the calls of the ledgers and the size of the folder.
 """
 
 import csv

@@ -1,5 +1,7 @@
 """The console script `persona`: fetch census files, plan, collect answers, seal and check ledgers, simulate.
 
+`make paper` gives the commands collect, seal and truth by itself; the others are for your own use.
+
 Whatever the user can put right ends with one line on stderr and status 1; Ctrl-C ends with status
 130 and can be continued by the same command.
 """
@@ -7,6 +9,7 @@ Whatever the user can put right ends with one line on stderr and status 1; Ctrl-
 from __future__ import annotations
 
 import argparse
+import errno
 import logging
 import sys
 from collections.abc import Sequence
@@ -15,8 +18,8 @@ from pathlib import Path
 from persona_lib.asking.client import AskError
 from persona_lib.asking.prices import SpendError
 from persona_lib.census.archives import PumsError
-from persona_lib.commands import bench, census, collect, ledgers, plan, simulate, truth, utilities
-from persona_lib.commands.inputs import Help, UsageError
+from persona_lib.commands import bench, census, collect, ledgers, people, plan, prism, simulate, truth, utilities
+from persona_lib.commands.inputs import Help, Parser, UsageError
 from persona_lib.commands.strict_yaml import ConfigurationError
 from persona_lib.ledger.errors import LedgerError
 from persona_lib.messages.endpoint import RequestError
@@ -68,6 +71,16 @@ COMMANDS = {  # name: what adds its arguments, what it does, an example
         "fetch PUMS from the Census Bureau into data/raw",
         "persona census download --year 2023 --states vt dc",
     ),
+    "people": (
+        people.add_arguments,
+        "what real people answered, from a survey file of your own",
+        "persona people tables --layout gss --file GSS2022.dta --year 2022 --out data/raw/gss2022",
+    ),
+    "prism": (
+        prism.add_arguments,
+        "fetch PRISM's conversations into data/raw, as a prompt bank",
+        "persona prism --to data/raw/conversations.jsonl",
+    ),
     "check-ledger": (
         ledgers.add_check_arguments,
         "count what ledgers hold; stop at the first fault",
@@ -83,8 +96,14 @@ OURS = (
     AskError,
     SpendError,
     PumsError,
-    OSError,
 )
+REMEDIES = {  # by the number of the system's error
+    errno.ENOENT: "name a file or folder that is there",
+    errno.EACCES: "see to whom it belongs, or name another",
+    errno.EISDIR: "name a file",
+    errno.ENOTDIR: "name a folder",
+    errno.ENOSPC: "make room and give the same command again; what was answered is kept",
+}
 INTERRUPTED = "interrupted; what was answered is kept, the same command goes on"
 _log = logging.getLogger(__name__)
 
@@ -102,12 +121,21 @@ def main(arguments: Sequence[str] | None = None, *, is_step: bool = False) -> in
         return _end(INTERRUPTED, status=130, is_told=not is_step)
     except ConfigurationError as error:
         return _end(str(error).replace("\n", "\npersona: "), status=1)
+    except OSError as error:
+        return _end(_of_the_system(error), status=1)
     except OURS as error:
         return _end(" ".join(str(error).split()) or type(error).__name__, status=1)
     except Exception:
         _log.exception("a fault of the program")
         raise
     return 0
+
+
+def _of_the_system(error: OSError) -> str:
+    """What the system says of a file, and what to do."""
+    said = error.strerror or " ".join(str(error).split()) or type(error).__name__
+    line = f"{error.filename}: {said}" if error.filename is not None else said
+    return f"{line}; {REMEDIES[error.errno]}" if error.errno in REMEDIES else line
 
 
 def _end(line: str, *, status: int, is_told: bool = True) -> int:
@@ -121,7 +149,7 @@ def _end(line: str, *, status: int, is_told: bool = True) -> int:
 def _parser() -> argparse.ArgumentParser:
     examples = "\n".join(f"  {example}" for _, _, example in COMMANDS.values())
     epilog = f"an example of each:\n{examples}\n\npersona COMMAND --help shows its arguments and their defaults"
-    parser = argparse.ArgumentParser(prog="persona", description=__doc__, epilog=epilog, formatter_class=Help)
+    parser = Parser(prog="persona", description=__doc__, epilog=epilog, formatter_class=Help)
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for name, (add_arguments, about, example) in COMMANDS.items():
         epilog = f"example:\n  {example}"

@@ -51,4 +51,5 @@ READS = {
     "ablation": dict.fromkeys(("personas", "prompts", "pool_items", "pool_answers"), ""),
     "benchmark": dict.fromkeys(("personas", "prompts"), ""),
     "pass_at_k": dict.fromkeys(("personas", "prompts"), ""),
+    "survey": {"survey_items": "survey_items.csv", "personas": ""},
 }

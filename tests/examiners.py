@@ -66,3 +66,20 @@ class Parrot(Fake):
 
     def reply(self, row) -> tuple[str, dict | None]:
         return super().reply(row) if row.template == "examine" else ("the same", None)
+
+
+def accepted_pairs(n_personas: int, n_prompts: int) -> dict[str, pd.DataFrame]:
+    """Tables pairs, answers and judgements of pairs that the judge accepts; revisions name their persona's id."""
+    ids = [(f"p{i:04d}", f"q{j + 2:04d}") for i in range(1, n_personas + 1) for j in range(n_prompts)]
+    pairs = pd.DataFrame(ids, columns=["persona_id", "prompt_id"])
+    pairs["pair_id"] = pairs["persona_id"] + "." + pairs["prompt_id"]
+    pairs = pairs.assign(
+        chosen_answer_id="revision." + pairs["pair_id"], rejected_answer_id="baseline." + pairs["prompt_id"]
+    )
+    made = pd.DataFrame({"answer_id": pairs["chosen_answer_id"], "text": "for " + pairs["persona_id"]})
+    plain = pd.DataFrame({"answer_id": pairs["rejected_answer_id"].unique()}).assign(text="for nobody")
+    judged = pd.DataFrame({"item_id": pairs["pair_id"], "persona_shown_id": pairs["persona_id"]})
+    judged = judged.assign(lines_shown="all", repeat=0, status="ok", chosen_answer_id=pairs["chosen_answer_id"])
+    judgements = pd.concat([judged.assign(swapped=swapped) for swapped in (False, True)], ignore_index=True)
+    answers = pd.concat([made, plain], ignore_index=True)
+    return {"pairs": pairs.assign(status="ok"), "answers": answers, "judgements": judgements}

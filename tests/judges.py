@@ -53,6 +53,7 @@ class Fake:
     """A judge that follows `rule`; other templates answer with their name."""
 
     roles = {"judge": "j", "answerer": "a", "panel": ["m1", "m2"], "raters": "rater", "critic": "c", "reviser": "r"}
+    roles |= {"contestants": ["m1", "m2"]}
     endpoints = {name: Endpoint(name, f"sim-{name}", SIMULATOR) for name in ("j", "a", "m1", "m2", "rater", "c", "r")}
     simulated, by_batch = True, False
 
@@ -67,6 +68,7 @@ class Fake:
             self.rows.append(row)
             status = self.status(row)
             data = {"choice": self.rule(row)} if row.template.startswith("judge") and status == "ok" else None
+            data = data | {"certainty": 75} if data and row.template == "judge_certainty" else data
             data = {"share_a": 30} if row.template == "ask_share" and status == "ok" else data
             text = "" if status != "ok" else json.dumps(data) if data else self.says(row)
             rows.append(

@@ -31,6 +31,8 @@ ASKED = {
     "revision": "Keep what works, drop what does not, and move on, as ever.",
     "fault": "It must have fewer words than the answer.",
     "summary": "A portrait. Their age is 43.",
+    "options": "too little\nabout right\ntoo much",
+    "people": "adults in the United States",
 }
 SETTINGS = {
     "seed": 5,

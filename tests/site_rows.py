@@ -1,5 +1,6 @@
 """Tables for the tests of the site: three personas of the expected demo, with a text that would like to be a script."""
 
+from html.parser import HTMLParser
 from pathlib import Path
 
 import pandas as pd
@@ -50,3 +51,21 @@ def many(tables: dict[str, pd.DataFrame], n_pairs: int) -> dict[str, pd.DataFram
         answers.append(revisions.assign(answer_id=revisions["answer_id"] + f"x{k}"))
     table = pd.concat(pairs, ignore_index=True).sort_values(["persona_id", "prompt_id"]).head(n_pairs)
     return tables | {"personas": pd.concat(people), "pairs": table, "answers": pd.concat(answers)}
+
+
+class Read(HTMLParser):
+    """The tags and the text of a page, as a browser would read them."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.text = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += attrs
+
+    def handle_data(self, data):
+        self.text += data

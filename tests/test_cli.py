@@ -1,9 +1,12 @@
 """The console script: errors that a user can put right end with one line, those of the program do not."""
 
+import argparse
 import logging
+import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -43,7 +46,14 @@ def ends(monkeypatch):
     [
         (UsageError("two\nlines"), "persona: two lines", 1),
         (ReplayMiss("no answer"), "persona: no answer", 1),
-        (OSError(28, "No space left on device"), "persona: [Errno 28] No space left on device", 1),
+        (
+            OSError(28, "No space left on device"),
+            "persona: No space left on device; make room and give the same command again; what was answered is kept",
+            1,
+        ),
+        (FileNotFoundError(2, "No such file", "a"), "persona: a: No such file; name a file or folder that is there", 1),
+        (PermissionError(13, "Denied", "a"), "persona: a: Denied; see to whom it belongs, or name another", 1),
+        (ConnectionError("gone"), "persona: gone", 1),
         (UsageError(""), "persona: UsageError", 1),
         (KeyboardInterrupt(), "persona: interrupted; what was answered is kept, the same command goes on", 130),
     ],
@@ -79,13 +89,77 @@ def test_every_command_says_what_it_does_and_takes_help(capsys):
 def test_what_is_no_command_ends_with_status_2(capsys, arguments):
     with pytest.raises(SystemExit) as end:
         cli.main(arguments)
-    assert end.value.code == 2 and "usage: persona" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert end.value.code == 2 and "usage: persona" in said and said.endswith("--help shows an example\n")
 
 
 def test_as_a_module_its_status_is_that_of_the_process():
     command = [sys.executable, "-m", "persona_lib.cli", "plan", "none.yaml"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 1 and done.stderr == "persona: none.yaml: no such file\n"
+    assert done.returncode == 1 and done.stderr.startswith("persona: none.yaml: no such file; name a ")
+
+
+def parsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    """A parser and all those of its commands and their ways."""
+    yield parser
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for each in action.choices.values():
+                yield from parsers(each)
+
+
+def lacks(parser: argparse.ArgumentParser) -> list[str]:
+    """What the help of a command does not say: its purpose, an example that it takes, each option and its default."""
+    found = [] if parser.description else ["its purpose"]
+    example = (parser.epilog or "").partition("example:\n")[2].strip()
+    words = shlex.split(example.rpartition("| ")[2])
+    if not words or not " ".join(words).startswith(parser.prog):
+        found.append("an example")
+    shown = " ".join(parser.format_help().split())
+    for action in parser._actions:
+        if isinstance(action, (argparse._HelpAction, argparse._SubParsersAction)):
+            continue
+        if not action.help:
+            found.append(f"what {action.dest} is")
+        is_optional = action.option_strings and not action.required and action.nargs != 0
+        if is_optional and action.default in (None, "", []):
+            told = r"\b(not given|which)\b"
+            found += [] if re.search(told, action.help or "") else [f"what happens without {action.dest}"]
+        elif is_optional and "(default: " not in shown:
+            found.append(f"the default of {action.dest}")
+    return found
+
+
+def test_no_command_and_no_way_of_one_lacks_purpose_example_and_defaults():
+    """The console script itself has an example of each command in place of one."""
+    _, *commands = parsers(cli._parser())
+    assert len(commands) >= len(cli.COMMANDS) + 3
+    assert {each.prog: lacks(each) for each in commands if lacks(each)} == {}
+
+
+def test_an_example_of_each_way_is_taken_by_its_parser():
+    for parser in parsers(cli._parser()):
+        example = (parser.epilog or "").rpartition("example:\n")[2].strip()
+        if parser.prog != "persona":
+            words = shlex.split(example.rpartition("| ")[2])
+            assert cli._parser().parse_args(words[1:]).run is not None, example
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda parser: setattr(parser, "description", None), "its purpose"),
+        (lambda parser: setattr(parser, "epilog", None), "an example"),
+        (lambda parser: parser.add_argument("--new"), "what new is"),
+        (lambda parser: parser.add_argument("--new", help="new"), "what happens without new"),
+        (lambda parser: parser.add_argument("file"), "what file is"),
+    ],
+)
+def test_a_command_that_lacks_one_is_seen(change, said):
+    parser = next(each for each in parsers(cli._parser()) if each.prog == "persona seal")
+    assert lacks(parser) == []
+    change(parser)
+    assert said in lacks(parser)
 
 
 class TestHelp:
@@ -111,7 +185,10 @@ class TestHelp:
         ("command", "defaults"),
         [
             (["collect"], ["which shard, from 0 (default: 0)", "data/reference/prices.csv)"]),
-            (["census", "download"], ["where the files go (default: data/raw)", "5-year file (default: 1)"]),
+            (
+                ["census", "download"],
+                ["where the files go (default: data/raw)", "5-year file (default: 1)", "(default: p h)"],
+            ),
             (["simulate"], ["printed as the only line (default: 0)"]),
         ],
     )

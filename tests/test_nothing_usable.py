@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from persona_lib.measuring import ablation, agreement, benchmark, departure, pass_at_k, pluralism, validation
+from persona_lib.measuring import ablation, agreement, benchmark, pass_at_k, validation
+from persona_lib.pluralism import departure, majority
 from persona_lib.simulator import attempts as bench
 from persona_lib.simulator import studies
 from persona_lib.simulator.populations import population
@@ -88,8 +89,8 @@ def of_pool(judgements, items):
     departed = checked(
         pd.DataFrame(departure.departure_statistics(departure.departures(judgements, items))), "pluralism"
     )
-    cells = pluralism.rater_cells(judgements, items)
-    panel = checked(pd.DataFrame(pluralism.panel_statistics(cells, n_bootstrap=10, seed=1)), "pluralism")
+    cells = majority.rater_cells(judgements, items)
+    panel = checked(pd.DataFrame(majority.panel_statistics(cells, n_bootstrap=10, seed=1)), "pluralism")
     return kappas, found, lines, departed, panel
 
 

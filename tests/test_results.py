@@ -13,7 +13,8 @@ from sklearn.metrics import cohen_kappa_score
 
 from persona_lib.census import published
 from persona_lib.cost.plan import planned_calls
-from persona_lib.measuring import ablation, agreement, benchmark, pass_at_k, pluralism, validation
+from persona_lib.measuring import ablation, agreement, benchmark, calibration, judges, pass_at_k, validation
+from persona_lib.pluralism import majority
 from persona_lib.sampling import discriminator, fidelity, joint, official, population
 from persona_lib.stages.prompts import read_bank, screen
 from persona_lib.tables import schema
@@ -24,7 +25,7 @@ REFERENCE = ROOT / "data" / "reference"
 WHO = ("adults_only", "group_quarters", "strata")
 CONFIG = yaml.safe_load((ROOT / "config" / "demo.yaml").read_text("utf-8"))
 SEED, N_BOOTSTRAP = CONFIG["seed"], CONFIG["resample"]["n_bootstrap"]
-STAGES = ["personas", "prompts", "feedback", "validation", "pool", "ablation", "benchmark", "pass_at_k"]
+STAGES = ["personas", "prompts", "feedback", "validation", "pool", "ablation", "benchmark", "pass_at_k", "survey"]
 WRITTEN = [name for name in schema.tables() if name != "statistics"]
 
 
@@ -147,7 +148,9 @@ class TestRecomputation:
         pd.testing.assert_frame_equal(schema.check(recomputed, name), table(name), rtol=1e-9, atol=1e-12)
 
     def test_validation(self):
-        self.same("validation", validation.validation_statistics(table("judgements"), table("pairs"), table("answers")))
+        given = table("judgements"), table("pairs"), table("answers")
+        of_judge = judges.judge_statistics(*given, table("certainties"), table("contests"))
+        self.same("validation", pd.concat([validation.validation_statistics(*given), of_judge]))
 
     def test_kappas(self):
         shared = CONFIG["agreement"]["min_shared"]
@@ -166,7 +169,9 @@ class TestRecomputation:
         self.same("influences", pd.concat([found, by_lines]))
 
     def test_benchmark(self):
-        self.same("benchmark", benchmark.benchmark_statistics(table("attempts"), table("dropped")))
+        found = benchmark.benchmark_statistics(table("attempts"), table("dropped"))
+        given = table("attempts"), table("calibration"), table("personas"), table("prompts")
+        self.same("benchmark", pd.concat([found, calibration.examiner_statistics(*given)]))
 
     def test_pass_at_k(self):
         n = CONFIG["pass_at_k"]["n_attempts"]
@@ -175,17 +180,18 @@ class TestRecomputation:
 
     def test_pluralism(self):
         inputs = (table(name) for name in ("pool_judgements", "pool_items", "personas", "attempts"))
-        self.same("pluralism", pluralism.pluralism_statistics(*inputs, n_bootstrap=N_BOOTSTRAP, seed=SEED))
+        self.same("pluralism", majority.pluralism_statistics(*inputs, n_bootstrap=N_BOOTSTRAP, seed=SEED))
 
     def test_fidelity(self):
         census, draws = table("census"), table("draws")
         base = population.frame(census, **{key: CONFIG["population"][key] for key in WHO})
-        totals = published.read_published(REFERENCE / "published_acs2018_1yr.csv.gz")
+        totals = published.read_published(*sorted(REFERENCE.glob("published_acs*")))
+        weights = population.weight_matrix(census, table("replicates"))
         parts = [
             fidelity.against_source(base, draws, seed=SEED),
             joint.against_source(base, draws, seed=SEED),
-            discriminator.against_source(base, draws),
-            official.against_published(census, base, draws, table("replicates"), totals, seed=SEED),
+            discriminator.against_source(base, draws, seed=SEED),
+            official.against_published(census, base, draws, weights, totals, seed=SEED),
         ]
         self.same("fidelity", pd.concat(parts))
 

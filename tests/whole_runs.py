@@ -33,7 +33,7 @@ from workflow import run_notebook, run_persona
 
 ROOT = Path(__file__).parents[1]
 ROLES = ("answerer", "critic", "reviser", "judge", "panel", "raters", "contestants", "examiner")
-GIVEN = ("margins", "fidelity", "personas", "provenance", "persona_audit", "prompts")
+GIVEN = ("margins", "fidelity", "personas", "provenance", "persona_audit", "persona_weights", "prompts")
 BEGINS_AFTER = {"configuration", "census", "population", "overview", "personas", "dataset", "prompts"}
 N_PERSONAS = 3
 
@@ -49,9 +49,10 @@ class Model(Replying):
         role = asked["model"]
         if asked["messages"][-1]["content"] == FORM.user:
             self.say('{"is_white": true}', "stop")
-        elif (kind := self.server.unusable.get(role)) is None:
+        elif (kind := self.server.unusable.get(role)) in (None, "constant"):
             reply = simulated_roles.reply(FORMS, load().models["sim-large"], asked["messages"], sample=asked["seed"])
-            self.say(reply.text, "content_filter" if reply.refused else "stop")
+            text = _constant(reply.text) if kind else reply.text
+            self.say(text, "content_filter" if reply.refused else "stop")
         elif kind == "not_taken":
             error = {"code": "context_length_exceeded", "message": "This model's maximum context length is 9 tokens."}
             self.send(400, json.dumps({"error": error}).encode())
@@ -65,6 +66,16 @@ class Model(Replying):
         self.send(
             200, json.dumps({"model": "m", **found, "usage": {"prompt_tokens": 9, "completion_tokens": 9}}).encode()
         )
+
+
+def _constant(text: str) -> str:
+    """The reply with A for every choice, no need of revision for every verdict, and everybody for every share."""
+    try:
+        said = json.loads(text)
+    except json.JSONDecodeError:
+        return text
+    always = {"choice": "A", "needs_revision": False, "share_a": 100, "is_equivalent": True, "conveyed": []}
+    return json.dumps(said | {key: value for key, value in always.items() if key in said})
 
 
 @contextmanager
@@ -88,7 +99,7 @@ def run_all(folder: Path, unusable: Mapping[str, str]) -> dict[str, str]:
     made.mkdir(parents=True)
     for name in GIVEN:
         table = read(ROOT / f"data/expected/demo/{name}.parquet", name)
-        if "persona_id" in table and name in ("personas", "provenance"):
+        if "persona_id" in table and name in ("personas", "provenance", "persona_weights"):
             table = table[table["persona_id"].isin([f"p{i:04d}" for i in range(1, N_PERSONAS + 1)])]
         write(table, made / f"{name}.parquet", name)
     for name in ("personas", "prompts"):

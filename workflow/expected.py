@@ -42,7 +42,7 @@ def gathered(scratch: Path) -> dict[Path, Path]:
     found |= {
         TABLES / "sealed" / path.name: path for path in sorted(run.glob("sealed/*.parquet")) if "-of-" not in path.name
     }
-    found |= {FIGURES / path.name: path for path in sorted(figures.glob("*.png"))}
+    found |= {FIGURES / path.name: path for path in sorted(figures.glob("figure_*.*"))}
     for executed in sorted((run / "notebooks").glob("*.ipynb")):
         clean = scratch / "committed" / executed.name
         clean.parent.mkdir(exist_ok=True)
@@ -56,7 +56,7 @@ def verify(scratch: Path) -> int:
     rebuilt = gathered(scratch)
     present = {
         p
-        for folder, pattern in ((TABLES, "**/*.parquet"), (FIGURES, "*.png"), (NOTEBOOKS, "*.ipynb"))
+        for folder, pattern in ((TABLES, "**/*.parquet"), (FIGURES, "figure_*.*"), (NOTEBOOKS, "*.ipynb"))
         for p in folder.glob(pattern)
     }
     verdicts = [Verdict(DIFFERENT, f"{path}: expected, but not rebuilt") for path in sorted(present - set(rebuilt))]

@@ -2,6 +2,7 @@
 
 import ast
 
+import nbformat
 from nbformat import NotebookNode
 
 INJECTED = "injected-parameters"
@@ -53,8 +54,16 @@ def _clean(cell: NotebookNode, number: int) -> NotebookNode:
             if "execution_count" in output:
                 output.execution_count = kept.execution_count
             if "metadata" in output:
-                output.metadata = NotebookNode()
+                output.metadata = _alternatives(output.metadata)
     return kept
+
+
+def _alternatives(metadata: NotebookNode) -> NotebookNode:
+    """What of an output's metadata is the same in two runs: the alternative texts of its pictures."""
+    kept = {
+        kind: {"alt": about["alt"]} for kind, about in metadata.items() if isinstance(about, dict) and "alt" in about
+    }
+    return nbformat.from_dict(kept)
 
 
 def committed(notebook: NotebookNode) -> NotebookNode:

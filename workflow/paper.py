@@ -31,7 +31,7 @@ from persona_lib.asking.prices import read_prices  # noqa: E402
 from persona_lib.cli import INTERRUPTED  # noqa: E402
 from persona_lib.commands.configuration import read_configuration  # noqa: E402
 from persona_lib.commands.inputs import UsageError  # noqa: E402
-from persona_lib.cost import plan, quote  # noqa: E402
+from persona_lib.cost import parts, plan, quote  # noqa: E402
 from persona_lib.messages import templates  # noqa: E402
 from persona_lib.tables.files import HALF  # noqa: E402
 from workflow import steps  # noqa: E402
@@ -213,19 +213,24 @@ def _tell_price(config: dict, config_file: Path, *, confirmed: bool) -> None:
     prices = read_prices("data/reference/prices.csv")
     try:
         forms = templates.load("data/templates")
-        left, whole = (
+        left, whole, of_pilot = (
             quote.quote(
-                config,
+                settings,
                 folder,
                 templates=forms,
                 lengths=plan.read_lengths("data/reference/typical_lengths.csv"),
                 prices=prices,
             )
-            for folder in (Path("data/runs") / config["run"], None)
+            for settings, folder in (
+                (config, Path("data/runs") / config["run"]),
+                (config, None),
+                (parts.pilot(config), None),
+            )
         )
     except (ValueError, OSError) as error:
         sys.exit(f"the plan of this run cannot be made: {error}")
     print(quote.sentences(left, config, prices))
+    print(f"\n{parts.sentences(parts.parts(whole, of_pilot), prices)}")
     for line in quote.too_short(left, config, forms):
         print(line)
     if quote.unpaid(whole) and not confirmed and config["spend"]["cap_usd"] is None:

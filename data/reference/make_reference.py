@@ -3,8 +3,8 @@
     python data/reference/make_reference.py LABELS_LONG.csv PUBLISHED_DP02_DP03_DP05.csv.gz FOLDER COUNTY_SUMS.csv
 
 FOLDER holds the official dictionaries of the five-year files (PUMS_Data_Dictionary_2013-2017.csv to 2019-2023, and
-PUMS_Data_Dictionary_2011-2015.txt); COUNTY_SUMS.csv the national sums of county tables of 2020-2024. The same input
-gives the same bytes.
+PUMS_Data_Dictionary_2011-2015.txt) and that of 2016 (PUMSDataDict16.txt); COUNTY_SUMS.csv the national sums of county
+tables of 2020-2024. The same input gives the same bytes.
 """
 
 from __future__ import annotations
@@ -46,17 +46,23 @@ def labels(path: str) -> pd.DataFrame:
     return kept[["dictionary_year", "variable", "code_from", "code_to", "label"]]
 
 
-def five_year_labels(folder: str) -> pd.DataFrame:
-    """Labels of the same variables in the five-year files.
+def other_labels(folder: str) -> pd.DataFrame:
+    """Labels of the same variables in the file of 2016, whose dictionary is text, and in the five-year files.
 
-    The codes are without their leading zeros, as `read_dictionary` gives them.
+    The codes are without their leading zeros, as `read_dictionary` gives them. In the dictionary of 2016 one value
+    (OCCP 7630) has run into the next (7700); they are parted here.
     """
     found = []
-    for path in sorted(Path(folder).glob("PUMS_Data_Dictionary_20??-20??.*")):
+    for path in sorted(Path(folder).glob("PUMS*")):
         rows = read_dictionary(path)
-        years = rows["first_year"].astype("str") + "-" + rows["dictionary_year"].astype("str")
+        last = rows["dictionary_year"].astype("str")
+        years = last.where(rows["first_year"] == rows["dictionary_year"], rows["first_year"].astype("str") + "-" + last)
         found.append(rows.assign(dictionary_year=years, code_from=rows["code"], code_to=rows["code"]))
-    rows = pd.concat(found)
+    rows = pd.concat(found, ignore_index=True)
+    run_in = rows["label"].str.extract(r"^(?P<label>.+?)(?P<code>\d{4}) \.(?P<next>[A-Z]{3}-.+)$").dropna()
+    rows.loc[run_in.index, "label"] = run_in["label"]
+    parted = rows.loc[run_in.index].assign(code_from=run_in["code"], code_to=run_in["code"], label=run_in["next"])
+    rows = pd.concat([rows, parted]).sort_index(kind="stable")
     return rows.loc[rows["variable"].isin(VARIABLES), ["dictionary_year", "variable", "code_from", "code_to", "label"]]
 
 
@@ -99,6 +105,6 @@ def write(table: pd.DataFrame, path: Path) -> None:
 
 if __name__ == "__main__":
     here = Path(__file__).parent
-    write(pd.concat([labels(sys.argv[1]), five_year_labels(sys.argv[3])]), here / "pums_labels.csv.gz")
+    write(pd.concat([labels(sys.argv[1]), other_labels(sys.argv[3])]), here / "pums_labels.csv.gz")
     write(published(sys.argv[2]), here / "published_acs2018_1yr.csv.gz")
     county_sums(sys.argv[4]).to_csv(here / "published_acs2020_2024_5yr.csv", index=False, lineterminator="\n")

@@ -29,7 +29,7 @@ from persona_lib.census.codebook import read_dictionary
 from persona_lib.census.pums import read_files
 from persona_lib.census.records import describe_parts, person_id
 from persona_lib.estimating.association import cramers_v, cross_table, effective_size, lumped
-from persona_lib.sampling.population import weighted_shares
+from persona_lib.sampling.coding import code, weighted_shares
 from persona_lib.tables.schema import UNKNOWN
 from persona_lib.tables.values import ADULT_YEARS
 
@@ -88,11 +88,10 @@ def couples(census: pd.DataFrame, groups: pd.DataFrame, weights: np.ndarray) -> 
 
 def all_shares(found: pd.DataFrame, weights: np.ndarray) -> pd.DataFrame:
     """Weighted share of every category: first (attribute), second (category), v, n."""
-    parts = [
-        weighted_shares(found[a], weights[:, None]).rename(columns={"category": "second", "share": "v"}).assign(first=a)
-        for a in found
+    shares = weighted_shares(code(found), weights[:, None])
+    return shares.rename(columns={"attribute": "first", "category": "second", "share": "v"})[
+        ["first", "second", "v", "n"]
     ]
-    return pd.concat(parts)[["first", "second", "v", "n"]]
 
 
 def published_shares(census: pd.DataFrame, found: pd.DataFrame, rows: pd.DataFrame, weights: np.ndarray, totals):

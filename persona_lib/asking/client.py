@@ -136,7 +136,8 @@ class Client:
         import openai
 
         # Errors of our own are raised outside: chained to them, the client's would show what the endpoint echoed.
-        started, endpoint, said, lost = time.monotonic(), self.endpoint, None, None
+        started, endpoint, lost = time.monotonic(), self.endpoint, None
+        said: Any = None
         try:
             async with asyncio.timeout(endpoint.timeout_s):
                 said = await self._post(body(request, seed=endpoint.seed))

@@ -45,10 +45,12 @@ def read_prices(path: str | Path) -> pd.DataFrame:
     Raises
     ------
     SpendError
-        A column is missing, a name stands twice, a number is none or negative; names file and row.
+        No such file, a column is missing, a name stands twice, a number is none or negative; names file and row.
     """
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except FileNotFoundError as error:
+        raise SpendError(f"{path}: no such file; the shipped prices are data/reference/prices.csv") from error
     except (OSError, ValueError) as error:
         raise SpendError(f"{path}: not a price table: {error}") from error
     if list(table) != _COLUMNS:

@@ -203,7 +203,8 @@ def _text_values(text: str) -> list[tuple[str, tuple[str, str], str]]:
     """Variable, ends of the code range and label of every value in a dictionary of the text layout.
 
     A variable starts at the left edge with its name and width ("SEX 1", since 2017 "SEX Character 1"); a
-    value is indented, "code .label" or "from..to .label"; a label may go on in a line ".more of it".
+    value is indented, "code .label" or "from..to .label"; a label may go on in a line ".more of it". Marks of notes at
+    its end are left out.
     """
     found: list[tuple[str, tuple[str, str], str]] = []
     variable = ""
@@ -214,7 +215,7 @@ def _text_values(text: str) -> list[tuple[str, tuple[str, str], str]]:
             found.append((variable, (match.group(1), match.group(2) or match.group(1)), match.group(3)))
         elif found and found[-1][0] == variable and (match := re.match(r"\s+\.\s*(\S.*?)\s*$", line)):
             found[-1] = (*found[-1][:2], f"{found[-1][2]} {match.group(1)}")
-    return found
+    return [(variable, ends, label.rstrip("*\\ ")) for variable, ends, label in found]
 
 
 def _years_of_text(text: str, name: str) -> tuple[int, int]:
@@ -308,13 +309,16 @@ def split_prefix(labels: dict[str, str]) -> dict[str, tuple[str, str]]:
 
 
 def sentence_case(text: str) -> str:
-    """Title Case to sentence case; abbreviations, and names that begin with one, stay.
+    """Title Case, or CAPITALS as in the dictionary of 2016, to sentence case; abbreviations of Title Case stay.
 
     Examples
     --------
     >>> sentence_case("Chief Executives And Legislators"), sentence_case("U.S. Air Force")
     ('Chief executives and legislators', 'U.S. Air Force')
+    >>> sentence_case("MISCELLANEOUS LIFE SCIENTISTS, N.E.C.")
+    'Miscellaneous life scientists, N.E.C.'
     """
+    text = text.title() if text.isupper() else text
     if text.startswith("U.S. ") or text.startswith("U. S. "):
         return text
     words = re.sub(r"\s+", " ", text).strip().split(" ")

@@ -175,7 +175,7 @@ PLAIN_ATTRIBUTES = (
 def read_published(*paths: str | os.PathLike) -> pd.DataFrame:
     """Published ACS totals: one row per (years, area, variable), estimate and margin of error as numbers.
 
-    A blank estimate or margin of error means that none is published; a margin of 0 that the total is controlled.
+    A blank means that none is published, a margin of 0 that the total is controlled.
 
     Raises
     ------
@@ -217,15 +217,18 @@ def category(census: pd.DataFrame, attribute: str) -> pd.Series:
     SchemaError
         A label that belongs to no category.
     """
-    labels = _simple(census, attribute)
-    labels = labels.mask(labels == NOT_IN_UNIVERSE)
-    if attribute not in GROUPS:
-        return labels
-    to_group = {label: group for group, (members, _) in GROUPS[attribute].items() for label in members}
-    stray = sorted(set(labels.dropna().unique()) - set(to_group) - {UNKNOWN})
-    if stray:
-        raise SchemaError(f"census.{attribute}: {stray[0]!r} belongs to no category of published.GROUPS")
-    return labels.map({**to_group, UNKNOWN: UNKNOWN})
+    labels = _simple(census, attribute).astype("category").cat.remove_unused_categories()
+    names = {label: label for label in labels.cat.categories if label != NOT_IN_UNIVERSE}
+    if attribute in GROUPS:
+        to_group = {label: group for group, (members, _) in GROUPS[attribute].items() for label in members}
+        to_group[UNKNOWN] = UNKNOWN
+        if stray := sorted(set(names) - set(to_group)):
+            raise SchemaError(f"census.{attribute}: {stray[0]!r} belongs to no category of published.GROUPS")
+        names = {label: to_group[label] for label in names}
+    order = sorted(set(names.values()))
+    place = {name: k for k, name in enumerate(order)}
+    codes = np.array([*(place.get(names.get(label, ""), -1) for label in labels.cat.categories), -1])[labels.cat.codes]
+    return pd.Series(pd.Categorical.from_codes(codes, order), index=census.index)
 
 
 def _simple(census: pd.DataFrame, attribute: str) -> pd.Series:
@@ -294,8 +297,7 @@ def of_years(published: pd.DataFrame, census: pd.DataFrame) -> pd.DataFrame:
 
 def lacking(published: pd.DataFrame, attribute: str, *, areas: list[str], adults: bool = False) -> str:
     """Why the tables say nothing of an attribute; '' where they have it for every area."""
-    parts = _terms(attribute, adults)
-    if not parts:
+    if not (parts := _terms(attribute, adults)):
         return "not published for adults" if adults else "not published"
     rows = _of(published, areas)
     have = set(zip(rows["area"], rows["variable"], strict=True))
@@ -321,9 +323,7 @@ def _of(published: pd.DataFrame, areas: list[str]) -> pd.DataFrame:
 def shares(published: pd.DataFrame, attribute: str, *, areas: list[str], adults: bool = False) -> pd.DataFrame:
     """Published shares of one attribute's categories, summed over areas: category, share, standard_error.
 
-    `published` are the tables of one release (see `of_years`).
-
-    With `adults`, the shares among adults (see `ADULTS`).
+    `published` are the tables of one release (see `of_years`); with `adults`, the shares among adults (see `ADULTS`).
 
     The standard error of a share X/T is that of a proportion, sqrt(SE(X)^2 - share^2 SE(T)^2) / T (with a
     plus where the difference is negative), SE being the margin of error over 1.645; parts of a sum are

@@ -10,26 +10,35 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from persona_lib.commands.inputs import Help
+
+EXAMPLES = {
+    "download": "persona census download --year 2023 --states vt dc",
+    "api": "persona census api --year 2023 --states vt --no-replicates",
+    "dictionary": "persona census dictionary --year 2023",
+}
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The ways of `persona census`, each with its arguments."""
+    """The ways of `persona census`, each with its arguments and an example."""
     ways = parser.add_subparsers(title="ways", required=True, metavar="WAY")
-    kind = parser.formatter_class
     about = "official zips; a broken download goes on where it stopped"
-    download = ways.add_parser("download", help=about, description=about, formatter_class=kind)
+    download = _way(ways, "download", about)
     download.add_argument("--kinds", nargs="+", choices=["p", "h"], default=["p", "h"], help="persons, households")
-    download.add_argument("--base", default="", metavar="URL", help="root of the PUMS files")
+    download.add_argument(
+        "--base", default="", metavar="URL", help="root of the PUMS files; the official one if not given"
+    )
     download.set_defaults(run=_download)
     about = "person rows with household variables joined, by the Census API"
-    api = ways.add_parser("api", help=about, description=about, formatter_class=kind)
+    api = _way(ways, "api", about)
     api.add_argument("--key-variable", default="CENSUS_API_KEY", metavar="NAME", help="environment variable of the key")
     api.add_argument("--no-replicates", action="store_true", help="without the 80 replicate weights")
     api.add_argument("--dictionary", default="data/reference/pums_labels.csv.gz", metavar="FILE", help="labels")
-    api.add_argument("--base", default="", metavar="URL", help="root of the API")
+    api.add_argument("--base", default="", metavar="URL", help="root of the API; the official one if not given")
     api.set_defaults(run=_ask_census)
     about = "the official data dictionary of a year: what the codes of its files mean"
-    dictionary = ways.add_parser("dictionary", help=about, description=about, formatter_class=kind)
-    dictionary.add_argument("--base", default="", metavar="URL", help="folder of the dictionaries")
+    dictionary = _way(ways, "dictionary", about)
+    dictionary.add_argument("--base", default="", metavar="URL", help="their folder; the official one if not given")
     dictionary.set_defaults(run=_fetch_dictionary)
     for way in (download, api, dictionary):
         way.add_argument("--year", type=int, required=True, help="2015 to 2024; of a 5-year file, the last")
@@ -40,6 +49,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             "--states", nargs="+", required=True, help="postal codes, DC, PR; to download also us: the nation"
         )
         way.add_argument("--quiet", action="store_true", help="no progress bar")
+
+
+def _way(ways: argparse._SubParsersAction, name: str, about: str) -> argparse.ArgumentParser:
+    return ways.add_parser(
+        name, help=about, description=about, epilog=f"example:\n  {EXAMPLES[name]}", formatter_class=Help
+    )
 
 
 def _download(chosen: argparse.Namespace) -> None:

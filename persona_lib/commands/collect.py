@@ -39,6 +39,7 @@ STAGES = {
     "ablation": "persona_lib.stages.ablation:collect_ablation",
     "benchmark": "persona_lib.stages.benchmark:collect_benchmark",
     "pass_at_k": "persona_lib.stages.pass_at_k:collect_pass_at_k",
+    "survey": "persona_lib.stages.survey:collect_survey",
 }
 
 
@@ -59,11 +60,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--templates", required=True, metavar="DIR", help="folder of the templates")
     parser.add_argument("--ledger", required=True, metavar="DIR", help="folder of the live ledgers")
     parser.add_argument("--sealed", required=True, metavar="FILE", help="the sealed ledger to write")
-    parser.add_argument("--log", metavar="FILE", help="where the log goes")
+    parser.add_argument("--log", metavar="FILE", help="where the log goes; nowhere if not given")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
-    what = "ask again where the ledger has this final status; old replies stay in it (may be given several times)"
+    what = "ask again what has this final status, nothing if not given; old replies stay (may be given several times)"
     parser.add_argument("--ask-again", action="append", choices=[name for name in FINAL if name != "ok"], help=what)
-    what = "what the run may cost; none: any sum"
+    what = "what the run may cost; any sum if not given, or none"
     parser.add_argument("--cap-usd", type=_cap, default=None, metavar="USD", help=what)
     add_inputs(parser)
     add_prices(parser)

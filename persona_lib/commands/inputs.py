@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pandas as pd
 
@@ -28,7 +29,18 @@ class Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFo
     """The help of a command: its examples as they are written, and the default of every option that has one."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
+        if isinstance(action.default, list) and action.default:
+            return f"{action.help} (default: {' '.join(action.default)})"
         return super()._get_help_string(action) if action.default or type(action.default) is int else action.help
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors say where to look."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with status 2: the usage, what is wrong, and the command that shows how it is done."""
+        self.print_usage(sys.stderr)
+        self.exit(2, f"{self.prog}: error: {message}; {self.prog} --help shows an example\n")
 
 
 class Tables(dict[str, pd.DataFrame]):
@@ -51,8 +63,19 @@ class Tables(dict[str, pd.DataFrame]):
 
 def add_inputs(parser: argparse.ArgumentParser) -> None:
     """The arguments of a command that works on the tables of a run."""
-    parser.add_argument("--settings", required=True, metavar="JSON|FILE", help="settings as JSON, or a file of it")
-    parser.add_argument("--read", nargs="+", default=[], metavar="NAME=FILE", help="input tables by name")
+    parser.add_argument(
+        "--settings",
+        required=True,
+        metavar="JSON|FILE",
+        help="seed, mode, roles, endpoints and the keys of the stage, as JSON or a file of it",
+    )
+    parser.add_argument(
+        "--read",
+        nargs="+",
+        default=[],
+        metavar="NAME=FILE",
+        help="input tables by name; a command that lacks one says which",
+    )
 
 
 def add_prices(parser: argparse.ArgumentParser) -> None:
@@ -73,14 +96,15 @@ def read_settings(text: str) -> dict:
     where = "--settings" if text.lstrip().startswith("{") else text
     if where == text:
         if not Path(text).is_file():
-            raise UsageError(f"--settings: {text}: no such file, and not JSON")
+            raise UsageError(f"--settings: {text}: no such file, and not JSON; give an object of JSON or a file of it")
         text = Path(text).read_text("utf-8")
     try:
         settings = json.loads(text)
     except ValueError as error:
         raise UsageError(f"{where}: not JSON: {error}") from error
     if not isinstance(settings, dict) or (missing := [key for key in SETTINGS if key not in settings]):
-        raise UsageError(f"{where}: key {', '.join(missing if isinstance(settings, dict) else SETTINGS)} is missing")
+        keys = ", ".join(missing if isinstance(settings, dict) else SETTINGS)
+        raise UsageError(f"{where}: key {keys} is missing; config/demo.yaml has them all")
     return settings
 
 

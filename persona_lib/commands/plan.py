@@ -10,7 +10,9 @@ from persona_lib.commands.configuration import read_configuration
 from persona_lib.commands.inputs import add_prices
 from persona_lib.cost import quote as quotes
 from persona_lib.cost.plan import read_lengths
+from persona_lib.cost.precision import SHARES, precision_sentences, shares_of
 from persona_lib.messages import templates as forms
+from persona_lib.tables import schema
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,5 +35,13 @@ def _plan(chosen: argparse.Namespace) -> None:
         prices=prices,
     )
     print(quotes.sentences(planned, settings, prices))
+    shares = _measured_shares(chosen.folder or Path("data/runs") / settings["run"])
+    print(f"\n{precision_sentences(settings, shares=shares or SHARES, measured=shares is not None)}")
     for line in quotes.too_short(planned, settings, templates):
         print(line)
+
+
+def _measured_shares(folder: str | Path) -> dict[str, float] | None:
+    """The components of variance that the run in a folder measured; None before it has."""
+    table = Path(folder) / "pluralism.parquet"
+    return shares_of(schema.read(table, "pluralism")) if table.is_file() else None

@@ -11,7 +11,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `persona simulate`."""
     parser.add_argument("--port", type=int, default=0, help="0: any free port, printed as the only line")
     parser.add_argument("--templates", default="data/templates", metavar="DIR", help="folder of the templates")
-    parser.add_argument("--faults", metavar="FILE", help="misbehave as this file says (simulator/faults.py)")
+    parser.add_argument(
+        "--faults", metavar="FILE", help="misbehave as this file says (simulator/faults.py); if not given, behave"
+    )
     parser.set_defaults(run=_simulate)
 
 

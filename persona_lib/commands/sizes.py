@@ -61,12 +61,13 @@ def _of_personas(config: Mapping) -> list[Limit]:
         ("personas.n_train", f"personas.n = {n} less one", n - 1, "raise personas.n"),
         ("pool.n_panel_personas", *of_all),
         ("ablation.n_personas", *of_all),
+        ("survey.n_personas", *of_all),
     ]
 
 
 def _of_items(config: Mapping) -> list[Limit]:
     pool, feedback, n = config["pool"], config["feedback"], config["personas"]["n"]
-    per_persona, n_judged = pairs_each(feedback), config["validation"]["n_pairs"]
+    per_persona = pairs_each(feedback)
     heldout = _heldout(config)
     in_pool = (f"pool.n_items = {pool['n_items']}", pool["n_items"], "raise pool.n_items")
     judged = (f"pool.n_panel_items = {pool['n_panel_items']}", pool["n_panel_items"], "raise pool.n_panel_items")
@@ -80,6 +81,5 @@ def _of_items(config: Mapping) -> list[Limit]:
         ("validation.n_pairs", *pairs),
         ("validation.n_contests", *crossed),
         ("benchmark.n_items", *crossed),
-        ("benchmark.n_calibration", f"validation.n_pairs = {n_judged}", n_judged, "raise validation.n_pairs"),
         ("pass_at_k.n_items", *crossed),
     ]

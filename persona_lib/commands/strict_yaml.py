@@ -74,7 +74,7 @@ def read(path: str | Path) -> tuple[dict, Lines]:
 
 def _text(path: str | Path) -> str:
     if not os.path.isfile(path):
-        raise ConfigurationError(f"{path}: no such file")
+        raise ConfigurationError(f"{path}: no such file; name a configuration, such as config/demo.yaml")
     raw = Path(path).read_bytes()
     try:
         text = raw.decode("utf-8-sig")

@@ -21,6 +21,7 @@ from persona_lib.messages.request import canonical
 from persona_lib.messages.templates import Template
 from persona_lib.stages.feedback import pairs_each
 from persona_lib.stages.pass_at_k import ATTEMPTED, REEXAMINED
+from persona_lib.stages.survey import GROUPS
 from persona_lib.tables.groups import AT_MOST, MIN_GROUP
 from persona_lib.tables.schema import attributes
 from persona_lib.tables.values import PARTS
@@ -72,8 +73,10 @@ def planned_calls(settings: Mapping, *, n_bank: int | None = None) -> pd.DataFra
     n_bench, n_tried = settings["benchmark"]["n_items"], settings["pass_at_k"]["n_items"]
     n_attempts, models = settings["pass_at_k"]["n_attempts"], roles["contestants"]
     n_examined = (len(ATTEMPTED) * n_attempts + len(REEXAMINED) * (n_attempts - 1)) * n_tried * len(models)
+    survey = settings["survey"]
+    n_survey, n_shown = survey["n_items"], survey["n_items"] * survey["n_personas"]
     n_contests = settings["validation"]["n_contests"] if len(models) > 1 else 0
-    n_known = 3 * settings["benchmark"]["n_calibration"]
+    n_known = 3 * min(settings["benchmark"]["n_calibration"], n_judged)
     rows = [  # stage, template, endpoints, steps before it that must be ok, calls at most, how they come about
         ("personas", "write_traits", roles["writer"], 0, n_written, "draws"),
         ("personas", "check_consistency", roles["filter"], 1, n_written, "draws"),
@@ -115,6 +118,10 @@ def planned_calls(settings: Mapping, *, n_bank: int | None = None) -> pd.DataFra
          "attempts"),
         ("pass_at_k", "examine", roles["examiner"], 1, n_examined, "items x models x (attempts in three modes, further "
          "examinations in two)"),
+        ("survey", "survey_persona", roles["panel"][0], 0, 2 * n_shown, "personas x items, twice"),
+        ("survey", "survey_persona", roles["panel"][1:], 0, n_shown, "personas x items"),
+        ("survey", "survey_oneself", roles["panel"], 0, n_survey * survey["n_oneself"], "items x times as oneself"),
+        ("survey", "survey_shares", roles["panel"], 0, n_survey * len(GROUPS), "items x groups of people"),
     ]  # fmt: skip
     table = pd.DataFrame(rows, columns=[*_KEY, "depth", "most", "multiplies"])
     table = table.explode("endpoint").dropna(subset="endpoint")  # a panel of one has no others

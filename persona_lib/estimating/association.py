@@ -111,6 +111,7 @@ def lumped(categories: pd.Series, weights: np.ndarray | pd.Series, *, most: int 
     >>> lumped(pd.Series(["a", "b", "c", "c"]), np.ones(4), most=2).tolist()
     ['all other', 'all other', 'c', 'c']
     """
+    categories = categories.astype("str")
     total = pd.Series(np.asarray(weights, dtype="float64"), index=categories.index).groupby(categories).sum()
     if len(total) <= most:
         return categories

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from persona_lib.measuring.pluralism import lead_model
+from persona_lib.pluralism.majority import lead_model
 from persona_lib.tables import schema
 
 SOURCES = ("pair", "other", "judged", "pool")

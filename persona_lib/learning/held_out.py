@@ -23,7 +23,7 @@ from persona_lib.learning.reward_models import (
     fit_blind,
     fit_persona,
 )
-from persona_lib.measuring.pluralism import MIN_GROUP
+from persona_lib.tables.groups import MIN_GROUP
 from persona_lib.tables.streams import generator
 
 CLUSTERS = ["persona_id", "prompt_id"]

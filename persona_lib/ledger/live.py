@@ -24,7 +24,6 @@ from __future__ import annotations
 
 import json
 import os
-import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from itertools import repeat
@@ -34,15 +33,14 @@ from types import TracebackType
 from persona_lib.ledger import locks, packs, sealed
 from persona_lib.ledger.errors import LedgerError, said
 from persona_lib.ledger.index import Index
+from persona_lib.ledger.lines import FORMAT, check_sum, hash_of, is_again, line_of, read_line, status_of, whole_lines
 from persona_lib.ledger.packs import Pack
 from persona_lib.ledger.summary import Summary
 from persona_lib.messages.request import LATER, STATUSES, Reply, Request
 from persona_lib.tables.files import whole
 
-FORMAT = 1
 FINAL = ("ok", "refused", "cut_off", "unparsed", "not_taken")
-_HASH, _STATUS, _READ = slice(26, 90), b'"reply":{"status":"', 8192
-_AGAIN, _REPAIRS = b',"again":true,', b'"repairs":"'
+_REPAIRS = b'"repairs":"'
 
 
 class Ledger:
@@ -88,10 +86,10 @@ class Ledger:
             self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
             self._cut_torn_tail()
             if os.fstat(self._file).st_size == 0:
-                self._write(_line({"format": FORMAT, "stage": stage, "shard": shard, "of": of}))
+                self._write(line_of({"format": FORMAT, "stage": stage, "shard": shard, "of": of}))
                 _sync_folder(self.path.parent)
             self._paths = sorted(self.path.parent.glob(f"{stage}-*-of-*.jsonl"), key=lambda p: (p != self.path, p))
-            # Opened now, the live ones first: a shard that ends meanwhile packs its own, and takes another file's place.
+            # Opened now, the live ones first: a shard that ends meanwhile packs its own and begins a new file.
             self._readers = {number: os.open(path, os.O_RDONLY) for number, path in enumerate(self._paths)}
             self._packs = [Pack(path) for path in packs.of_stage(self.path.parent, stage)]
             self._read(_repaired(self._every_line()) if ask_again else set())
@@ -102,11 +100,11 @@ class Ledger:
     def _read(self, repaired: Collection[str]) -> None:
         """Note where each final reply is; of those to be asked again only what a repair has made good."""
         for number, start, line in self._every_line():
-            digest, status = _hash(line), _status(line)
+            digest, status = hash_of(line), status_of(line)
             is_kept = status not in self._ask_again or digest in repaired
             if status in FINAL and is_kept:
-                self._index.add(digest, file=number, byte=start, replace=_is_again(line))
-            elif not is_kept and _is_again(line):
+                self._index.add(digest, file=number, byte=start, replace=is_again(line))
+            elif not is_kept and is_again(line):
                 self._index.remove(digest)  # an older reply of another status does not come back
 
     def _every_line(self) -> Iterator[tuple[int, int, bytes]]:
@@ -116,10 +114,10 @@ class Ledger:
         """
         for number, pack in enumerate(self._packs, start=1):
             for place, line in pack.lines():
-                _check_sum(line, str(pack.path))
+                check_sum(line, str(pack.path))
                 yield -number, place, line
         for number, path in enumerate(self._paths):
-            for _, start, line in _whole_lines(path, self._readers[number]):
+            for _, start, line in whole_lines(path, self._readers[number]):
                 yield number, start, line
 
     def __enter__(self) -> Ledger:
@@ -190,7 +188,7 @@ class Ledger:
         for (request, reply), paid in zip(answers, costs, strict=usd is not None):
             again = {"again": True} if self._ask_again else {}
             record = {"hash": request.hash, **again, "request": request.to_dict(), **paid, "reply": reply.to_dict()}
-            parts.append(_line(record))
+            parts.append(line_of(record))
             written.append((request.hash, at))
             at += len(parts[-1])
         self._write(b"".join(parts))
@@ -203,13 +201,11 @@ class Ledger:
 
     def pack(self) -> None:
         """Compress this shard's file, at the end of a simulated stage: what is packed is found as before."""
-        if os.fstat(self._file).st_size == 0 or not next(_whole_lines(self.path), None):
+        if os.fstat(self._file).st_size == 0 or not next(whole_lines(self.path), None):
             return
-        packs.write((line for _, _, line in _whole_lines(self.path)), packs.following(self.path))
-        with (
-            self.path.open("rb") as file,
-            whole(self.path, private=True) as half,
-        ):  # other shards may be reading the old
+        packs.write((line for _, _, line in whole_lines(self.path)), packs.following(self.path))
+        # A new file in the old one's place, which other shards may be reading.
+        with self.path.open("rb") as file, whole(self.path, private=True) as half:
             half.write_bytes(file.readline())
         self.close()
 
@@ -221,10 +217,10 @@ class Ledger:
     def _record(self, place: tuple[int, int]) -> dict:
         number, start = place
         if number >= 0:
-            return _read_line(self._readers[number], start, self._paths[number])
+            return read_line(self._readers[number], start, self._paths[number])
         pack = self._packs[-number - 1]
         line = pack.line(start)
-        _check_sum(line, str(pack.path))
+        check_sum(line, str(pack.path))
         return json.loads(line)
 
     def _write(self, block: bytes) -> None:
@@ -265,7 +261,7 @@ def lines(path: str | Path) -> Iterator[tuple[tuple[int, int], dict]]:
     LedgerError
         A damaged line or header; names file and line.
     """
-    for _, start, line in _whole_lines(path):
+    for _, start, line in whole_lines(path):
         yield (start, len(line)), json.loads(line)
 
 
@@ -281,14 +277,14 @@ def check(paths: Iterable[str | Path]) -> dict:
     count = dict.fromkeys(("records", *STATUSES, "asked_again", "repeated", "torn_tails"), 0)
     files, index = [Path(path) for path in paths], Index()
     for file, path in enumerate(files):
-        for number, start, line in _whole_lines(path):
+        for number, start, line in whole_lines(path):
             record = json.loads(line)
             digest, status = record["hash"], record["reply"]["status"]
             if Request.from_dict(record["request"]).hash != digest:
                 raise LedgerError(f"{path}: line {number}: the hash is not that of the request")
             count["records"] += 1
             count[status] += 1
-            if _is_again(line):
+            if is_again(line):
                 count["asked_again"] += 1
             elif status in FINAL and not index.add(digest, file=file, byte=start):
                 count["repeated"] += 1
@@ -300,7 +296,7 @@ def check(paths: Iterable[str | Path]) -> dict:
 
 def _same_or_raise(record: dict, where: str, file: int, start: int, paths: list[Path]) -> None:
     with paths[file].open("rb") as earlier:
-        before = _read_line(earlier.fileno(), start, paths[file])
+        before = read_line(earlier.fileno(), start, paths[file])
         if {**before["reply"], "latency_s": None} != {**record["reply"], "latency_s": None}:
             number = earlier.read(start).count(b"\n") + 1
             raise LedgerError(f"{paths[file]}: line {number} and {where}: two answers to request {record['hash']}")
@@ -313,62 +309,12 @@ def _is_torn(path: Path) -> bool:
         return file.read() != b"\n"
 
 
-def _whole_lines(path: str | Path, opened: int | None = None) -> Iterator[tuple[int, int, bytes]]:
-    """Number, first byte and bytes of each line after the header, checked against its sum; no torn last line."""
-    start = 0
-    with open(path, "rb") if opened is None else open(os.dup(opened), "rb") as file:
-        file.seek(0)
-        for number, line in enumerate(file, start=1):
-            if not line.endswith(b"\n"):
-                return
-            _check_sum(line, f"{path}: line {number}")
-            if number > 1:
-                yield number, start, line
-            elif (form := json.loads(line).get("format")) != FORMAT:
-                raise LedgerError(f"{path}: format {form}; this version reads format {FORMAT}")
-            start += len(line)
-
-
-def _read_line(number: int, start: int, path: Path) -> dict:
-    size = _READ
-    while not (end := (block := os.pread(number, size, start)).find(b"\n") + 1) and len(block) == size:
-        size *= 4
-    line = block[:end]
-    _check_sum(line, f"{path}: byte {start}")
-    return json.loads(line)
-
-
-def _hash(line: bytes) -> str:
-    """The request's hash, which stands at the same place in every line."""
-    return line[_HASH].decode("ascii")
-
-
-def _status(line: bytes) -> str:
-    """The reply's status: the reply is a line's last part and begins with it, and no text holds a bare quote."""
-    return line[line.rindex(_STATUS) + len(_STATUS) :].split(b'"', 1)[0].decode("ascii")
-
-
-def _is_again(line: bytes) -> bool:
-    """Whether the line holds what came when a request that had a final reply was asked again."""
-    return line.startswith(_AGAIN, _HASH.stop + 1)
-
-
 def _repaired(lines: Iterable[tuple[int, int, bytes]]) -> set[str]:
     """Requests whose reply could not be used, but that of their repair can."""
     records = (json.loads(line) for _, _, line in lines if _REPAIRS in line)
     return {
         one["request"]["repairs"] for one in records if "repairs" in one["request"] and one["reply"]["status"] == "ok"
     }
-
-
-def _line(record: Mapping) -> bytes:
-    body = json.dumps(record, separators=(",", ":"))[1:].encode()
-    return b'{"crc":"%08x",%s\n' % (zlib.crc32(body), body)
-
-
-def _check_sum(line: bytes, where: str) -> None:
-    if line[:18] != b'{"crc":"%08x",' % zlib.crc32(line[18:-1]):
-        raise LedgerError(f"{where} is damaged; restore the file from a copy, or remove that line to ask it again")
 
 
 def _sync_folder(folder: Path) -> None:

@@ -77,9 +77,7 @@ class Pack:
                 parts.append(opener.decompress(block))
             except zlib.error as error:
                 said = f"{self.path}: the member at byte {start} is damaged ({error})"
-                raise LedgerError(
-                    f"{said}; restore the file from a copy, or delete it to ask its lines again"
-                ) from error
+                raise LedgerError(f"{said}; restore the file, or delete it to ask its lines again") from error
             at += len(block)
         return b"".join(parts), at - len(opener.unused_data) - start
 

@@ -89,7 +89,8 @@ class _Texts:
     """
 
     def __init__(self, ledger: pq.ParquetFile) -> None:
-        self._file, ends = SpooledTemporaryFile(max_size=64 << 20), [0]
+        self._file = SpooledTemporaryFile(max_size=64 << 20)  # noqa: SIM115  # open as long as the replay
+        ends = [0]
         for batch in ledger.iter_batches(batch_size=2_000, columns=["text"]):
             for text in batch.column(0).to_pylist():
                 ends.append(ends[-1] + self._file.write(text.encode()))

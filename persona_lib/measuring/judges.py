@@ -73,10 +73,11 @@ def with_lengths(judged: pd.DataFrame, pairs: pd.DataFrame, answers: pd.DataFram
     lengths. NaN where an answer has no length.
     """
     n_words = answers[answers["status"] == "ok"].set_index("answer_id")["n_words"]
-    longer = pairs["chosen_answer_id"].map(n_words) - pairs["rejected_answer_id"].map(n_words)
-    of_pair = longer.astype("float64").set_axis(pairs["pair_id"]).reindex(judged["pair_id"].unique())
+    new, old = (pairs[name].map(n_words).astype("float64") for name in ("chosen_answer_id", "rejected_answer_id"))
+    of_pair = (new - old).set_axis(pairs["pair_id"]).reindex(judged["pair_id"].unique())
     scale = of_pair.std(ddof=0)
-    return judged.assign(length=np.tanh(judged["pair_id"].map(of_pair) / (scale if scale > 0 else np.nan)))
+    longer = judged["pair_id"].map(of_pair).astype("float64")
+    return judged.assign(length=np.tanh(longer / (scale if scale > 0 else np.nan)))
 
 
 def length_controlled(lengths: pd.DataFrame) -> resample.Estimate:

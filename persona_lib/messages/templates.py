@@ -29,6 +29,7 @@ SLOTS = (
     "revision",
     "fault",
     "people",
+    "options",
 )
 _KEYS = ("version", "source", "least_max_tokens", "system", "user")
 _SLOT = re.compile(r"\{\{(\w+)\}\}")
@@ -84,7 +85,7 @@ def load(folder: str | Path) -> dict[str, Template]:
     """
     paths = sorted(Path(folder).glob("*.yaml"))
     if not paths:
-        raise TemplateError(f"{folder}: no template (*.yaml) in this folder")
+        raise TemplateError(f"{folder}: no template (*.yaml) in this folder; the shipped ones are in data/templates")
     return {path.stem: _read(path) for path in paths}
 
 

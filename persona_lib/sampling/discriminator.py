@@ -10,7 +10,9 @@ from persona_lib.sampling import coding
 from persona_lib.sampling.fidelity import ENOUGH, categories, locate, verdict
 from persona_lib.sampling.population import Frame
 from persona_lib.tables.schema import NOT_IN_UNIVERSE, statistic
+from persona_lib.tables.streams import generator
 
+MOST_ROWS, MOST_A_DRAW = 200_000, 50
 _STEPS, _CLOSE = 25, 1e-5  # of fitted chances: where a category holds no draw they go to 0, slopes without end
 
 
@@ -22,7 +24,7 @@ def design_matrix(persons: pd.DataFrame, weights: np.ndarray, *, n_draws: int) -
     for an industry) are left out, so the columns are independent.
     """
     share = pd.Series(weights / weights.sum(), index=persons.index)
-    columns = categories(persons).fillna(NOT_IN_UNIVERSE)
+    columns = categories(persons).astype("str").fillna(NOT_IN_UNIVERSE)
     for attribute in columns:
         size = share.groupby(columns[attribute]).transform("sum")
         columns[attribute] = columns[attribute].where(size * n_draws >= ENOUGH, "all other")
@@ -73,11 +75,13 @@ def propensity_error(terms: np.ndarray, census: np.ndarray, draws: np.ndarray) -
     return float((total * (guess - chance) ** 2).sum() / total.sum())
 
 
-def against_source(frame: Frame, draws: pd.DataFrame) -> pd.DataFrame:
+def against_source(frame: Frame, draws: pd.DataFrame, *, seed: int) -> pd.DataFrame:
     """Draws against the persons that they were drawn from, all attributes at once, as rows of shape `statistics`.
 
     The model has one term per category (no products of attributes: what pairs and triples tell is in
-    `joint`). The census counts by weight, scaled to as many rows as draws, so that c is one half.
+    `joint`). Of a census of more than 200,000 persons, and of more than fifty a draw, so many are taken at random,
+    whose own error is small beside that of the draws. The census counts by weight, scaled to as many rows as draws, so
+    that c is one half.
 
     - `propensity_error` (group `all`): see `propensity_error`;
     - `propensity_ratio`: over its expectation, (k - 1) / 8 over the number of rows. 1 is what drawing alone
@@ -94,8 +98,14 @@ def against_source(frame: Frame, draws: pd.DataFrame) -> pd.DataFrame:
     """
     rows = locate(frame, draws)
     weights = frame.pool["weight_persons"].to_numpy(dtype="float64")
-    terms = design_matrix(frame.pool, weights, n_draws=len(rows))
-    counts = np.bincount(rows, minlength=len(terms)).astype("float64")
+    counts = np.bincount(rows, minlength=len(weights)).astype("float64")
+    pool = frame.pool
+    if len(pool) > (most := max(MOST_ROWS, MOST_A_DRAW * len(rows))):
+        taken = generator(seed, "population.discriminator").permutation(len(pool))[:most]
+        chosen = np.union1d(taken, rows)
+        weights = np.where(np.isin(chosen, taken), weights[chosen], 0.0)
+        pool, counts = pool.iloc[chosen], counts[chosen]
+    terms = design_matrix(pool, weights, n_draws=len(rows))
     value = propensity_error(terms, weights / weights.sum() * len(rows), counts)
     df, rest = terms.shape[1] - 1, {"n": len(rows), "n_excluded": 0}
     words = f"logistic model of {df + 1} terms, draws against census of equal weight"

@@ -48,7 +48,9 @@ def locate(frame: Frame, draws: pd.DataFrame) -> np.ndarray:
     SchemaError
         Somebody was drawn who is not in the frame.
     """
-    rows = pd.Index(frame.pool["person_id"]).get_indexer(draws["person_id"])
+    among = np.flatnonzero(frame.pool["person_id"].isin(draws["person_id"].unique()))
+    place = pd.Index(frame.pool["person_id"].iloc[among]).get_indexer(draws["person_id"])
+    rows = np.where(place < 0, -1, among[place] if len(among) else -1)
     if (rows < 0).any():
         stranger = draws["person_id"][rows < 0].iloc[0]
         raise SchemaError(f"draws: person_id {stranger} is not among those who may be drawn; draw from this census")

@@ -23,8 +23,11 @@ POINTS = 1_000
 
 def grouped(persons: pd.DataFrame, weights: np.ndarray) -> pd.DataFrame:
     """Every attribute's categories, the lightest lumped into one beyond `MOST`; not in universe is a category."""
-    found = categories(persons).apply(lambda column: association.lumped(column, weights, most=MOST))
-    return found.fillna(NOT_IN_UNIVERSE)
+    found = categories(persons)
+    for attribute in found:
+        few = association.lumped(found[attribute], weights, most=MOST).fillna(NOT_IN_UNIVERSE)
+        found[attribute] = few.astype("category")
+    return found
 
 
 def k_marginal(draws: list[np.ndarray], census: list[np.ndarray]) -> float:
@@ -127,24 +130,26 @@ class _Margins:
 
 
 class _Tables:
-    """Counts the margins of any set of the pool's persons: all pairs in one matrix product."""
+    """Counts the margins of any set of the pool's persons."""
 
     def __init__(self, coded: coding.Coded, pairs: list[tuple], triples: list[tuple]):
-        self.ones = coded.indicators()
-        self.owned = [np.flatnonzero(coded.owner == place) for place in range(coded.codes.shape[1])]
+        self.codes = coded.codes
+        self.first = np.flatnonzero(np.diff(coded.owner, prepend=-1))
+        self.sizes = np.bincount(coded.owner)
         asked = (coded.labels["category"] != NOT_IN_UNIVERSE).to_numpy()
-        self.asked = [labels[asked[labels]] for labels in self.owned]
-        self.pairs, self.cells = pairs, []
-        for triple in triples:
-            sizes = [len(self.owned[place]) for place in triple]
-            local = [coded.codes[:, place] - self.owned[place][0] for place in triple]
-            self.cells.append((np.ravel_multi_index(local, sizes), int(np.prod(sizes))))
+        self.asked = [np.flatnonzero(asked[coded.owner == place]) for place in range(len(self.sizes))]
+        self.pairs, self.triples = pairs, triples
 
     def of(self, rows: np.ndarray, weights: np.ndarray | None = None) -> _Margins:
-        ones = self.ones[rows]
-        both = ones.T @ (ones if weights is None else ones * weights[:, None])
-        total = both[self.owned[0]][:, self.owned[0]].sum()
-        pairs = [both[np.ix_(self.owned[a], self.owned[b])] / total for a, b in self.pairs]
-        inside = [both[np.ix_(self.asked[a], self.asked[b])] for a, b in self.pairs]
-        triples = [np.bincount(cell[rows], weights, minlength=size) / total for cell, size in self.cells]
-        return _Margins([pair.ravel() for pair in pairs], inside, triples)
+        pairs = [self._cells(pair, rows, weights) for pair in self.pairs]
+        total = pairs[0].sum()
+        inside = [table[np.ix_(self.asked[a], self.asked[b])] for table, (a, b) in zip(pairs, self.pairs, strict=True)]
+        triples = [self._cells(triple, rows, weights).ravel() / total for triple in self.triples]
+        return _Margins([pair.ravel() / total for pair in pairs], inside, triples)
+
+    def _cells(self, places: tuple, rows: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+        at = np.zeros(len(rows), dtype="int32")
+        for place in places:
+            at = at * self.sizes[place] + (self.codes[rows, place] - self.first[place])
+        sizes = self.sizes[list(places)]
+        return np.bincount(at, weights, minlength=int(sizes.prod())).reshape(sizes)

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from persona_lib.census import published
-from persona_lib.sampling.population import eligible, weight_matrix, weighted_shares
+from persona_lib.sampling.coding import code, weighted_shares
+from persona_lib.sampling.population import is_eligible
 from persona_lib.tables import schema
 from persona_lib.tables.schema import SchemaError
 from persona_lib.tables.values import adult_label, income_band
@@ -30,15 +31,18 @@ def _worded(persons: pd.DataFrame, attribute: str, adults_only: bool) -> pd.Seri
     return persons[attribute]
 
 
-def _labels(pool: pd.DataFrame, drawn: pd.DataFrame, attribute: str, *, adults_only: bool) -> pd.DataFrame:
+def _labels(
+    census: pd.DataFrame, may_be_drawn: np.ndarray, drawn: pd.DataFrame, attribute: str, *, adults_only: bool
+) -> pd.DataFrame:
     """Weighted shares of the labels of one attribute among all who may be drawn: of labels that a draw has."""
-    here, once = _worded(pool, attribute, adults_only), _worded(drawn, attribute, adults_only)
-    weight = pool["weight_persons"].groupby(here, observed=True).agg(["sum", "size"])
+    here = _worded(census, attribute, adults_only).where(may_be_drawn)
+    once = _worded(drawn, attribute, adults_only)
+    weight = census["weight_persons"].groupby(here, observed=True).agg(["sum", "size"])
     weight = weight.loc[weight.index.isin(once.unique())]
     return pd.DataFrame(
         {
             "category": weight.index.astype("str"),
-            "share": (weight["sum"] / pool["weight_persons"].sum()).to_numpy(),
+            "share": (weight["sum"] / census["weight_persons"][may_be_drawn].sum()).to_numpy(),
             "standard_error": np.nan,
             "n": weight["size"].to_numpy(),
             "source": "labels",
@@ -50,7 +54,7 @@ def _labels(pool: pd.DataFrame, drawn: pd.DataFrame, attribute: str, *, adults_o
 def tabulate(
     census: pd.DataFrame,
     draws: pd.DataFrame,
-    replicates: pd.DataFrame,
+    weights: np.ndarray,
     totals: pd.DataFrame,
     *,
     adults_only: bool = True,
@@ -66,6 +70,7 @@ def tabulate(
 
     Parameters
     ----------
+    weights : persons x 81, or x 1 without replicates, in the order of the census (see `population.weight_matrix`)
     totals : rows of `published.read_published`
     """
     attributes = (*published.GROUPS, *published.PLAIN_ATTRIBUTES)
@@ -74,28 +79,33 @@ def tabulate(
         "group_quarters": group_quarters,
         "without_allocated": without_allocated,
     }
-    pool = eligible(census, **who)
-    drawn = draws[["person_id"]].merge(census, on="person_id", validate="many_to_one")
+    may_be_drawn = is_eligible(census, **who)
+    met = census[census["person_id"].isin(draws["person_id"])]
+    drawn = draws[["person_id"]].merge(met, on="person_id", validate="many_to_one")
     if len(drawn) < len(draws):
         raise SchemaError("draws: a person_id is not in the census; draw from this census")
     areas = published.areas(census, totals)
     totals = published.of_years(totals, census)
-    pool_weights, file_weights = weight_matrix(pool, replicates), weight_matrix(census, replicates)
-    parts = []
+    here = {name: _categories(census, name, adults_only).where(may_be_drawn) for name in attributes}
+    once = weighted_shares(
+        code(pd.DataFrame({name: _categories(drawn, name, adults_only) for name in attributes})),
+        np.ones((len(drawn), 1)),
+    )
+    error = np.sqrt(once["share"] * (1 - once["share"]) / once.groupby("attribute")["n"].transform("sum"))
+    parts = [
+        weighted_shares(code(pd.DataFrame(here)), weights).assign(source="census"),
+        once.assign(source="draws", standard_error=error),
+    ]
+    counted = {}
     for attribute in attributes:
-        here = weighted_shares(_categories(pool, attribute, adults_only), pool_weights)
-        once = weighted_shares(_categories(drawn, attribute, adults_only), np.ones((len(drawn), 1)))
-        error = np.sqrt(once["share"] * (1 - once["share"]) / once["n"].sum())
-        parts.append(here.assign(source="census", attribute=attribute))
-        parts.append(once.assign(source="draws", attribute=attribute, standard_error=error))
         official = published.shares(totals, attribute, areas=areas)
         if len(official):
             labels = published.category(census, attribute).where(published.universe(census, attribute))
-            labels = labels.where(labels.isin(official["category"]))
-            if labels.notna().any():
-                parts.append(weighted_shares(labels, file_weights).assign(source="file", attribute=attribute))
+            counted[attribute] = labels.where(labels.isin(official["category"]))
             parts.append(official.assign(source="published", attribute=attribute, n=pd.NA))
+    if counted and len((file := code(pd.DataFrame(counted))).labels):
+        parts.append(weighted_shares(file, weights).assign(source="file"))
     observed = schema.attributes().query("origin == 'observed'")["attribute"]
-    parts += [_labels(pool, drawn, name, adults_only=adults_only) for name in observed]
+    parts += [_labels(census, may_be_drawn, drawn, name, adults_only=adults_only) for name in observed]
     found = pd.concat([part.astype({"n": "Int64"}) for part in parts], ignore_index=True)
     return found.astype({"category": "str"})

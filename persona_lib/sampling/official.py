@@ -7,7 +7,7 @@ import pandas as pd
 
 from persona_lib.census import published
 from persona_lib.estimating.association import total_variation
-from persona_lib.sampling import coding, population
+from persona_lib.sampling import coding
 from persona_lib.sampling.fidelity import (
     ATTRIBUTES,
     DIFFERS,
@@ -55,7 +55,7 @@ def beside(census: pd.DataFrame, totals: pd.DataFrame, weights: np.ndarray, *, a
         return None
     coded = coding.code(pd.DataFrame(labels))
     known = coded.labels.merge(pd.concat(official), on=["attribute", "category"], how="left", validate="1:1")
-    shares = np.stack([coded.shares(coded.tally(weights=column)) for column in weights.T])
+    shares = coded.shares(coded.tally_all(weights).T)
     freedom = effective_households(census, coded, shares[0])
     official_share = (known["share"] / known["share"].groupby(known["attribute"]).transform("sum")).to_numpy()
     return compared(
@@ -67,7 +67,7 @@ def against_published(
     census: pd.DataFrame,
     frame: Frame,
     draws: pd.DataFrame,
-    replicates: pd.DataFrame,
+    weights: np.ndarray,
     totals: pd.DataFrame,
     *,
     seed: int,
@@ -96,7 +96,6 @@ def against_published(
         A drawn person is not in the frame; some persons have replicate weights and some have none.
     """
     rng = generator(seed, "population.published")
-    weights = population.weight_matrix(census, replicates)
     file = beside(census, totals, weights)
     if file is None:
         nothing = f"{NOT_COMPARABLE}: no published totals of the file's area and year are at hand"
@@ -113,7 +112,7 @@ def against_published(
     if fair is None:
         rows += _not_comparable("drawn", reasons)
     else:
-        at = pd.Series(np.arange(len(census)), index=census["person_id"])[frame.pool["person_id"]].to_numpy()
+        at = frame.at
         drawn = locate(frame, draws)
         counts = fair.coded.tally(at[drawn])
         again = np.stack([fair.coded.tally(at[redrawn]) for redrawn in frame.again(drawn, rng, n_redraws)])
@@ -121,7 +120,7 @@ def against_published(
         by_chance = np.nan_to_num(fair.coded.shares(again) - aim)
         by_chance += rng.standard_normal((n_redraws, fair.spread.shape[1])) @ fair.spread.T
         asked = fair.coded.asked(counts)
-        left_out = _left_out(census, frame.pool, fair, adults=not minors)
+        left_out = _left_out(census, at, fair, adults=not minors)
         rows += _rows("drawn", fair, fair.coded.shares(counts), asked, by_chance, {**reasons, **left_out})
     return pd.DataFrame(rows)
 
@@ -153,9 +152,10 @@ def _reasons(census: pd.DataFrame, totals: pd.DataFrame, *, adults: bool = False
     return {a: published.lacking(release, a, areas=areas, adults=adults) or nobody for a in ATTRIBUTES}
 
 
-def _left_out(census: pd.DataFrame, pool: pd.DataFrame, both: Beside, *, adults: bool) -> dict[str, str]:
+def _left_out(census: pd.DataFrame, at: np.ndarray, both: Beside, *, adults: bool) -> dict[str, str]:
     """Attributes whose tables count persons who cannot be drawn, with their share of those counted."""
-    weight = census["weight_persons"].where(~census["person_id"].isin(pool["person_id"]), 0)
+    weight = census["weight_persons"].copy()
+    weight.iloc[at] = 0
     found = {}
     for attribute, _ in both.attributes():
         counted = published.universe(census, attribute, adults=adults)

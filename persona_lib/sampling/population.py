@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
 
 from persona_lib.census import vintages
 from persona_lib.census.columns import N_REPLICATES
-from persona_lib.tables.schema import SchemaError
+from persona_lib.tables.schema import SchemaError, read_parts
 from persona_lib.tables.streams import generator
 from persona_lib.tables.values import ADULT_YEARS
 
+BLOCK = 1 << 16  # persons
 GOLDEN = (1 + 5**0.5) / 2
 ANY = "any"  # in place of names of attributes: every one of which the files have an allocation flag
 
@@ -53,6 +54,17 @@ def eligible(
     return kept
 
 
+def is_eligible(census: pd.DataFrame, **who: Any) -> np.ndarray:
+    """Of each person of the census whether `eligible` keeps them, without a copy of the records."""
+    places = eligible(census[_TELLING].reset_index(drop=True), **who).index
+    found = np.zeros(len(census), dtype=bool)
+    found[places] = True
+    return found
+
+
+_TELLING = ["age_years", "is_group_quarters", "weight_persons", "allocated", "unflagged"]  # what `eligible` reads
+
+
 def is_allocated(census: pd.DataFrame, attributes: Sequence[str]) -> pd.Series:
     """Whether the Census Bureau filled in one of these attributes of each person; same index.
 
@@ -85,6 +97,7 @@ class Frame:
     """Who may be drawn, in a fixed order, and where on the line of their summed weights each stratum lies."""
 
     pool: pd.DataFrame
+    at: np.ndarray  # the row of the census that each row of the pool is
     upto: np.ndarray  # weights summed up to and with each person of the pool
     start: np.ndarray  # of each stratum on that line
     size: np.ndarray  # its summed weight
@@ -123,12 +136,15 @@ def frame(
         "group_quarters": group_quarters,
         "without_allocated": without_allocated,
     }
-    pool = eligible(census, **who)
-    pool = pool[pool["weight_persons"] > 0].sort_values([*strata, "person_id"]).reset_index(drop=True)
+    may_be_drawn = is_eligible(census, **who) & (census["weight_persons"] > 0).to_numpy()
+    places = pd.RangeIndex(len(census))[may_be_drawn]
+    at = census[[*strata, "person_id"]][may_be_drawn].set_axis(places).sort_values([*strata, "person_id"]).index
+    at = at.to_numpy()
+    pool = census.iloc[at].reset_index(drop=True)
     weight = pool["weight_persons"].to_numpy(dtype="float64")
     number = pool.groupby(list(strata), dropna=False).ngroup().to_numpy() if strata else np.zeros(len(pool), int)
     size = np.bincount(number, weight)
-    return Frame(pool, np.cumsum(weight), np.cumsum(size) - size, size)
+    return Frame(pool, at, np.cumsum(weight), np.cumsum(size) - size, size)
 
 
 def stratum_order(shares: np.ndarray, *, n_draws: int, start: float) -> np.ndarray:
@@ -228,32 +244,39 @@ def replicate_error(estimate: np.ndarray | float, replicates: np.ndarray) -> np.
     return np.sqrt(4 / N_REPLICATES * (deviations**2).sum(axis=-1))
 
 
-def weighted_shares(categories: pd.Series, weights: np.ndarray) -> pd.DataFrame:
-    """Shares of categories with standard errors; persons without a category are not in the universe.
+def read_weights(path: str | os.PathLike, census: pd.DataFrame) -> np.ndarray:
+    """`weight_matrix` of the table `replicates` as its file has it, read in parts: two bytes a weight, or four.
 
     Parameters
     ----------
-    categories : one per person
-    weights : persons x 81, the weight and its 80 replicates; or persons x 1 where there are none
+    path : of the table `replicates`
+    census : persons in the order of person_id, as the table of this name has them
 
     Returns
     -------
-    One row per category in alphabetical order: category, share, standard_error (NaN without replicates),
-    n (unweighted persons).
+    Whole numbers, of four bytes where one is beyond 32,767.
 
-    Examples
-    --------
-    >>> weighted_shares(pd.Series(["a", "b", None]), np.array([[3.0], [1.0], [9.0]])).share.tolist()
-    [0.75, 0.25]
+    Raises
+    ------
+    SchemaError
+        As `schema.read`; it is about other persons than the census, or about some of them only.
     """
-    place, names = pd.factorize(categories, sort=True)
-    inside = np.flatnonzero(place >= 0)
-    member = sparse.csr_array((np.ones(len(inside)), (place[inside], inside)), shape=(len(names), len(place)))
-    counts = member @ weights
-    shares = counts / counts.sum(axis=0)
-    error = replicate_error(shares[:, 0], shares[:, 1:]) if weights.shape[1] > 1 else np.full(len(names), np.nan)
-    n = np.bincount(place[inside], minlength=len(names))
-    return pd.DataFrame({"category": names.astype(object), "share": shares[:, 0], "standard_error": error, "n": n})
+    own = census["weight_persons"].to_numpy(dtype="int64")
+    weights, at = own[:, None], 0
+    for part in read_parts(path, "replicates", n_rows=BLOCK):
+        here = slice(at, at + len(part))
+        at += len(part)
+        if not np.array_equal(part["person_id"], census["person_id"].iloc[here]):
+            raise SchemaError(f"{path}: it is about other persons than the census; read both from the same files")
+        values = part.iloc[:, 1:].to_numpy()
+        if weights.shape[1] == 1:
+            weights = np.empty((len(census), 1 + N_REPLICATES), dtype="int16")
+        if np.abs(values).max() > np.iinfo(weights.dtype).max or np.abs(own[here]).max() > np.iinfo(weights.dtype).max:
+            weights = weights.astype("int32")
+        weights[here, 0], weights[here, 1:] = own[here], values
+    if 0 < at < len(census):
+        raise SchemaError(f"{path}: person {census['person_id'].iloc[at]} has no row; give files of one kind")
+    return weights
 
 
 def weight_matrix(census: pd.DataFrame, replicates: pd.DataFrame) -> np.ndarray:

@@ -17,6 +17,7 @@ import pandas as pd
 
 from persona_lib.estimating import resample
 from persona_lib.estimating.association import cramers_v
+from persona_lib.showing.findings import DIFFERENCES, DISTANCES, SHARES, in_words, number, percentage, points
 from persona_lib.showing.verdicts import CONFIGURATION, decide, matching
 from persona_lib.tables import schema
 
@@ -53,6 +54,7 @@ TEXTS = (
     "note",
 )
 ANSWERS = "answers"
+PEOPLE = "people"
 NUMBERS = ("paper_low", "paper_high")
 
 
@@ -188,6 +190,24 @@ def _attempts(pass_at_k: pd.DataFrame) -> float:
     return float(groups.str.rsplit("|", n=1).str[-1].astype(int).max()) if len(groups) else float("nan")
 
 
+def who_answered(models: Collection[str], judgements: pd.DataFrame) -> set[str]:
+    """Who answered, as `needs` names them: the models of a run, and `people` where all raters of the pool are people.
+
+    Parameters
+    ----------
+    models : the names in their replies
+    judgements : table `pool_judgements`; only choices that were made count
+
+    Examples
+    --------
+    >>> judged = pd.DataFrame({"role": ["panel", "rater"], "rater_kind": ["model", "person"], "status": "ok"})
+    >>> sorted(who_answered(["gpt-4.1"], judged)), who_answered([], judged[judged["role"] == "panel"])
+    (['gpt-4.1', 'people'], set())
+    """
+    kinds = judgements.loc[(judgements["role"] == "rater") & (judgements["status"] == "ok"), "rater_kind"]
+    return set(models) | ({PEOPLE} if set(kinds) == {"person"} else set())
+
+
 def compare(
     register: pd.DataFrame,
     statistics: dict[str, pd.DataFrame],
@@ -310,3 +330,31 @@ def calibration(recovered: pd.DataFrame) -> pd.DataFrame:
         truths=("off", "size"), inside=("is_inside", "sum"), mean_off=("off", "mean"), rms_off=("square", "mean")
     )
     return found.assign(rms_off=np.sqrt(found["rms_off"]))
+
+
+def claims_in_words(verdicts: pd.DataFrame) -> pd.DataFrame:
+    """Table `claims` as a reader wants it: `ours` with its interval, and nothing where there is nothing to say.
+
+    Returns
+    -------
+    One row per claim, in the table's order: section, claim, paper, ours, n, truth, verdict, decides at.
+    """
+    told = in_words(verdicts.assign(n_excluded=0, n=verdicts["n"].fillna(0).astype(int), method="")).to_numpy()
+    is_bare = verdicts["low"].isna().to_numpy()
+    bare = [_in_unit(row.statistic, row.estimate) for row in verdicts.itertuples()]
+    shown = verdicts[["section", "claim", "paper"]].copy()
+    shown["ours"] = np.where(verdicts["estimate"].isna(), "", np.where(is_bare, bare, told))
+    shown["n"] = verdicts["n"].map("{:,.0f}".format, na_action="ignore").fillna("")
+    shown["truth"] = [_in_unit(row.statistic, row.truth) for row in verdicts.itertuples()]
+    shown["verdict"] = verdicts["verdict"]
+    shown["decides at"] = verdicts["n_to_decide"].map("{:,.0f}".format, na_action="ignore").fillna("")
+    return shown
+
+
+def _in_unit(statistic: str, value: float) -> str:
+    """A single number in its statistic's unit; "" where there is none."""
+    if np.isnan(value):
+        return ""
+    if statistic in SHARES:
+        return percentage(value)
+    return points(value, signed=statistic in DIFFERENCES) if statistic in DIFFERENCES | DISTANCES else number(value)

@@ -151,9 +151,9 @@ def picture(figure: Figure, *, alt: str, stamps: Sequence[str] = ()) -> Picture:
     """
     from matplotlib import pyplot as plt
 
-    height = figure.get_size_inches()[1]
+    drawn_in, (width, height) = figure.get_tightbbox(), figure.get_size_inches()
     for place, said in enumerate(stamps):
-        _stamp(figure, said, 1.0, 1 + (0.3 + 0.27 * place) / height)
+        _stamp(figure, said, drawn_in.x1 / width, (drawn_in.y1 + 0.32 + 0.27 * place) / height)
     drawn = BytesIO()
     figure.savefig(
         drawn, format="png", dpi=ON_SCREEN, metadata={"Software": None}, facecolor="white", bbox_inches="tight"

@@ -19,14 +19,14 @@ BRACKETS = "In brackets: 95 % intervals."
 # What the statistics are, by name: shares are shown as percentages, differences of two shares in percentage points with
 # their sign, distances between shares, which are never negative, in percentage points without one.
 _OF_SHARES = """
-accuracy agreement_with_whole drop_agreement drop_rate drop_rate_by_rule equivalent failed first_position fits_majority
-fits_raters flip_rate holds largest_share length_only likeness majority_share minority_share model_rate
-order_consistency pass_at_k pass_rate prevalence raw_agreement raw_agreement_retest reexamined refused rejected_by
-rejection_rate representative retest_flip_rate rule_kept rule_rate scored share_by_rule shares_outside unparsed
-values_consistency total_variation total_variation_by_chance
+accuracy agreement_with_whole best_of_n_gain drop_agreement drop_rate drop_rate_by_rule equivalent elicited failed
+first_position fits_majority fits_raters flip_rate holds largest_share length_only likeness majority_share
+minority_share model_rate order_consistency pass_at_k pass_rate prevalence raw_agreement raw_agreement_retest
+reexamined refused rejected_by rejection_rate representative retest_flip_rate rule_kept rule_rate scored share_by_rule
+shares_outside unparsed values_consistency total_variation total_variation_by_chance
 """
 _OF_DIFFERENCES = """
-accuracy_by_distance calibration central_claim difference excess_flip gain group_difference lines_difference
+accuracy_by_distance calibration central_claim difference excess_flip gain group_difference lines_difference side_gain
 model_difference persona_effect persona_gain variety
 """
 _OF_DISTANCES = "distance drawn_largest_gap drawn_mean_gap largest_gap published_largest_gap published_mean_gap"

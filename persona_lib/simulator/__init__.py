@@ -17,12 +17,12 @@ from functools import cache
 from pathlib import Path
 
 from persona_lib.messages import templates
-from persona_lib.simulator import issues
+from persona_lib.simulator import issues, surveys
 from persona_lib.tables import descriptions, schema, streams
 
 # These change no reply.
 _ASIDE = {"__main__.py", "app.py", "batches.py", "faults.py", "inside.py"}
-_ASIDE |= {"expected.py", "populations.py", "studies.py", "attempts.py", "truth.py"}
+_ASIDE |= {"humans.py", "expected.py", "populations.py", "studies.py", "attempts.py", "truth.py", "truth_of_panels.py"}
 _ASIDE |= {"expected_judges.py", "truth_of_judges.py"}
 
 
@@ -30,13 +30,13 @@ _ASIDE |= {"expected_judges.py", "truth_of_judges.py"}
 def version() -> str:
     """A short hash of everything that can change a reply to the same messages.
 
-    That is this package's code, world and sentences, the issues of the shipped prompts, the random streams, how
-    templates and descriptions are read, and the attributes with their labels. Where a module of the library lies is
-    no part of it: import statements do not count.
+    That is this package's code, world and sentences, the issues of the shipped prompts, the items of surveys, the
+    random streams, how templates and descriptions are read, and the attributes with their labels. Where a module of the
+    library lies is no part of it: import statements do not count.
     """
     here = [path for path in Path(__file__).parent.iterdir() if path.name not in _ASIDE]
     paths = [path for path in here if path.suffix in {".py", ".yaml"}]
-    paths += [*issues.FOLDER.glob("*.yaml"), issues.PROMPTS]
+    paths += [*issues.FOLDER.glob("*.yaml"), issues.PROMPTS, surveys.ITEMS]
     paths += [Path(str(module.__file__)) for module in (descriptions, streams, templates)]
     found = hashlib.sha256()
     for path in sorted(paths, key=lambda path: path.name):

@@ -8,6 +8,7 @@ keyed by (statistic, group) as the statistics tables are. Kappa and its relative
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 
 import numpy as np
 from scipy.stats import binom
@@ -123,7 +124,7 @@ def majority(chances: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def agreement(x: np.ndarray, y: np.ndarray, *, swapped: np.ndarray) -> dict[str, float]:
-    """raw_agreement, kappa_content, kappa_position, ac1 and alpha of two sides.
+    """raw_agreement, kappa_content, kappa_position, pabak, ac1 and alpha of two sides.
 
     Parameters
     ----------
@@ -135,9 +136,25 @@ def agreement(x: np.ndarray, y: np.ndarray, *, swapped: np.ndarray) -> dict[str,
         "raw_agreement": agree,
         "kappa_content": kappa(x, y),
         "kappa_position": kappa(np.where(swapped, 1 - x, x), np.where(swapped, 1 - y, y)),
+        "pabak": 2 * agree - 1,
         "ac1": _beyond(agree, 2 * share * (1 - share)),
         "alpha": _beyond(agree, share**2 + (1 - share) ** 2),
     }
+
+
+def fleiss(chances: Sequence[np.ndarray]) -> float:
+    """Fleiss' kappa of several who choose b independently with these chances, cell by cell; NaN of fewer than two.
+
+    Examples
+    --------
+    >>> fleiss([np.array([1.0, 0.0]), np.array([1.0, 0.0]), np.array([1.0, 0.0])])
+    1.0
+    """
+    if len(chances) < 2:
+        return float("nan")
+    agree = float(np.mean([same(x, y) for x, y in combinations(chances, 2)]))
+    share = float(np.mean([x.mean() for x in chances]))
+    return _beyond(agree, share**2 + (1 - share) ** 2)
 
 
 def with_majority(chances: np.ndarray, *, n_others: int) -> tuple[np.ndarray, np.ndarray]:

@@ -146,10 +146,13 @@ def read(path: str | os.PathLike) -> Plan:
     Raises
     ------
     FaultError
-        Not YAML, an unknown key or fault, a value out of its range, shares of one place above 1; names file and place.
+        No such file, not YAML, an unknown key or fault, a value out of its range, shares of one place above 1; names
+        file and place.
     """
     try:
         values = yaml.safe_load(Path(path).read_text("utf-8")) or {}
+    except FileNotFoundError as error:
+        raise FaultError(f"{path}: no such file; name a YAML file of faults, or leave --faults out") from error
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
         raise FaultError(f"{path}: not a YAML file: {' '.join(str(error).split())}") from error
     _check(values, _FILE, str(path))

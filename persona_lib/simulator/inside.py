@@ -62,7 +62,13 @@ async def _called(app: Any, path: str, body: bytes) -> tuple[int, list[tuple[byt
         else:
             parts.append(message.get("body", b""))
 
-    scope = {"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "POST", "scheme": "http"}
+    scope: dict[str, Any] = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": "POST",
+        "scheme": "http",
+    }
     scope |= {"path": path, "raw_path": path.encode(), "root_path": "", "query_string": b""}
     scope |= {"headers": [(b"content-type", b"application/json")], "server": ("localhost", 80), "client": None}
     await app(scope, receive, send)

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from persona_lib.simulator import portraits, respondents, revising, topics, writing
+from persona_lib.simulator import portraits, respondents, revising, surveys, topics, writing
 from persona_lib.simulator.formats import smallest
 from persona_lib.simulator.forms import Forms, parse_description
 from persona_lib.simulator.sentences import phrase, phrases
@@ -113,7 +113,7 @@ def judge_certainty(call: Call) -> str:
         call.slots["persona"], call.slots["answer_a"], call.slots["answer_b"], call.who, sample=call.sample
     )
     choice = "A" if call.uniform("choice") < chance else "B"
-    return json.dumps({"choice": choice, "certainty": round(100 * respondents.certainty(chance))})
+    return json.dumps({"choice": choice, "certainty": round(float(100 * respondents.certainty(chance)))})
 
 
 def ask_share(call: Call) -> str:
@@ -172,6 +172,28 @@ def find_dropped(call: Call) -> str:
     return json.dumps({"conveyed": labels, "is_equivalent": serves})
 
 
+def survey_persona(call: Call) -> str:
+    return _survey_answer(call, call.slots["persona"])
+
+
+def survey_oneself(call: Call) -> str:
+    return _survey_answer(call, "")
+
+
+def _survey_answer(call: Call, persona: str) -> str:
+    options = call.slots["options"].split("\n")
+    position = respondents.stand(persona, call.who, sample=call.sample)
+    chances = surveys.answer_chances(call.slots["prompt"], options, position)
+    chosen = int((chances.cumsum() <= call.uniform("answer")).sum())
+    return json.dumps({"answer": options[min(chosen, len(options) - 1)]})
+
+
+def survey_shares(call: Call) -> str:
+    options = call.slots["options"].split("\n")
+    shares = surveys.population_shares(call.slots["prompt"], options)
+    return json.dumps({"shares": [round(100 * float(share)) for share in shares]})
+
+
 HANDLERS: Mapping[str, Callable[[Call], str]] = {
     "write_traits": write_traits,
     "check_consistency": check_consistency,
@@ -192,6 +214,9 @@ HANDLERS: Mapping[str, Callable[[Call], str]] = {
     "answer_from_summary": answer_from_summary,
     "examine": examine,
     "find_dropped": find_dropped,
+    "survey_persona": survey_persona,
+    "survey_oneself": survey_oneself,
+    "survey_shares": survey_shares,
 }
 
 STRUCTURED = frozenset(
@@ -205,6 +230,9 @@ STRUCTURED = frozenset(
         "ask_share",
         "examine",
         "find_dropped",
+        "survey_persona",
+        "survey_oneself",
+        "survey_shares",
     }
 )
 

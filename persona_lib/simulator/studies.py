@@ -233,12 +233,15 @@ def pool(
     n_persons: int,
     n_items: int,
     n_raters: int,
+    drawn: np.ndarray | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Tables `pool_judgements` and `pool_items`: models and raters judge the same items as the same persons.
 
-    The first model also judges again, and by some lines of the descriptions alone.
+    The first model also judges again, and by some lines of the descriptions alone. `drawn` may name the persons by
+    their numbers; else they are drawn at random.
     """
-    drawn, asked = rng.choice(people.n_persons, n_persons), rng.choice(len(people.first), n_items)
+    drawn = rng.choice(people.n_persons, n_persons) if drawn is None else drawn
+    asked = rng.choice(len(people.first), n_items)
     items = pd.DataFrame({"item_id": numbered("i", np.arange(n_items))})
     items = items.assign(answer_a_id="a." + items["item_id"], answer_b_id="b." + items["item_id"])
     cells = items.merge(pd.DataFrame({"persona_shown_id": numbered("p", np.arange(n_persons))}), how="cross")
@@ -294,10 +297,14 @@ def pool_truth(
     sides = {name: (x, most) for name, x in by_model.items()}
     sides |= {f"{one}|{two}": (by_model[one], by_model[two]) for one, two in combinations(sorted(by_model), 2)}
     sides["rater_rater"] = by_rater[0], by_rater[1]
+    fleiss = {"panel": expected.fleiss(list(by_model.values())), "raters": expected.fleiss(by_rater)}
     found: Truth = {("prevalence", name): x.mean() for name, x in [*by_model.items(), ("raters", by_rater[0])]}
     for group, (x, y) in sides.items():
         agreed = expected.agreement(x, y, swapped=swapped)
         found |= {(statistic, group): value for statistic, value in agreed.items()}
+    found |= {("fleiss", group): value for group, value in fleiss.items() if value == value}
+    for name, x in list(by_model.items())[:1]:  # the first is asked again
+        found |= {("kappa_retest", name): expected.kappa(x, x), ("raw_agreement_retest", name): expected.same(x, x)}
     for name, x in by_model.items():
         own, far = found["kappa_content", name], expected.kappa(x, strange)
         found |= {("kappa_other", name): far, ("persona_gain", name): own - far}

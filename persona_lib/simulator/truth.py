@@ -30,6 +30,7 @@ from persona_lib.simulator.portraits import drop_chance_on
 from persona_lib.simulator.respondents import model
 from persona_lib.simulator.roles import HANDLERS, Call
 from persona_lib.simulator.runs import Items, Persons, Run, placed
+from persona_lib.simulator.truth_of_panels import panel_truth
 from persona_lib.simulator.truth_of_texts import N_ITEMS, ablation_truth, attempts_truth, pairs_truth, repeated_truth
 from persona_lib.simulator.world import Model, load
 from persona_lib.tables.schema import attributes
@@ -150,6 +151,7 @@ def _batch(run: Run, declared: Mapping[str, pd.DataFrame], tables: Mapping[str, 
     n_others = run.settings["personas"]["n"] - 1
     lead = run.models[run.settings["roles"]["panel"][0]]
     found |= expected.majorities(everywhere(people, lead), n_others=n_others, groups=inside)
+    found |= panel_truth(people, run.several("panel"), run.role("raters"), rng, groups=inside)
     item_ids, given = _given_items(tables)
     chances = everywhere(replace(people, **given), lead)
     found |= expected.item_majorities(chances, item_ids, n_others=n_others)

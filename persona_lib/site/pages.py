@@ -1,4 +1,4 @@
-"""The site's pages on figures, claims, decisions and the leaderboard, as HTML whose every text is escaped."""
+"""The site's pages on claims, decisions and the leaderboard, as HTML whose every text is escaped."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from markupsafe import Markup, escape
 from persona_lib.showing.claims import VERDICTS
 
 PACKAGE = Path(__file__).parent
-FORMATS = ("svg", "pdf", "csv")  # beside a figure's PNG, where they are there
 
 
 def render(template: str, **values: Any) -> str:
@@ -115,43 +114,6 @@ def decisions_page(decisions: pd.DataFrame) -> str:
     return render("decisions.html", decisions=decisions.to_dict("records"))
 
 
-def figure_rows(figures: pd.DataFrame, folder: str | Path) -> list[dict[str, Any]]:
-    """What a page needs of each figure: its number, title, alternative text, place in the site and further formats.
-
-    Parameters
-    ----------
-    figures : the table of this name
-    folder : where the files lie
-
-    Raises
-    ------
-    FileNotFoundError
-        A file of the table is not in the folder.
-    """
-    rows, folder = [], Path(folder)
-    for row in figures.to_dict("records"):
-        file = folder / row["file"]
-        if not file.is_file():
-            raise FileNotFoundError(f"{file}: no such file, though the table of figures has it; run notebook 14 again")
-        beside = [(kind.upper(), file.with_suffix(f".{kind}")) for kind in FORMATS]
-        rows.append(
-            {
-                "figure": row["figure"].lstrip("0"),
-                "title": row["title"].rstrip("."),
-                "alt": row.get("alt") or f"Figure {row['figure'].lstrip('0')}: {row['title']}",
-                "is_simulated": row["is_simulated"],
-                "src": f"figures/{row['file']}",
-                "files": [(name, f"figures/{path.name}") for name, path in beside if path.is_file()],
-            }
-        )
-    return rows
-
-
-def figures_page(rows: Sequence[Mapping[str, Any]]) -> str:
-    """All figures, each with its caption; `rows` are those of `figure_rows`."""
-    return render("figures.html", figures=rows)
-
-
 def leaderboard_page(entries: Sequence[Mapping[str, Any]]) -> str:
     """One row a measured model, one column a fact of it; numbers with three figures, facts in parts left out.
 
@@ -169,33 +131,3 @@ def _cell(value: object) -> str:
     if isinstance(value, float | int) and not isinstance(value, bool):
         return number(value)
     return "" if value is None else str(value)
-
-
-def home_page(
-    tables: Mapping[str, pd.DataFrame],
-    figures: Sequence[Mapping[str, Any]],
-    *,
-    configuration: Mapping[str, Any],
-    simulated: bool,
-) -> str:
-    """What a visitor sees first: how much there is, two figures, and who answered.
-
-    Parameters
-    ----------
-    tables : personas, pairs, judgements, prompts and claims of one run
-    figures : the rows of `figure_rows` to show
-    configuration : of the run: its `roles` and `endpoints`
-    """
-    tiles = [
-        (f"{len(tables['personas']):,}", "personas", "browse.html"),
-        (f"{len(tables['pairs']):,}", "preference pairs", "browse.html"),
-        (f"{int(tables['prompts']['is_kept'].sum()):,}", "prompts", "notebooks/04_prompts.html"),
-        (f"{len(tables['judgements']):,}", "judgements of pairs", "notebooks/06_validation.html"),
-        (f"{len(tables['claims']):,}", "claims of the paper", "claims.html"),
-    ]
-    model_of = {alias: endpoint["model"] for alias, endpoint in configuration["endpoints"].items()}
-    roles = [
-        (role, ", ".join(model_of.get(alias, alias) for alias in ([named] if isinstance(named, str) else named or [])))
-        for role, named in configuration["roles"].items()
-    ]
-    return render("home.html", tiles=tiles, figures=figures, roles=roles, simulated=simulated)

@@ -13,7 +13,7 @@ import nbformat
 import pandas as pd
 import yaml
 
-from persona_lib.site import links, pages
+from persona_lib.site import front, links, pages
 from persona_lib.tables import schema
 
 TABLES = ("personas", "prompts", "pairs", "answers", "judgements", "figures", "claims")
@@ -126,7 +126,7 @@ def write_sources(results: Results, tables: Mapping[str, pd.DataFrame], folder: 
         raise SiteError(f"{results.notebooks}: no notebook; make paper writes them")
     texts = [*(root / name for name in TEXTS), *sorted((root / "docs").glob("*.md"))]
     names = {path: TEXTS.get(path.name, path.stem) for path in texts if path.is_file()}
-    figures = pages.figure_rows(tables["figures"], results.figures)
+    figures = front.figure_rows(tables["figures"], results.figures)
     known = {f"notebooks/{path.name}" for path in notebooks}
     for path in notebooks:
         _write_notebook(path, folder / "notebooks" / path.name, known)
@@ -139,12 +139,12 @@ def write_sources(results: Results, tables: Mapping[str, pd.DataFrame], folder: 
     decisions = pd.read_csv(root / "data/reference/decisions.csv", dtype=str, keep_default_na=False)
     bodies = {
         "browse": ("Personas and pairs", pages.render("browser.html")),
-        "figures": ("Figures", pages.figures_page(figures)),
+        "figures": ("Figures", front.figures_page(figures)),
         "claims": ("Claims", pages.claims_page(tables["claims"], simulated=results.is_simulated)),
         "leaderboard": ("Leaderboard", pages.leaderboard_page(read_leaderboard(root / "data/leaderboard"))),
         "decisions": ("Decisions", pages.decisions_page(decisions)),
     }
-    home = pages.home_page(
+    home = front.home_page(
         tables,
         [row for row in figures if row["figure"] in FIRST_FIGURES],
         configuration=results.configuration,
@@ -165,11 +165,19 @@ def write_sources(results: Results, tables: Mapping[str, pd.DataFrame], folder: 
 
 
 def _write_notebook(path: Path, copy: Path, known: set[str]) -> None:
-    """A notebook with its outputs, its links held within the site."""
-    notebook = nbformat.read(path, as_version=4)
+    """A notebook with its outputs, its links held within the site, its pictures with what they say to the blind."""
+    notebook, heading = nbformat.read(path, as_version=4), path.stem
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cell.source = links.within(cell.source, place=f"notebooks/{path.name}", pages=known)
+            heading = ([line.lstrip("# ") for line in cell.source.splitlines() if line.startswith("#")] or [heading])[
+                -1
+            ]
+            continue
+        said = [output["data"]["text/plain"] for output in cell.outputs if "image/png" in output.get("data", {})]
+        if said:  # a picture without words of its own is told as what matplotlib names it, <Figure ...>
+            alt = said[0] if not said[0].startswith("<") else f"Picture under the heading: {heading}"
+            cell.metadata["mystnb"] = {"image": {"alt": " ".join(alt.split())}}
     nbformat.write(notebook, copy)
 
 

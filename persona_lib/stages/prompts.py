@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import csv
-import json
 from pathlib import Path
 
 import pandas as pd
 
 from persona_lib.messages.ask import Ask
 from persona_lib.stages import steps
+from persona_lib.stages.prism import opening_prompts
 from persona_lib.tables.schema import SchemaError
 from persona_lib.tables.streams import generator, shard_of
 
@@ -22,8 +22,7 @@ LOST = "not classified"
 def read_bank(path: str | Path) -> pd.DataFrame:
     """Opening prompts in the order of their file: `prompt_id` (q0001, ...), `text`.
 
-    A `.csv` needs a column `text`; a `.jsonl` is PRISM's conversations file and needs the
-    field `opening_prompt` in every line.
+    A `.csv` needs a column `text`; a `.jsonl` is PRISM's conversations or utterances file (`prism`).
 
     Raises
     ------
@@ -31,7 +30,7 @@ def read_bank(path: str | Path) -> pd.DataFrame:
         Another kind of file, no such file, not UTF-8, a missing column or field, a row
         without text, or no row at all; the message names file and row.
     """
-    readers = {".csv": _csv_texts, ".jsonl": _jsonl_texts}
+    readers = {".csv": _csv_texts, ".jsonl": opening_prompts}
     path = Path(path)
     if path.suffix not in readers:
         raise SchemaError(f"{path}: a prompt bank is a .csv with a column text, or PRISM's conversations.jsonl")
@@ -61,21 +60,6 @@ def _csv_texts(path: Path) -> list[tuple[str, str]]:
             return [(f"row ending in line {reader.line_num}", row["text"]) for row in reader]
         except csv.Error as error:
             raise SchemaError(f"{path}: line {reader.line_num}: {error}") from error
-
-
-def _jsonl_texts(path: Path) -> list[tuple[str, str]]:
-    texts = []
-    for number, line in enumerate(path.read_text("utf-8-sig").split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            record = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise SchemaError(f"{path}: line {number} is not JSON: {error.msg}") from error
-        if not isinstance(record, dict) or "opening_prompt" not in record:
-            raise SchemaError(f"{path}: line {number} has no field opening_prompt: not PRISM's conversations.jsonl")
-        texts.append((f"line {number}", record["opening_prompt"]))
-    return texts
 
 
 def read_topics(path: str | Path) -> pd.DataFrame:

@@ -71,11 +71,11 @@ def complete(
     SchemaError
         A draw of a person that the census lacks; a census label that no survey category covers.
     """
-    columns = ["person_id", *observed_fields(), *CONTEXT]
-    lost = draws.loc[~draws["person_id"].isin(census["person_id"]), "person_id"]
+    met = _records(census, draws["person_id"], ["person_id", *observed_fields(), *CONTEXT])
+    lost = draws.loc[~draws["person_id"].isin(met["person_id"]), "person_id"]
     if len(lost):
         raise SchemaError(f"draws: person_id {lost.iloc[0]} is not in the census; draw again from this census")
-    people = draws.sort_values("draw").merge(census[columns], on="person_id", how="left", validate="m:1")
+    people = draws.sort_values("draw").merge(met, on="person_id", how="left", validate="m:1")
     drawn = [
         beliefs.draw_chain(people, chain, seed=seed),
         traits.draw_big_five(people, norms, arm=big_five, seed=seed),
@@ -88,6 +88,12 @@ def complete(
         drawn.append(listed[["text"]].rename(columns={"text": field}))
         needs = needs + "+" + listed["needs"]
     return pd.concat([people, *drawn], axis=1).assign(needs=needs.str.strip("+"), big_five_arm=big_five)
+
+
+def _records(census: pd.DataFrame, person_id: pd.Series, columns: list[str]) -> pd.DataFrame:
+    """Some columns of the census records of these persons alone, text as text where the census has categories."""
+    met = census.loc[census["person_id"].isin(person_id), columns]
+    return met.astype(dict.fromkeys(met.select_dtypes("category"), "str"))
 
 
 def apply_rules(candidates: pd.DataFrame) -> pd.DataFrame:
@@ -260,9 +266,10 @@ def check_observed(personas: pd.DataFrame, census: pd.DataFrame) -> pd.DataFrame
         A persona without a census record, or with a changed field.
     """
     fields = observed_fields()
-    if lost := sorted(set(personas["person_id"]) - set(census["person_id"])):
+    met = _records(census, personas["person_id"], ["person_id", *fields])
+    if lost := sorted(set(personas["person_id"]) - set(met["person_id"])):
         raise SchemaError(f"personas: person_id {lost[0]} is not in the census")
-    record = census.set_index("person_id").loc[personas["person_id"], fields].set_axis(personas.index)
+    record = met.set_index("person_id").loc[personas["person_id"], fields].set_axis(personas.index)
     is_same = (personas[fields] == record) | (personas[fields].isna() & record.isna())
     if not is_same.all(axis=None):
         row = personas.index[~is_same.all(axis=1)][0]

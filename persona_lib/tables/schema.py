@@ -151,6 +151,8 @@ def check(table: pd.DataFrame, name: str, *, without: Collection[str] = ()) -> p
     for key, column in columns.items():
         _check_column(typed[key], column, f"{name}.{key}")
     keys = list(declared.key)
+    if len(keys) == 1 and _rises(typed[keys[0]]):
+        return typed
     repeated = typed.duplicated(keys, keep=False)
     if repeated.any():
         first = tuple(typed.loc[repeated, keys].iloc[0].tolist())
@@ -159,6 +161,13 @@ def check(table: pd.DataFrame, name: str, *, without: Collection[str] = ()) -> p
     if len(keys) == 1 and typed[keys[0]].is_monotonic_increasing:  # as nearly every file is: spare the copy
         return typed
     return typed.sort_values(keys, kind="stable").reset_index(drop=True)
+
+
+def _rises(key: pd.Series) -> bool:
+    """Whether every key is beyond the one before: nothing is repeated then, and nothing to be sorted."""
+    if isinstance(key.dtype, pd.CategoricalDtype):
+        return False
+    return bool((key.array[1:] > key.array[:-1]).all())
 
 
 def _typed(values: pd.Series, column: Column, where: str) -> pd.Series:
@@ -210,17 +219,38 @@ def read(path: str | os.PathLike, name: str, *, compact: bool = False, without: 
     SchemaError
         The file is missing or not Parquet, or `check` objects; the message names the file.
     """
+    declared = tables()[name]
+    texts = [c for c, column in declared.columns.items() if column.type == "text" and c not in declared.key]
+    with _named(path, name):
+        file = pq.ParquetFile(path, read_dictionary=texts if compact else [])
+        frame = file.read([c for c in file.schema_arrow.names if c not in without]).to_pandas()
+        return check(frame, name, without=without)
+
+
+def read_parts(path: str | os.PathLike, name: str, *, n_rows: int = 1 << 16) -> Iterator[pd.DataFrame]:
+    """One table from Parquet in parts of at most `n_rows` rows, each checked, so that only one is held in memory.
+
+    That the parts are in the order of the key, as `write_parts` leaves them, is for the reader to see.
+
+    Raises
+    ------
+    SchemaError
+        As `read`.
+    """
+    with _named(path, name):
+        for batch in pq.ParquetFile(path).iter_batches(n_rows):
+            yield check(batch.to_pandas(), name)
+
+
+@contextmanager
+def _named(path: str | os.PathLike, name: str) -> Iterator[None]:
+    """Errors of reading a table's file name the file."""
     if not Path(path).is_file():
         raise SchemaError(f"{path}: no such file; table {name} is written by {tables()[name].written_by}")
     try:
-        declared = tables()[name]
-        texts = [c for c, column in declared.columns.items() if column.type == "text" and c not in declared.key]
-        file = pq.ParquetFile(path, read_dictionary=texts if compact else [])
-        frame = file.read([c for c in file.schema_arrow.names if c not in without]).to_pandas()
+        yield
     except (pa.ArrowInvalid, OSError) as error:
         raise SchemaError(f"{path}: not a Parquet file of table {name}: {error}") from error
-    try:
-        return check(frame, name, without=without)
     except SchemaError as error:
         raise SchemaError(f"{path}: {error}") from error
 

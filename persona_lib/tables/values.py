@@ -39,7 +39,12 @@ def age_band(age_years: pd.Series) -> pd.Series:
     >>> age_band(pd.Series([4, 34, 90])).tolist()
     ['Under 5', '25 to 34', '85 and over']
     """
-    return pd.Series(np.array(AGE_BANDS)[np.digitize(age_years, AGE_STARTS) - 1], index=age_years.index, dtype="str")
+    return _named(np.digitize(age_years, AGE_STARTS) - 1, AGE_BANDS, age_years.index)
+
+
+def _named(places: np.ndarray, names: tuple[str, ...], index: pd.Index) -> pd.Series:
+    """Names by their place, as text."""
+    return pd.Series(pd.Categorical.from_codes(places, list(names)), index=index).astype("str")
 
 
 def adult_label(band: str) -> str:
@@ -64,11 +69,11 @@ def income_band(income_usd: pd.Series, age_years: pd.Series) -> pd.Series:
     >>> income_band(incomes, pd.Series([30, 30, 30, 30, 30, 9])).tolist()
     ['Loss', 'None', 'Under $10,000', '$10,000 to $24,999', 'unknown', 'not in universe']
     """
-    place = np.digitize(income_usd.fillna(0), INCOME_STARTS) + 2
-    bands = pd.Series(np.array(INCOME_BANDS)[place], index=income_usd.index, dtype="str")
-    bands = bands.mask(income_usd < 0, "Loss").mask(income_usd == 0, "None")
-    nothing = np.where(age_years < ASKED_INCOME_YEARS, NOT_IN_UNIVERSE, UNKNOWN)
-    return bands.where(income_usd.notna(), pd.Series(nothing, index=income_usd.index))
+    income = income_usd.to_numpy()
+    place = np.where(income < 0, 0, np.where(income == 0, 1, np.digitize(np.nan_to_num(income), INCOME_STARTS) + 2))
+    nothing = len(INCOME_BANDS) + (age_years.to_numpy() >= ASKED_INCOME_YEARS)
+    names = (*INCOME_BANDS, NOT_IN_UNIVERSE, UNKNOWN)
+    return _named(np.where(np.isnan(income), nothing, place), names, income_usd.index)
 
 
 def is_synthetic(person_ids: pd.Series) -> bool:

@@ -6,8 +6,10 @@ import pytest
 from census_server import BLOCK_PAGE, ROWS, WHOLE, page, whole, zip_of
 from pums_rows import text_of, zipped
 
+from persona_lib import cli
 from persona_lib.acquisition import download, releases
 from persona_lib.acquisition.download import DownloadError, Patience
+from persona_lib.census import codebook
 
 FORM = releases.zip_member(2018, "p", "ri")
 
@@ -169,6 +171,80 @@ def test_nobody_listens_and_no_address(tmp_path, waits):
         for url, words in (("http://127.0.0.1:9/x.zip", "ConnectError, 2 times"), ("nonsense", "no address")):
             with pytest.raises(DownloadError, match=words):
                 download.fetch_zip(client, url, tmp_path / "x.zip", member=FORM, patience=patience)
+
+
+DICTIONARY = b"""VAL,SERIALNO,C,13,"2018GQ0000001","2018HU9999999","identifier"
+NAME,SEX,C,1,"Sex"
+VAL,SEX,C,1,"1","1","Male"
+VAL,SEX,C,1,"2","2","Female"
+"""
+
+
+class TestDictionary:
+    @pytest.fixture
+    def ask(self, tmp_path, serve, waits):
+        def go(*script, tries: int = 3):
+            base, seen = serve(*script)
+            with download.connect(timeout_s=2) as client:
+                to = tmp_path / "dictionaries" / "PUMS_Data_Dictionary_2018.csv"
+                patience = Patience(tries=tries, sleep=waits.append)
+                return download.fetch_dictionary(client, f"{base}/{to.name}", to, patience=patience), seen
+
+        return go
+
+    @staticmethod
+    def gives(body: bytes, status: int = 200):
+        return lambda http: http.reply(status, body, Content_Type="text/csv")
+
+    def test_comes_whole_and_reads_as_one_after_faults_that_pass(self, ask, tmp_path, waits):
+        cut_short = lambda http: http.reply(200, DICTIONARY[:60], length=len(DICTIONARY))  # noqa: E731
+        path, seen = ask(page(503, Retry_After="7"), cut_short, self.gives(DICTIONARY))
+        assert path.read_bytes() == DICTIONARY and left(path.parent) == ["PUMS_Data_Dictionary_2018.csv"]
+        assert waits == [7, 2] and len(seen) == 3 and seen[0][0].endswith("/PUMS_Data_Dictionary_2018.csv")
+        found = codebook.read_dictionary(path)
+        assert found["label"].tolist() == ["Male", "Female"] and set(found["dictionary_year"]) == {2018}
+
+    @pytest.mark.parametrize(
+        ("script", "words", "waited"),
+        [
+            (page(200), r"an HTML page in place of the dictionary \('Request Rejected'\): it blocks this client", []),
+            (page(403), r"status 403: the server sent a page \('Request Rejected'\)", []),
+            (page(404), r"no such file or data set \(404\); is it published for this year", []),
+            (page(302, Location="https://elsewhere.example/"), "the server moved the request", []),
+            (page(500), "status 500, 3 times", [1, 2]),
+            (cut(40), "RemoteProtocolError, 3 times", [1, 2]),
+            (
+                lambda http: http.reply(200, b"SERIALNO,SEX\n1,2\n"),
+                "neither the shipped labels nor a PUMS data dict",
+                [],
+            ),
+            (lambda http: http.reply(200, b""), "neither the shipped labels nor a PUMS data dictionary", []),
+            (lambda http: http.reply(200, WHOLE), "neither the shipped labels nor a PUMS data dictionary", []),
+            (lambda http: http.reply(200, b'VAL,SEX,C,1,"1","1","Male"\n'), "a dictionary without its year", []),
+        ],
+    )
+    def test_one_line_names_the_address_and_nothing_is_left(self, ask, tmp_path, waits, script, words, waited):
+        with pytest.raises(DownloadError, match=rf"http://127.*/PUMS_Data_Dictionary_2018.csv: .*{words}") as error:
+            ask(script)
+        assert "\n" not in str(error.value) and waits == waited
+        assert left(tmp_path / "dictionaries") == []
+
+    def test_what_was_there_stays_where_nothing_better_comes(self, ask, tmp_path):
+        path, _ = ask(self.gives(DICTIONARY))
+        with pytest.raises(DownloadError):
+            ask(page(200))
+        assert path.read_bytes() == DICTIONARY
+
+    @pytest.mark.parametrize(
+        ("more", "name"),
+        [([], "PUMS_Data_Dictionary_2018.csv"), (["--span", "5"], "PUMS_Data_Dictionary_2014-2018.csv")],
+    )
+    def test_persona_census_dictionary_says_how_to_use_it(self, serve, tmp_path, capsys, more, name):
+        base, seen = serve(self.gives(DICTIONARY))
+        words = ["census", "dictionary", "--year", "2018", *more, "--to", str(tmp_path), "--base", base]
+        assert cli.main(words) == 0
+        assert seen[0][0] == f"/{name}" and (tmp_path / "dictionaries" / name).read_bytes() == DICTIONARY
+        assert f"make paper CENSUS=... DICTIONARY={tmp_path}/dictionaries/{name}" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

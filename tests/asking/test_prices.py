@@ -52,3 +52,8 @@ class TestPrices:
         path.write_text("name\nx\n")
         with pytest.raises(SpendError, match="columns must be price, input_usd"):
             read_prices(path)
+
+
+def test_a_table_that_is_not_there_says_where_the_shipped_one_is(tmp_path):
+    with pytest.raises(SpendError, match=r"none.csv: no such file; the shipped prices are data/reference/prices.csv"):
+        read_prices(tmp_path / "none.csv")

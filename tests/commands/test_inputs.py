@@ -37,7 +37,7 @@ class TestTables:
         schema.write(draws, tmp_path / "draws.parquet", "draws")
         pd.DataFrame({"code": ["00100", "NA", ""]}).to_csv(tmp_path / "codes.csv.gz", index=False)
         (tmp_path / "lines.jsonl").write_text('{"text": "a"}\n{"text": "b"}\n')
-        (tmp_path / "bank.jsonl").write_text('{"opening_prompt": "Why?"}\n')
+        (tmp_path / "bank.jsonl").write_text('{"conversation_id": "c1", "opening_prompt": "Why?"}\n')
         files = {"draws": "draws.parquet", "codes": "codes.csv.gz", "lines": "lines.jsonl", "bank": "bank.jsonl"}
         found = inputs.read_tables([f"{name}={tmp_path / file}" for name, file in files.items()])
         assert found["codes"]["code"].tolist() == ["00100", "NA", ""], "text stays text, nothing becomes NaN"

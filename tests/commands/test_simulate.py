@@ -49,3 +49,8 @@ def test_a_file_of_faults_that_cannot_be_used_is_one_line(tmp_path, capsys, text
     assert cli.main(["simulate", "--faults", str(tmp_path / "faults.yaml")]) == 1
     said = capsys.readouterr().err
     assert message in said and "faults.yaml" in said and said.count("\n") == 1
+
+
+def test_a_file_of_faults_that_is_not_there_says_what_to_do(capsys):
+    assert cli.main(["simulate", "--faults", "none.yaml"]) == 1
+    assert "none.yaml: no such file; name a YAML file of faults, or leave --faults out" in capsys.readouterr().err

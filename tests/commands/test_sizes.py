@@ -42,6 +42,8 @@ from persona_lib.commands.sizes import faults
          "raise pool.n_items"),
         ("validation: {n_pairs: 801}", "validation.n_pairs: 801 is more than 800, personas.n = 100 x 8 pairs: lower "
          "it, or raise personas.n or feedback.n_*"),
+        ("validation: {n_contests: 4501}", "validation.n_contests: 4501 is more than 4500, personas.n = 100 x 45 "
+         "held-out prompts: lower it, or raise personas.n or prompts.n"),
         ("benchmark: {n_items: 4501}", "benchmark.n_items: 4501 is more than 4500, personas.n = 100 x 45 held-out "
          "prompts: lower it, or raise personas.n or prompts.n"),
         ("pass_at_k: {n_items: 4501}", "pass_at_k.n_items: 4501 is more than 4500, personas.n = 100 x 45 held-out "

@@ -6,7 +6,7 @@ import pytest
 import statsmodels.api as sm
 from crossed_rows import crossed
 
-from persona_lib.estimating.logit import clustered_logit
+from persona_lib.estimating.logit import clustered_logit, clustered_share_at
 
 
 @pytest.fixture
@@ -61,3 +61,24 @@ def test_too_few_clusters_have_no_interval():
     table = pd.DataFrame({"persona_id": list("aabbccdd"), "x": [0, 1] * 4, "y": [0, 1, 1, 1, 0, 0, 1, 0]})
     found = clustered_logit(table, value="y", on="x", clusters=["persona_id"]).effect
     assert not np.isnan(found.estimate) and np.isnan(found.low) and "too few to say" in found.method
+
+
+@pytest.mark.parametrize("at", [0.0, 0.8, 3.0])
+def test_the_share_at_a_value_equals_statsmodels(table, at):
+    """Oracle: get_prediction of statsmodels' GLM with clustered errors; beyond the data, too."""
+    settings = {"groups": pd.factorize(table["persona_id"])[0], "use_correction": True, "df_correction": False}
+    design, outcome = sm.add_constant(table["taste"]), table["passed"].astype(float)
+    fitted = sm.Logit(outcome, design).fit(cov_type="cluster", cov_kwds=settings, disp=0)
+    log_odds = fitted.params @ [1, at]
+    error = np.sqrt([1, at] @ fitted.cov_params().to_numpy() @ [1, at])
+    ours = clustered_share_at(table, value="passed", on="taste", at=at, clusters=["persona_id"])
+    share = 1 / (1 + np.exp(-log_odds))
+    assert ours.estimate == pytest.approx(share, rel=1e-6)
+    assert ours.standard_error == pytest.approx(share * (1 - share) * error, rel=1.5 / (len(table) - 2))
+    assert 0 < ours.low < ours.estimate < ours.high < 1
+
+
+def test_a_share_where_nothing_varies_is_undefined(table):
+    flat = table.assign(passed=True)
+    found = clustered_share_at(flat, value="passed", on="taste", at=0, clusters=["persona_id"])
+    assert np.isnan(found.estimate) and np.isnan(found.low) and found.n == len(table)

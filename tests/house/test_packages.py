@@ -13,7 +13,9 @@ MAY_IMPORT = {  # a package's folder is its layer
     "messages": {"tables"},
     "estimating": {"tables"},
     "measuring": {"tables", "estimating"},
-    "learning": {"tables", "estimating", "measuring"},
+    "pluralism": {"tables", "estimating", "measuring"},
+    "learning": {"tables", "estimating", "measuring", "pluralism"},
+    "people": {"tables", "estimating"},
     "census": {"tables"},
     "ledger": {"tables", "messages"},
     "acquisition": {"tables", "census"},
@@ -115,6 +117,7 @@ BESIDE = {  # test files of a package that are named for no module of it, and wh
     "asking/test_endpoints.py": "the whole package against what real endpoints send",
     "asking/test_storms.py": "the whole package against every fault",
     "census/test_layouts.py": "the whole package against the layouts of every year",
+    "people/test_study_in_browser.py": "the study of people/study.py in a real browser",
     "synthesis/test_chain_programs.py": "the programs that fit the chain, in data/reference",
 }
 THROUGH = {  # modules that are reached through another alone

@@ -6,8 +6,8 @@ import pytest
 from learning_rows import small_run
 
 from persona_lib.learning import comparisons, held_out, reward_models
-from persona_lib.measuring import pluralism
 from persona_lib.tables import schema
+from persona_lib.tables.groups import persona_groups
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +20,7 @@ def told():
     models["description"] = reward_models.fit_persona(known, lines_shown="all", inverse_penalty=0.1)
     predicted = held_out.scored(rows, models)
     near = pd.DataFrame({"persona_id": run.personas["persona_id"], "likeness": np.arange(24) / 24})
-    found = held_out.learning_statistics(predicted, near, pluralism.persona_groups(run.personas))
+    found = held_out.learning_statistics(predicted, near, persona_groups(run.personas))
     curves = held_out.learning_curves(
         known, models, rows[rows["split"] == "heldout_persona"], inverse_penalty=0.1, n_history=3
     )

@@ -15,6 +15,7 @@ from ledger_rows import facts, reply, request, seal
 from persona_lib.ledger import live as ledgers
 from persona_lib.ledger import sealed
 from persona_lib.ledger.errors import LedgerError
+from persona_lib.ledger.lines import line_of, whole_lines
 from persona_lib.ledger.replay import replay
 
 
@@ -110,7 +111,7 @@ class TestLive:
     def test_another_format_is_refused(self, opened):
         with opened() as ledger:
             pass
-        ledger.path.write_bytes(ledgers._line({"format": 99}))
+        ledger.path.write_bytes(line_of({"format": 99}))
         with pytest.raises(LedgerError, match="format 99; this version reads format 1"), opened():
             pass
 
@@ -238,7 +239,7 @@ class TestCheck:
             pass
         record = {"hash": "0" * 64, "request": request("a").to_dict(), "reply": reply().to_dict()}
         with ledger.path.open("ab") as file:
-            file.write(ledgers._line(record))
+            file.write(line_of(record))
         with pytest.raises(LedgerError, match="line 2: the hash is not that of the request"):
             ledgers.check([ledger.path])
         row = sealed.row(request("a"), reply())
@@ -258,7 +259,7 @@ def test_a_status_is_read_from_a_line_whatever_stands_in_its_texts(opened):
         ledger.append([(asked, reply(bait, detail=bait, model=bait, finish_reason=bait))])
     with opened() as ledger:
         assert asked in ledger, "read as final"
-    assert [len(line) for _, _, line in ledgers._whole_lines(ledger.path)] == [
+    assert [len(line) for _, _, line in whole_lines(ledger.path)] == [
         size for (_, size), _ in ledgers.lines(ledger.path)
     ]
 

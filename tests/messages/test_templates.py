@@ -129,7 +129,7 @@ def test_response_formats_are_what_strict_mode_takes():
     asked = [
         form.response_schema for form in load(ROOT / "data" / "templates").values() if form.response_schema is not None
     ]
-    assert len(asked) == 7 and any(faults(schema) for schema in asked), "some say more than may be sent"
+    assert len(asked) == 12 and any(faults(schema) for schema in asked), "some say more than may be sent"
     for schema in asked:
         sent = body(Request("large", "m", (), {}, 0, schema))["response_format"]["json_schema"]
         assert sent["strict"] and faults(sent["schema"]) == []
@@ -151,10 +151,14 @@ PINNED = {
     "examine": (1, "5a9277b27de474a5"),
     "find_dropped": (2, "c4c0cddeb93a8b0b"),
     "judge": (1, "a7c670697ab1660e"),
+    "judge_certainty": (1, "ab790c0685da7df1"),
     "judge_no_persona": (1, "5d34ae45555cbaf8"),
     "revise": (2, "51aa91d73e9c5a14"),
     "revise_again": (1, "3c5582bbae31954e"),
     "summarise": (2, "fad394d662fc1491"),
+    "survey_oneself": (1, "d9c07b72aad2b68e"),
+    "survey_persona": (1, "afc4a01c16257777"),
+    "survey_shares": (1, "341f9b7f2698ba9e"),
     "write_traits": (2, "f0551c6d0e9d7595"),
 }
 

@@ -41,7 +41,7 @@ class TestDiscriminator:
 
     def test_a_draw_of_the_old_is_found_out(self, base):
         old = np.flatnonzero(base.pool["age_years"] >= 40)[:300]
-        found = discriminator.against_source(base, drawn(base, old.tolist()))
+        found = discriminator.against_source(base, drawn(base, old.tolist()), seed=1)
         assert value(found, "propensity_ratio")["estimate"] > 2
         assert value(found, "propensity_ratio")["method"].endswith("differs by more than chance")
 
@@ -50,8 +50,16 @@ class TestDiscriminator:
         terms = np.ones((len(base.pool), 9))
         monkeypatch.setattr(discriminator, "design_matrix", lambda *_, **__: terms)
         monkeypatch.setattr(discriminator, "propensity_error", lambda *_: 0.01)
-        found = discriminator.against_source(base, draws).set_index("statistic")
+        found = discriminator.against_source(base, draws, seed=1).set_index("statistic")
         assert found["group"].tolist() == ["all", "all"] and "of 9 terms" in found.loc["propensity_error", "method"]
         ratio = found.loc["propensity_ratio"]
         assert ratio["estimate"] == pytest.approx(0.01 / (8 / 8 / (2 * len(draws))))
         assert (ratio["low"], ratio["high"]) == pytest.approx(tuple(stats.chi2.ppf([0.025, 0.975], 8) / 8))
+
+
+def test_of_a_large_census_some_persons_are_taken(base, draws, monkeypatch):
+    """The ratio to its expectation hardly moves, and the draws are all there."""
+    whole = discriminator.against_source(base, draws, seed=1).set_index("statistic")["estimate"]
+    monkeypatch.setattr(discriminator, "MOST_ROWS", 8_000)
+    some = discriminator.against_source(base, draws, seed=1).set_index("statistic")["estimate"]
+    assert len(base.pool) > 8_000 and some["propensity_ratio"] == pytest.approx(whole["propensity_ratio"], rel=0.15)

@@ -12,6 +12,7 @@ from scipy import stats
 from persona_lib.estimating.association import chi_square
 from persona_lib.sampling import fidelity, population
 from persona_lib.sampling.margins import tabulate
+from persona_lib.sampling.population import weight_matrix
 from persona_lib.tables import schema
 from persona_lib.tables.schema import SchemaError
 
@@ -62,7 +63,7 @@ class TestAgainstSource:
     def test_statistics_follow_from_the_margins(self, census, replicates, base, draws):
         """The same by another way: shares of `tabulate`, numpy's correlation."""
         found = fidelity.against_source(base, draws, seed=1, n_redraws=50)
-        margins = tabulate(census, draws, replicates.head(0), no_totals())
+        margins = tabulate(census, draws, weight_matrix(census, replicates.head(0)), no_totals())
         grouped = margins[margins["source"] != "labels"]
         wide = grouped.pivot(index=["attribute", "category"], columns="source", values="share").fillna(0)
         far = (wide["draws"] - wide["census"]).abs()

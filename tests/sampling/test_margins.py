@@ -7,6 +7,7 @@ from pums_rows import few, needs_pums
 
 from persona_lib.sampling import margins as made
 from persona_lib.sampling import population
+from persona_lib.sampling.population import weight_matrix
 from persona_lib.tables import schema
 from persona_lib.tables.schema import SchemaError
 
@@ -16,7 +17,7 @@ def test_labels_are_shares_of_all_who_may_be_drawn(sample, totals):
     four = few(sample).assign(weight_persons=[1, 2, 3, 4], ancestry=["Irish", "Czech", "Irish", "Greek"])
     four["fertility"] = ["No", "not in universe", "not in universe", "not in universe"]
     draws = pd.DataFrame({"draw": [0, 1], "person_id": four["person_id"].iloc[[0, 3]].tolist()})
-    found = made.tabulate(four, draws, sample[1].head(0), totals.head(0))
+    found = made.tabulate(four, draws, weight_matrix(four, sample[1].head(0)), totals.head(0))
     labels = found[found["source"] == "labels"].set_index(["attribute", "category"])["share"]
     assert labels["ancestry"].to_dict() == pytest.approx({"Greek": 0.4, "Irish": 0.4})
     assert labels["fertility"].to_dict() == pytest.approx({"No": 0.1, "not in universe": 0.9})
@@ -30,7 +31,7 @@ def test_adults_are_not_called_15_to_19(sample, totals):
     draws = population.draw(young, n_draws=20, seed=7)
     for adults_only, name in ((True, "18 to 19"), (False, "15 to 19")):
         drawn = draws[draws["person_id"].isin(young.loc[young["age_years"] >= 18, "person_id"])]
-        found = made.tabulate(young, drawn, replicates.head(0), totals, adults_only=adults_only)
+        found = made.tabulate(young, drawn, weight_matrix(young, replicates.head(0)), totals, adults_only=adults_only)
         ages = found[found["attribute"] == "age_years"].set_index("source")["category"]
         assert set(ages[["census", "draws", "labels"]]) == {name}
 
@@ -38,7 +39,7 @@ def test_adults_are_not_called_15_to_19(sample, totals):
 def test_margins_of_the_sample_sum_to_one(sample, totals):
     census, replicates = sample
     draws = population.draw(census, n_draws=400, seed=7)
-    margins = schema.check(made.tabulate(census, draws, replicates, totals), "margins")
+    margins = schema.check(made.tabulate(census, draws, weight_matrix(census, replicates), totals), "margins")
     sums = margins.groupby(["source", "attribute"])["share"].sum()
     assert np.allclose(sums.drop("labels"), 1) and sums["labels"].between(0, 1 + 1e-9).all()
 
@@ -46,23 +47,23 @@ def test_margins_of_the_sample_sum_to_one(sample, totals):
 def test_without_replicates_there_is_no_standard_error(sample, totals):
     census, replicates = sample
     draws = population.draw(census, n_draws=50, seed=7)
-    margins = made.tabulate(census, draws, replicates.head(0), totals)
+    margins = made.tabulate(census, draws, weight_matrix(census, replicates.head(0)), totals)
     assert margins.loc[margins["source"] == "census", "standard_error"].isna().all()
     with pytest.raises(SchemaError, match="has no row; give files of one kind"):
-        made.tabulate(census, draws, replicates.iloc[1:], totals)
+        made.tabulate(census, draws, weight_matrix(census, replicates.iloc[1:]), totals)
 
 
 def test_a_draw_of_somebody_else_stops(sample, totals):
     draws = pd.DataFrame({"draw": [0], "person_id": ["2018-nobody-01"]})
     with pytest.raises(SchemaError, match="a person_id is not in the census"):
-        made.tabulate(*[sample[0], draws, sample[1]], totals)
+        made.tabulate(sample[0], draws, weight_matrix(*sample), totals)
 
 
 @needs_pums
 def test_shares_of_seven_states_are_within_half_a_point_of_the_published(seven_states, totals):
     census, replicates = seven_states
     draws = population.draw(census, n_draws=10, seed=1)
-    margins = made.tabulate(census, draws, replicates, totals)
+    margins = made.tabulate(census, draws, weight_matrix(census, replicates), totals)
     wide = margins.pivot(index=["attribute", "category"], columns="source", values="share")
     gaps = (wide["file"] - wide["published"]).dropna().abs()
     assert len(gaps) > 80 and gaps.max() < 0.006 and gaps.mean() < 0.0012
@@ -75,7 +76,7 @@ def test_shares_of_each_state_are_the_published_ones_within_their_errors(seven_s
     for state in census["state"].unique():
         rows = census[census["state"] == state]
         draws = population.draw(rows, n_draws=5, seed=1)
-        margins = made.tabulate(rows, draws, replicates, totals)
+        margins = made.tabulate(rows, draws, weight_matrix(rows, replicates), totals)
         wide = margins.pivot(index=["attribute", "category"], columns="source", values=["share", "standard_error"])
         gaps = (wide["share", "file"] - wide["share", "published"]).dropna()
         errors = np.hypot(wide["standard_error", "file"], wide["standard_error", "published"]).reindex(gaps.index)
@@ -91,7 +92,7 @@ def test_replicate_errors_agree_with_published_margins_of_error(seven_states, to
     published error, so ours is larger by about the root of two."""
     census, replicates = seven_states
     rows = census[census["state"] == "Nebraska"]
-    margins = made.tabulate(rows, population.draw(rows, n_draws=5, seed=1), replicates, totals)
+    margins = made.tabulate(rows, population.draw(rows, n_draws=5, seed=1), weight_matrix(rows, replicates), totals)
     errors = margins.pivot(index=["attribute", "category"], columns="source", values="standard_error")
     ratio = (errors["file"] / errors["published"]).loc[["education", "race", "industry", "occupation"]].dropna()
     assert 1.2 < ratio.median() < 1.8

@@ -10,6 +10,7 @@ from pums_rows import PUMS, needs_pums, tables_of
 
 from persona_lib.census import published
 from persona_lib.sampling import official, population
+from persona_lib.sampling.population import weight_matrix
 from persona_lib.tables import schema
 
 REFERENCE = Path(__file__).parents[2] / "data" / "reference"
@@ -17,7 +18,9 @@ REFERENCE = Path(__file__).parents[2] / "data" / "reference"
 
 class TestAgainstPublished:
     def test_the_shipped_sample_gets_no_test_but_its_draws_do(self, census, replicates, base, draws, totals):
-        found = official.against_published(census, base, draws, replicates, totals, seed=1, n_redraws=200)
+        found = official.against_published(
+            census, base, draws, weight_matrix(census, replicates), totals, seed=1, n_redraws=200
+        )
         schema.check(found, "fidelity")
         gaps = found[found["statistic"] == "published_gap"]
         fitted = "not comparable: the file's weights were fitted to this table"
@@ -31,7 +34,13 @@ class TestAgainstPublished:
     def test_a_draw_of_the_old_is_found_out(self, census, replicates, base, totals):
         old = np.flatnonzero(base.pool["age_years"] >= 40)[:300]
         found = official.against_published(
-            census, base, drawn(base, old.tolist()), replicates, totals, seed=1, n_redraws=99
+            census,
+            base,
+            drawn(base, old.tolist()),
+            weight_matrix(census, replicates),
+            totals,
+            seed=1,
+            n_redraws=99,
         )
         assert value(found, "drawn_chi_square", "age_years")["method"].endswith("differs by more than chance")
         row = value(found, "drawn_gap", "age_years")
@@ -39,7 +48,9 @@ class TestAgainstPublished:
 
     def test_error_of_a_drawn_share_by_hand(self, census, replicates, base, draws, totals):
         """Two categories and no error of the file: half-width 1.96 sqrt(p (1 - p) / n) around the gap."""
-        found = official.against_published(census, base, draws, replicates.head(0), totals, seed=1, n_redraws=4_000)
+        found = official.against_published(
+            census, base, draws, weight_matrix(census, replicates.head(0)), totals, seed=1, n_redraws=4_000
+        )
         row = value(found, "drawn_gap", "sex")
         p = published.shares(totals, "sex", areas=["United States"], adults=True)["share"].iloc[0]
         assert (row["high"] - row["low"]) / 2 == pytest.approx(1.96 * np.sqrt(p * (1 - p) / 400), rel=0.05)
@@ -50,7 +61,9 @@ class TestAgainstPublished:
         """By hand: the share of the weight of persons of the table who are in group quarters stands in the reason."""
         frame = population.frame(census, group_quarters=False)
         draws = population.draw(census, n_draws=200, seed=1, group_quarters=False)
-        found = official.against_published(census, frame, draws, replicates, totals, seed=1, n_redraws=50)
+        found = official.against_published(
+            census, frame, draws, weight_matrix(census, replicates), totals, seed=1, n_redraws=50
+        )
         rows = found[found["statistic"].str.startswith("drawn")].set_index("group")
         assert rows["estimate"].isna().all() and rows["method"].str.startswith("not comparable: ").all()
         adults = census[census["age_years"] >= 18].groupby("is_group_quarters")["weight_persons"].sum()
@@ -64,7 +77,9 @@ class TestAgainstPublished:
         two.loc[two.index[::3], "state"] = "Puerto Rico"
         frame = population.frame(two)
         draws = population.draw(two, n_draws=50, seed=1)
-        found = official.against_published(two, frame, draws, replicates, totals, seed=1, n_redraws=20)
+        found = official.against_published(
+            two, frame, draws, weight_matrix(two, replicates), totals, seed=1, n_redraws=20
+        )
         row = value(found, "published_variation", "education")
         assert np.isnan(row["estimate"]) and row["method"] == "not comparable: the tables of Puerto Rico lack DP02_0059"
         assert not np.isnan(value(found, "published_variation", "age_years")["estimate"])
@@ -81,12 +96,14 @@ class TestAgainstPublished:
         both = pd.concat([totals, published.read_published(REFERENCE / "published_acs2020_2024_5yr.csv")])
         frame = population.frame(later)
         draws = population.draw(later, n_draws=50, seed=1)
-        found = official.against_published(later, frame, draws, replicates, both, seed=1, n_redraws=20)
+        found = official.against_published(
+            later, frame, draws, weight_matrix(later, replicates), both, seed=1, n_redraws=20
+        )
         row = value(found, "published_gap", "employment_status")
         assert row["method"].endswith("not comparable: no margin of error is published") and abs(row["estimate"]) < 0.1
         assert set(found.dropna(subset="estimate")["group"]) == {"employment_status", "all"}
         one_year = official.against_published(
-            census.assign(survey_year=2024), frame, draws, replicates, both, seed=1, n_redraws=20
+            census.assign(survey_year=2024), frame, draws, weight_matrix(census, replicates), both, seed=1, n_redraws=20
         )
         assert one_year["estimate"].isna().all(), "tables of five years do not serve a file of one"
 
@@ -99,7 +116,9 @@ class TestAgainstPublished:
 
     def test_another_year_has_no_totals(self, census, replicates, draws, totals):
         later = census.assign(survey_year=2023)
-        found = official.against_published(later, population.frame(later), draws, replicates, totals, seed=1)
+        found = official.against_published(
+            later, population.frame(later), draws, weight_matrix(later, replicates), totals, seed=1
+        )
         assert found["statistic"].tolist() == ["published_share_correlation"] and found["estimate"].isna().all()
         assert found["method"].tolist() == [
             "not comparable: no published totals of the file's area and year are at hand"
@@ -113,7 +132,7 @@ class TestAgainstPublished:
         within, apart = [], []
         for state in persons["state"].unique():
             rows = persons[persons["state"] == state]
-            both = official.beside(rows, totals, population.weight_matrix(rows, weights))
+            both = official.beside(rows, totals, weight_matrix(rows, weights))
             assert 0.3 < both.overlap < 0.8 and not both.untested
             error = np.sqrt((both.spread**2).sum(axis=1))
             gap, large = np.abs(both.file - both.published), (both.file > 0.005) & (error > 3e-4)

@@ -144,15 +144,6 @@ def test_replicate_error_wants_eighty():
         population.replicate_error(1.0, np.ones(79))
 
 
-def test_weighted_shares_by_hand():
-    weights = np.hstack([[[3.0], [1.0], [9.0]], np.tile([[3.0], [1.0], [9.0]], 80)])
-    weights[1, 1] = 5.0  # in one replicate: shares 3/8 and 5/8
-    found = population.weighted_shares(pd.Series(["a", "b", None]), weights)
-    assert found["share"].tolist() == [0.75, 0.25]
-    assert found["standard_error"].tolist() == pytest.approx([(4 / 80 * 0.375**2) ** 0.5] * 2)
-    assert found["n"].tolist() == [1, 1]
-
-
 @needs_pums
 def test_population_and_sexes_of_seven_states_are_the_published_ones(seven_states, totals):
     """Weights are controlled to the population estimates: totals agree to the person but for rounding."""
@@ -228,3 +219,39 @@ class TestAllocated:
     def test_nobody_is_left(self, flagged):
         with pytest.raises(SchemaError, match="everybody has an allocated value"):
             population.eligible(flagged.head(2), without_allocated=["income_usd"])
+
+
+class TestReadWeights:
+    """Six hand-made persons whose replicate k is their weight plus k, in files of one to six rows a part."""
+
+    PEOPLE = pd.DataFrame({"person_id": [f"p{k}" for k in range(6)], "weight_persons": range(1, 7)})
+
+    @pytest.fixture
+    def written(self, tmp_path, monkeypatch):
+        def write(people: pd.DataFrame, heavy: int = 0) -> Path:
+            values = people["weight_persons"].to_numpy()[:, None] + np.arange(1, 81)
+            values[-1, -1] += heavy
+            names = [f"replicate_{k:02d}" for k in range(1, 81)]
+            table = pd.DataFrame(values, columns=names).assign(person_id=people["person_id"].to_numpy())
+            schema.write(table, tmp_path / "replicates.parquet", "replicates")
+            monkeypatch.setattr(population, "BLOCK", 4)
+            return tmp_path / "replicates.parquet"
+
+        return write
+
+    @pytest.mark.parametrize(("heavy", "size"), [(0, "int16"), (32_767, "int32")])
+    def test_the_weights_and_their_replicates_in_as_few_bytes_as_hold_them(self, written, heavy, size):
+        found = population.read_weights(written(self.PEOPLE, heavy), self.PEOPLE)
+        assert found.dtype == size and found[:, 0].tolist() == [1, 2, 3, 4, 5, 6]
+        assert found[2, 1:].tolist() == list(range(4, 84)) and found[5, 80] == 86 + heavy
+
+    def test_without_replicates_there_is_the_weight_alone(self, written):
+        assert population.read_weights(written(self.PEOPLE.head(0)), self.PEOPLE).tolist() == [[k] for k in range(1, 7)]
+
+    def test_a_file_about_other_persons_or_about_some(self, written):
+        with pytest.raises(SchemaError, match="replicates.parquet: person p5 has no row; give files of one kind"):
+            population.read_weights(written(self.PEOPLE.head(5)), self.PEOPLE)
+        with pytest.raises(SchemaError, match="it is about other persons than the census"):
+            population.read_weights(written(self.PEOPLE), self.PEOPLE.head(5))
+        with pytest.raises(SchemaError, match="it is about other persons than the census"):
+            population.read_weights(written(self.PEOPLE), self.PEOPLE.iloc[::-1])

@@ -240,3 +240,40 @@ def test_statistics_that_claims_name_exist_in_the_expected_tables(name):
         for pattern in wanted:
             there = any(fnmatchcase(group, pattern.strip()) for group in groups)
             assert there, f"{row.claim_id}: {name} has no {row.statistic} of {pattern}"
+
+
+def test_claims_in_words_say_a_number_in_its_unit_or_nothing():
+    rows = [
+        {
+            "statistic": "pass_rate",
+            "estimate": 0.5,
+            "low": 0.4,
+            "high": 0.6,
+            "n": 30,
+            "n_to_decide": 90.0,
+            "truth": 0.52,
+        },
+        {
+            "statistic": "count",
+            "estimate": 33.0,
+            "low": np.nan,
+            "high": np.nan,
+            "n": 33,
+            "n_to_decide": np.nan,
+            "truth": np.nan,
+        },
+        {
+            "statistic": "",
+            "estimate": np.nan,
+            "low": np.nan,
+            "high": np.nan,
+            "n": None,
+            "n_to_decide": np.nan,
+            "truth": np.nan,
+        },
+    ]
+    table = pd.DataFrame(rows).assign(section="s", claim="c", paper="", verdict="v", group="all")
+    shown = claims.claims_in_words(table)
+    assert shown["ours"].tolist() == ["50 % (40 to 60)", "33", ""]
+    assert shown["truth"].tolist() == ["52 %", "", ""] and shown["n"].tolist() == ["30", "33", ""]
+    assert shown["decides at"].tolist() == ["90", "", ""]

@@ -92,6 +92,11 @@ class TestPassCurves:
         np.testing.assert_allclose(again.get_ydata(), [10, 20, 40])
         assert (fresh.get_linestyle(), again.get_linestyle()) == ("-", "--")
 
+    def test_the_caption_counts_an_item_left_out_once_and_not_at_every_k(self, pass_at_k):
+        """Oracle: each of the five curves of fresh answers misses one item, at all three k."""
+        said = texts(figures.pass_curves(pass_at_k.assign(n_excluded=1)))
+        assert "5 left out as unscored" in " ".join(" ".join(said).split())
+
     def test_the_arm_of_the_paper_stands_first_and_models_may_lack_one(self, pass_at_k):
         figure = figures.pass_curves(pass_at_k)
         assert [axes.get_label() for axes in figure.axes] == ["chain_of_thought", "output_only", "baseline"]

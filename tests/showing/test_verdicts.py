@@ -4,7 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from claim_rows import claim, table, verdict
+from pool_rows import items_of, judged
+from programs import ROOT
 
+from persona_lib.measuring.agreement import agreement_statistics
 from persona_lib.showing import claims, verdicts
 
 CLAIM = {"statistic": "share", "group": "*", "rule": "greater", "paper_low": 0.5, "paper_high": np.nan}
@@ -186,3 +189,41 @@ class TestASimulatedRun:
     def test_a_live_run_ignores_a_truth(self):
         statistics = table(("all", 0.7, 0.6, 0.8))
         assert verdict(claim(), statistics, truth=0.1, simulated=False) == "holds"
+
+
+ABOUT_PEOPLE = ["c29_best_model_kappa", "c69_own_persona_agrees", "c70_raters_substantial"]
+
+
+def choices(kind):
+    rng, items = np.random.default_rng(1), items_of(12)
+    truth = rng.integers(0, 2, (15, 12))
+    names = ["large", *[f"rater.{i}" for i in range(4)]]
+    grids = {name: np.where(rng.random(truth.shape) < 0.05, 1 - truth, truth) for name in names}
+    table = judged(grids, items)
+    kinds = table["rater_kind"].mask(table["role"] == "rater", kind).mask(table["role"] == "panel", "model")
+    return table.assign(rater_kind=kinds), items
+
+
+@pytest.mark.parametrize("kind", ["person", "model", "simulated"])
+def test_raters_who_are_people_and_only_they_move_the_claims_about_people(kind):
+    table, items = choices(kind)
+    register = claims.read_register(ROOT / "data/reference/claims.csv")
+    register = register[register["claim_id"].isin(ABOUT_PEOPLE)]
+    found = {"agreement": agreement_statistics(table, items, min_shared=8)}
+    answered = claims.who_answered({"gpt-4.1-2025-04-14"}, table)
+    verdicts = claims.compare(register, found, None, simulated=False, answered=answered).set_index("claim_id")[
+        "verdict"
+    ]
+    if kind == "person":
+        assert verdicts["c69_own_persona_agrees"] == verdicts["c70_raters_substantial"] == "holds"
+        assert verdicts["c29_best_model_kappa"] in ("holds", "differs", "undecided")
+    else:
+        assert set(verdicts) == {"not testable offline"}
+
+
+def test_one_rater_who_is_a_model_among_people_moves_nothing():
+    table, _ = choices("person")
+    mixed = table.assign(rater_kind=table["rater_kind"].mask(table["rater_id"] == "rater.2", "model"))
+    assert claims.who_answered(set(), table) == {"people"} and claims.who_answered(set(), mixed) == set()
+    unanswered = table.assign(status=table["status"].mask(table["role"] == "rater", "refused"))
+    assert claims.who_answered(set(), unanswered) == set()

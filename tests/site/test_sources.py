@@ -71,6 +71,17 @@ def test_notebooks_keep_what_they_showed(written):
         assert [c.get("outputs") for c in after.cells] == [c.get("outputs") for c in before.cells]
 
 
+def test_every_picture_of_a_notebook_is_described(written):
+    n_pictures = 0
+    for path in (written / "notebooks").glob("*.ipynb"):
+        for cell in nbformat.read(path, as_version=4).cells:
+            if any("image/png" in output.get("data", {}) for output in cell.get("outputs", [])):
+                said = cell.metadata["mystnb"]["image"]["alt"]
+                assert said and not said.startswith("<") and "\n" not in said
+                n_pictures += 1
+    assert n_pictures > 10
+
+
 def test_pages_are_brought_in_as_they_are_and_figures_lie_where_they_are_looked_for(written):
     for name in ("browse", "figures", "claims", "leaderboard", "decisions", "index"):
         assert f":file: {name}.html.txt" in (written / f"{name}.md").read_text("utf-8")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-from examiners import NAMES, Fake, Parrot, personas, prompts
+from examiners import NAMES, Fake, Parrot, accepted_pairs, personas, prompts
 
 from persona_lib.cost.plan import planned_calls
 from persona_lib.stages import benchmark
@@ -152,8 +152,8 @@ def test_the_rule_on_sentences_checked_by_eye(line, summary, dropped):
 @pytest.mark.parametrize("n_items", [4, 17])
 @pytest.mark.parametrize(("stage", "kind"), [("benchmark", Fake), ("pass_at_k", Fake), ("pass_at_k", Parrot)])
 def test_shards_ask_what_one_process_asks_and_nothing_twice(stage, kind, n_items, of):
-    tables = {"personas": personas(5), "prompts": prompts(6)}
-    sizes = {"benchmark": {"n_items": n_items}, "pass_at_k": {"n_items": n_items, "n_attempts": 3}}
+    tables = {"personas": personas(5), "prompts": prompts(6)} | accepted_pairs(5, 4)
+    sizes = {"benchmark": {"n_items": n_items, "n_calibration": 7}, "pass_at_k": {"n_items": n_items, "n_attempts": 3}}
     collect = {"benchmark": benchmark.collect_benchmark, "pass_at_k": collect_pass_at_k}[stage]
     whole, parts = kind(), [kind() for _ in range(of)]
     collect(tables, {"seed": 1, **sizes}, shard=0, of=1, ask=whole)
@@ -178,7 +178,8 @@ def test_no_stage_asks_more_than_planned(stage):
     ask = Fake()
     ask.roles = demo["roles"]
     collect = {"benchmark": benchmark.collect_benchmark, "pass_at_k": collect_pass_at_k}[stage]
-    collect({"personas": personas(100), "prompts": prompts(46)}, {"seed": 1} | demo, shard=0, of=1, ask=ask)
+    tables = {"personas": personas(100), "prompts": prompts(46)} | accepted_pairs(100, 5)
+    collect(tables, {"seed": 1} | demo, shard=0, of=1, ask=ask)
     assert len(ask.asked) == planned
 
 

@@ -44,7 +44,7 @@ def test_shards_ask_what_one_process_asks_and_nothing_twice(stage, of):
     tables |= {"pool_items": items, "pool_answers": pool_answers}
     settings = {
         "seed": 1,
-        "validation": {"n_pairs": 10},
+        "validation": {"n_pairs": 10, "n_contests": 5},
         "pool": {"n_items": 4, **SIZES, "named_groups": []},
         "ablation": {"n_personas": 2, "n_questions": 3, "n_shown": 3},
         "feedback": {"template": "paper", "max_retries": 1},

@@ -217,7 +217,8 @@ def test_the_shipped_bank_and_topics():
 
 def test_prism_conversations_are_read(tmp_path: Path):
     path = tmp_path / "conversations.jsonl"
-    lines = [{"conversation_id": "c1", "opening_prompt": "NA"}, {"opening_prompt": "Ça va?\u2028Oui?", "x": 1}]
+    lines = [{"conversation_id": "c1", "opening_prompt": "NA"}]
+    lines += [{"conversation_id": "c2", "opening_prompt": "Ça va?\u2028Oui?", "x": 1}]
     path.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), "utf-8")
     bank = prompts.read_bank(path)
     assert bank.to_dict("list") == {"prompt_id": ["q0001", "q0002"], "text": ["NA", "Ça va?\u2028Oui?"]}
@@ -234,10 +235,14 @@ def test_prism_conversations_are_read(tmp_path: Path):
         ("bank.csv", b"text,source\nWhy?,a\n ,b\n", "row ending in line 3 has no text"),
         ("bank.csv", b'text\n"Why?\n', "line 1: unexpected end of data"),
         ("bank.csv", b"text\nWhy \xff?\n", "not UTF-8 at byte"),
-        ("c.jsonl", b'{"opening_prompt": "a"}\nnonsense\n', "line 2 is not JSON"),
-        ("c.jsonl", b'{"text": "a"}\n', "line 1 has no field opening_prompt"),
-        ("c.jsonl", b"[1]\n", "line 1 has no field opening_prompt"),
-        ("c.jsonl", b'{"opening_prompt": null}\n', "line 1 has no text"),
+        ("c.jsonl", b'{"conversation_id": "c", "opening_prompt": "a"}\nnonsense\n', "line 2 is not JSON"),
+        ("c.jsonl", b'{"text": "a"}\n', "line 1 has no field conversation_id"),
+        ("c.jsonl", b"[1]\n", "line 1 is no JSON object"),
+        (
+            "c.jsonl",
+            b'{"conversation_id": "c", "opening_prompt": null}\n',
+            "line 1: opening_prompt is None, not a text",
+        ),
     ],
 )
 def test_a_bad_bank_is_named_with_its_row(tmp_path, name, content, message):

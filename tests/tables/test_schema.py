@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from persona_lib.tables import schema
-from persona_lib.tables.schema import SchemaError, check, read, tables, write, write_parts
+from persona_lib.tables.schema import SchemaError, check, read, read_parts, tables, write, write_parts
 
 GOOD = {"draw": [2, 0, 1], "person_id": ["c", "a", "b"]}
 SHARES = {
@@ -157,6 +157,15 @@ class TestParts:
         assert read(tmp_path / "draws.parquet", "draws")["draw"].tolist() == [0, 1, 2, 3, 4, 10]
         assert write_parts([], tmp_path / "none.parquet", "draws") == 0
         assert read(tmp_path / "none.parquet", "draws").empty
+
+    def test_a_table_is_read_in_parts_each_checked(self, tmp_path):
+        path = tmp_path / "draws.parquet"
+        write(draws(0, 5), path, "draws")
+        assert [part["draw"].tolist() for part in read_parts(path, "draws", n_rows=2)] == [[0, 1], [2, 3], [4]]
+        with pytest.raises(SchemaError, match=r"none.parquet: no such file; table draws is written by 02_population"):
+            next(read_parts(tmp_path / "none.parquet", "draws"))
+        with pytest.raises(SchemaError, match=r"draws.parquet: margins: column .* is missing"):
+            next(read_parts(path, "margins"))
 
     @pytest.mark.parametrize("second", [2, 1, 0])
     def test_a_part_that_does_not_begin_after_the_last_key_is_refused(self, tmp_path, second):

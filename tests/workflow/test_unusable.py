@@ -7,6 +7,7 @@ import pytest
 from whole_runs import ROLES, run_all
 
 KINDS = ("refused", "cut_off", "unparsed", "not_taken")
+ALWAYS = (*KINDS, "constant")  # constant: the first answer, no revision, everybody
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def test_where_only_answers_come(whole_run):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ALWAYS)
 @pytest.mark.parametrize("role", ROLES)
 def test_any_one_role(whole_run, role, kind):
     said = whole_run({role: kind})

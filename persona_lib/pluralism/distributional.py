@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import xlogy
 
-from persona_lib.measuring.grids import Panel, Statistic, jackknifed, pairs_of
+from persona_lib.pluralism.grids import Panel, Statistic, jackknifed, pairs_of
 
 ASKED = " asked"  # after the id of a model that says shares instead of answering as personas
 

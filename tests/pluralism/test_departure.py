@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from pool_rows import items_of, judged
 
-from persona_lib.measuring import departure
+from persona_lib.pluralism import departure
 
 RATERS = ("rater.1", "rater.2", "rater.3", "rater.4")
 

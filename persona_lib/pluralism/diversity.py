@@ -18,7 +18,7 @@ from itertools import combinations
 
 import numpy as np
 
-from persona_lib.measuring.grids import Panel, Statistic, jackknifed, pairs_of
+from persona_lib.pluralism.grids import Panel, Statistic, jackknifed, pairs_of
 
 
 def _within(cells: np.ndarray, chosen: np.ndarray, inside: np.ndarray) -> np.ndarray:

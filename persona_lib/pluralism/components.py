@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from persona_lib.measuring.grids import Panel, Statistic, jackknifed
+from persona_lib.pluralism.grids import Panel, Statistic, jackknifed
 
 COMPONENTS = ("persona", "prompt", "persona_prompt", "judge", "run")
 

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from persona_lib.estimating import resample
-from persona_lib.measuring.grids import Panel, Statistic, jackknifed
+from persona_lib.pluralism.grids import Panel, Statistic, jackknifed
 
 REPRESENTATIVE = "representative"  # the answer given without a persona, a, for everybody
 WINDOW = 0.2  # share of the people from which on an answer belongs to what must be covered

@@ -13,13 +13,13 @@ import pandas as pd
 from persona_lib.estimating import bootstrap, resample
 from persona_lib.estimating.corrections import adjusted_p_values
 from persona_lib.measuring import agreement, benchmark
-from persona_lib.measuring.components import component_statistics
-from persona_lib.measuring.departure import departure_statistics, departures
-from persona_lib.measuring.distributional import distributional_statistics
-from persona_lib.measuring.diversity import diversity_statistics
-from persona_lib.measuring.grids import Panel, panel
-from persona_lib.measuring.steering import gold_statistics, overton_statistics, steering_statistics
-from persona_lib.measuring.worst_group import intersection_statistics, worst_group_statistics
+from persona_lib.pluralism.components import component_statistics
+from persona_lib.pluralism.departure import departure_statistics, departures
+from persona_lib.pluralism.distributional import distributional_statistics
+from persona_lib.pluralism.diversity import diversity_statistics
+from persona_lib.pluralism.grids import Panel, panel
+from persona_lib.pluralism.steering import gold_statistics, overton_statistics, steering_statistics
+from persona_lib.pluralism.worst_group import intersection_statistics, worst_group_statistics
 from persona_lib.tables import schema, streams
 from persona_lib.tables.groups import MIN_GROUP, persona_groups
 

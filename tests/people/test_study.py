@@ -1,0 +1,74 @@
+import json
+
+import pandas as pd
+import pytest
+import yaml
+
+from persona_lib.people.study import AGREE, LABELS, N_CHECKS, REFUSE, SHOWN, cost, plan_study, write_study
+from persona_lib.tables.schema import SchemaError
+
+PERSONAS = pd.DataFrame({"persona_id": ["p1", "p2", "p3"], "description": ["Age: 30", "Age: 40\n<b>", "Age: 50"]})
+ITEMS = pd.DataFrame({"item_id": [f"item.q{k}" for k in range(5)], "prompt_id": [f"q{k}" for k in range(5)]})
+ITEMS = ITEMS.assign(answer_a_id="baseline." + ITEMS["prompt_id"], answer_b_id="divergent." + ITEMS["prompt_id"])
+PROMPTS = {f"q{k}": f"Question {k}?" for k in range(5)}
+ANSWERS = {f"{kind}.q{k}": f"{kind} {k}" for kind in ("baseline", "divergent") for k in range(5)}
+REST = {"n_raters": 4, "contact": "nobody@example.org", "completion_code": "C1", "seed": 3}
+
+
+def plan(n_items=4):
+    return plan_study(ITEMS, PERSONAS, n_personas=2, n_items=n_items, seed=3)
+
+
+def written(folder, **rest):
+    write_study(folder, plan(), PERSONAS, PROMPTS, ANSWERS, **REST | rest)
+    return folder
+
+
+def test_each_persona_has_its_items_half_turned_round_and_two_checks():
+    found = plan()
+    assert list(found) == SHOWN and found["instance_id"].is_unique and found["persona_id"].nunique() == 2
+    items, checks = found[found["check"] == ""], found[found["check"] != ""]
+    assert (items.groupby("persona_id")["swapped"].sum() == 2).all()
+    assert (items.groupby("persona_id")["item_id"].nunique() == 4).all()
+    assert (checks.groupby("persona_id").size() == N_CHECKS).all() and set(checks["check"]) == set(LABELS)
+
+
+def test_the_project_shows_what_the_plan_says(tmp_path):
+    folder = written(tmp_path / "study")
+    for task, part in plan().groupby("task"):
+        shown = {one["id"]: one for one in map(json.loads, (folder / task / "items.jsonl").read_text().splitlines())}
+        assert set(shown) == set(part["instance_id"])
+        for row in part[part["check"] == ""].itertuples():
+            first, second = (row.answer_b_id, row.answer_a_id) if row.swapped else (row.answer_a_id, row.answer_b_id)
+            assert (shown[row.instance_id]["answer_a"], shown[row.instance_id]["answer_b"]) == (
+                ANSWERS[first],
+                ANSWERS[second],
+            )
+        for row in part[part["check"] != ""].itertuples():
+            assert row.check in shown[row.instance_id]["question"]
+        config = yaml.safe_load((folder / task / "config.yaml").read_text())
+        assert config["num_annotators_per_item"] == 4 and config["assignment_strategy"] == "random"
+        consent = json.loads((folder / task / "consent.json").read_text())[0]
+        assert consent["labels"] == [AGREE, REFUSE] and "nobody@example.org" in consent["description"]
+    assert (folder / "requirements.txt").read_text().startswith("potato-annotation")
+
+
+def test_a_folder_that_may_hold_answers_is_left_alone(tmp_path):
+    written(tmp_path / "study")
+    with pytest.raises(SchemaError, match="is not empty"):
+        written(tmp_path / "study")
+
+
+def test_what_is_missing_is_named(tmp_path):
+    with pytest.raises(SchemaError, match="9 items are wanted, but there are only 5"):
+        plan(n_items=9)
+    with pytest.raises(SchemaError, match="has no text"):
+        write_study(tmp_path / "s", plan(), PERSONAS, PROMPTS, {}, **REST)
+
+
+def test_what_a_study_costs_by_hand():
+    """8 raters of 12 pages: 22 minutes each at 9 an hour."""
+    found = cost(n_personas=2, n_raters=4, n_items=10, hourly=9.0)
+    assert found["pay"] == pytest.approx(8 * 22 / 60 * 9) and found["total"] == pytest.approx(
+        found["pay"] * (1 + 1.2 / 3)
+    )

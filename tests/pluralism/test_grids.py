@@ -1,0 +1,38 @@
+"""The arrays of a panel and their intervals.
+
+Oracle: the usual clustered error; every statistic of a panel is in its range.
+"""
+
+import numpy as np
+import pandas as pd
+from panel_rows import persona_table
+from pool_rows import items_of, judged
+
+from persona_lib.pluralism import distributional, diversity, steering
+from persona_lib.pluralism.grids import jackknifed, panel
+from persona_lib.tables import schema
+
+
+def test_the_jackknife_of_a_mean_is_the_clustered_error():
+    """Oracle: with one item a row is a persona; the usual error of a mean of ten, and no interval over one item."""
+    chosen = np.array([[1.0]] * 4 + [[0.0]] * 6)
+    found = jackknifed(
+        lambda c: (c * chosen).sum(axis=(1, 2)) / c.sum(axis=(1, 2)), chosen >= 0, scale="plain", what="m"
+    )
+    assert found.estimate == 0.4 and np.isnan(found.low) and "too few" in found.method
+
+
+def test_every_statistic_of_a_panel_is_in_its_range_and_its_interval():
+    rng = np.random.default_rng(11)
+    items = items_of(7)
+    people, grids = persona_table(14), (rng.random((6, 14, 7)) < 0.5).astype(int)
+    names = ["large", "small", *[f"rater.{i}" for i in range(4)]]
+    tables = judged(dict(zip(names, grids, strict=True)), items)
+    shared = panel(tables, items, people, people.assign(weight=1.0))
+    said = pd.DataFrame({"item_id": items["item_id"], "rater_id": "large", "group": "all", "share_b": 0.5})
+    rows = distributional.distributional_statistics(shared, said) + steering.steering_statistics(shared)
+    rows += steering.gold_statistics(shared) + diversity.diversity_statistics(shared)
+    found = schema.check(pd.DataFrame(rows), "pluralism").dropna(subset=["low"])
+    assert {"squared_distance", "steerability", "gold_comparison", "flattening"} <= set(found["statistic"])
+    assert (found["low"] <= found["estimate"]).all() and (found["estimate"] <= found["high"]).all()
+    assert "large asked|all" in set(found["group"])

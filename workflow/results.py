@@ -1,0 +1,109 @@
+"""The small results of a finished run, ready to be committed: `python -m workflow.results RUN`.
+
+Into data/results/RUN go the tables of statistics, the claims, the plan and the figures, and no text of a persona, a
+prompt or an answer; into `stamp.yaml` beside them what they were made of: the configuration, and a hash of each part of
+the compendium that could change them. A test of the house fails where a stamp is no longer true.
+"""
+
+import argparse
+import hashlib
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import yaml
+
+from persona_lib.tables.schema import tables
+
+RESULTS = Path("data/results")
+STAMP = "stamp.yaml"
+BESIDES = ("claims", "plan", "figures")  # beside the tables of statistics
+MOST_MIB = 8.0
+PARTS = {
+    "library": ("persona_lib", "**/*.py", "**/*.yaml"),
+    "notebooks": ("notebooks", "*.ipynb"),
+    "templates": ("data/templates", "*.yaml"),
+    "reference": ("data/reference", "*.csv", "*.csv.gz"),
+    "prompts": ("data/prompts", "*.csv"),
+    "lock": (".", "requirements.lock"),
+}
+
+
+class ResultsError(RuntimeError):
+    """Results that cannot be gathered; says what is missing."""
+
+
+def small_tables() -> list[str]:
+    """The tables that are small and hold no text of a persona, a prompt or an answer."""
+    statistics = [name for name, table in tables().items() if {"statistic", "estimate"} <= set(table.columns)]
+    return sorted({*statistics, *BESIDES} & set(tables()))
+
+
+def stamp(root: Path = Path()) -> dict[str, str]:
+    """The hash of each part of a checkout that could change a result; of notebooks the sources of their cells alone."""
+    found = {}
+    for part, (folder, *patterns) in PARTS.items():
+        digest = hashlib.sha256()
+        for path in sorted({path for pattern in patterns for path in (root / folder).glob(pattern)}):
+            digest.update(path.relative_to(root).as_posix().encode() + b"\0" + _content(path) + b"\0")
+        found[part] = digest.hexdigest()[:16]
+    return found
+
+
+def _content(path: Path) -> bytes:
+    if path.suffix != ".ipynb":
+        return path.read_bytes()
+    cells = json.loads(path.read_text("utf-8"))["cells"]
+    return "\0".join("".join(cell["source"]) for cell in cells).encode()
+
+
+def gather(run: str, root: Path = Path()) -> Path:
+    """Copy the small results of a run and stamp them; return their folder.
+
+    Raises
+    ------
+    ResultsError
+        The run is not finished, or its results are larger than may be committed.
+    """
+    made, drawn, target = root / "data/runs" / run, root / "figures/runs" / run, root / RESULTS / run
+    sources = [made / f"{name}.parquet" for name in small_tables()]
+    if missing := [path.name for path in sources if not path.is_file()]:
+        raise ResultsError(f"{made}: {', '.join(missing)} is not there; finish the run: make paper RUN={run}")
+    sources += sorted(drawn.glob("*.png"))
+    if (size := sum(path.stat().st_size for path in sources) / 2**20) > MOST_MIB:
+        raise ResultsError(f"{made}: {size:.1f} MiB of results, and at most {MOST_MIB:.0f} may be committed")
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
+    for path in sources:
+        shutil.copyfile(path, target / path.name)
+    configuration = yaml.safe_load((made / "configuration.yaml").read_text("utf-8"))
+    rows = {name: pq.ParquetFile(target / f"{name}.parquet").metadata.num_rows for name in small_tables()}
+    told = {"made_of": stamp(root), "rows": rows, "configuration": configuration}
+    (target / STAMP).write_text(yaml.safe_dump(told, sort_keys=False, allow_unicode=True), "utf-8")
+    return target
+
+
+def stale(folder: Path, root: Path = Path()) -> list[str]:
+    """The parts of a checkout that have changed since the results in a folder were made, or have no stamp."""
+    try:
+        told = yaml.safe_load((folder / STAMP).read_text("utf-8"))["made_of"]
+    except (OSError, KeyError, TypeError):
+        return [f"no {STAMP}"]
+    return [part for part, digest in stamp(root).items() if told.get(part) != digest]
+
+
+def main() -> int:
+    """Gather the results of the run named on the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("run", help="a finished run, as in data/runs/RUN")
+    try:
+        print(f"{gather(parser.parse_args().run)}: ready to be committed")
+    except ResultsError as error:
+        sys.exit(str(error))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
