@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from persona_lib.showing.preferences import write_preferences
+from persona_lib.exporting.preferences import write_preferences
 from persona_lib.tables import schema
 
 N_PERSONAS, N_PROMPTS = 1586, 3868

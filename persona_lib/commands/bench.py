@@ -100,11 +100,11 @@ def bench(chosen: argparse.Namespace) -> None:
                 raise NotScorable(f"not scorable: {error}") from error
             raise
     entry, shown = _scored(chosen, settings, tables, folder, stages)
-    board = found("persona_lib.showing.leaderboard:write")
+    board = found("persona_lib.exporting.leaderboard:write")
     target = Path(chosen.leaderboard) / f"{folder.name}.json"
     board(entry, target)
     board(entry, folder / "results.json")
-    (folder / "report.html").write_text(found("persona_lib.showing.leaderboard:page")(entry, shown), "utf-8")
+    (folder / "report.html").write_text(found("persona_lib.exporting.leaderboard:page")(entry, shown), "utf-8")
     for mode, mine in entry["modes"].items():
         rate = mine["pass_rate"]
         score = mine["verdict"] if rate is None else f"{100 * rate['estimate']:.1f} %"
@@ -225,11 +225,11 @@ def _scored(
         "judge": settings["endpoints"][EXAMINER]["model"],
         "n_items": sizes["n_items"],
         "is_simulated": any(one["base_url"] == SIMULATOR for one in settings["endpoints"].values()),
-        "item_set": found("persona_lib.showing.leaderboard:item_set")(attempts, personas, prompts),
+        "item_set": found("persona_lib.exporting.leaderboard:item_set")(attempts, personas, prompts),
         "settings": {"seed": seed, **sizes, **settings["endpoints"][CONTESTANT]["parameters"]},
     }
     kwargs = {"contestant": CONTESTANT, "modes": sizes["modes"], "facts": facts}
-    return found("persona_lib.showing.leaderboard:row")(statistics, **kwargs), shown
+    return found("persona_lib.exporting.leaderboard:row")(statistics, **kwargs), shown
 
 
 def _mine(statistics: pd.DataFrame) -> pd.Series:

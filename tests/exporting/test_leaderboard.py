@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from hostile import NASTY
 
-from persona_lib.showing import leaderboard
+from persona_lib.exporting import leaderboard
 from persona_lib.tables import schema
 from persona_lib.tables.schema import SchemaError
 
