@@ -9,7 +9,10 @@ CORES  := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
 endif
 
 # What a user gives is text: make expands nothing in it, and recipes read it from the environment, as "$$RUN".
-GIVEN  := PYTHON VENV RUN CORES UNTIL CENSUS DICTIONARY PROMPTS CONFIRM
+BASE_URL ?= simulator
+MODEL  ?= sim-large
+N      ?= 100
+GIVEN  := PYTHON VENV RUN CORES UNTIL CENSUS DICTIONARY PROMPTS CONFIRM BASE_URL MODEL N JUDGE YES
 $(foreach name,$(GIVEN),$(eval override $(name) := $$(value $(name))))
 export $(GIVEN)
 
@@ -26,7 +29,7 @@ SMOLLM := $(VENV)-smollm/.ready
 export PATH := $(if $(filter /%,$(VENV)),,$(CURDIR)/)$(VENV)/bin:$(PATH)
 unexport PYTHONDONTWRITEBYTECODE PYTHONHOME
 
-.PHONY: help paper plan test test-system verify refresh lab site lock clean
+.PHONY: bench help paper plan test test-system verify refresh lab site lock clean
 
 help:
 	@sed -n '1,2s/^# //p' Makefile
@@ -58,6 +61,9 @@ paper: $(READY) $(if $(filter smollm,$(RUN)),$(SMOLLM))
 
 plan: $(READY)
 	@python -m workflow.paper --run="$$RUN" --census="$$CENSUS" --dictionary="$$DICTIONARY" --prompts="$$PROMPTS" --plan
+
+bench: $(READY)
+	@persona bench --base-url "$$BASE_URL" --model "$$MODEL" --n "$$N" $(if $(JUDGE),--judge "$$JUDGE") $(if $(YES),--yes)
 
 test: $(READY)
 	@python -m workflow.check

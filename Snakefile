@@ -317,7 +317,7 @@ rule dataset:
     input:
         library=[
             *library_files("persona_lib/showing/export.py"),
-            "persona_lib/showing/preferences.py",
+            "persona_lib/exporting/preferences.py",
             "workflow/write_dataset.py",
         ],
         personas=rules.personas.output.personas,

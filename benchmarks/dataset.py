@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from persona_lib.showing.preferences import write_preferences
+from persona_lib.exporting.preferences import write_preferences
 from persona_lib.tables import schema
 
 N_PERSONAS, N_PROMPTS = 1586, 3868
@@ -49,7 +49,10 @@ def make(folder: Path, n_pairs: int) -> None:
         **rest,
     )
     parts = (ids.iloc[i : i + 20_000] for i in range(0, len(ids), 20_000))
-    schema.write_parts((p.assign(critique=texts(len(p), 180, rng)) for p in parts), folder / "pairs.parquet", "pairs")
+    if not (folder / "pairs.parquet").is_file():
+        schema.write_parts(
+            (p.assign(critique=texts(len(p), 180, rng)) for p in parts), folder / "pairs.parquet", "pairs"
+        )
     kinds = {"baseline": ("baseline." + pd.Series(prompts)), "revision": ids["chosen_answer_id"]}
 
     def answers():

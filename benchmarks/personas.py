@@ -2,7 +2,7 @@
 
     python benchmarks/personas.py [--n 1586] [--n-train 1000] [--n-draws 2200] [--cores 2]
 
-Runs notebooks 01 to 03 and the dataset folder in a scratch copy, as `make paper UNTIL=dataset` would with
+Runs notebooks 01 to 03 in a scratch copy, as `make paper UNTIL=personas` would with
 `personas.model_stage: false`. Prints seconds on the clock, CPU seconds, peak memory of the largest process and what was
 made. Exits 1 above 60 CPU seconds a core, the target; on a machine shared with others the clock says little.
 """
@@ -40,7 +40,7 @@ def main() -> int:
         command = [sys.executable, "-m", "workflow.paper", "--run", "bench", "--cores", str(args.cores)]
         started = time.perf_counter()
         done = subprocess.run(
-            [*command, "--until", "dataset"],
+            [*command, "--until", "personas"],
             cwd=scratch,
             env=os.environ | {"PYTHONPATH": name},
             capture_output=True,

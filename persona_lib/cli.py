@@ -18,7 +18,7 @@ from pathlib import Path
 from persona_lib.asking.client import AskError
 from persona_lib.asking.prices import SpendError
 from persona_lib.census.archives import PumsError
-from persona_lib.commands import census, collect, ledgers, people, plan, simulate, truth, utilities
+from persona_lib.commands import bench, census, collect, ledgers, people, plan, simulate, truth, utilities
 from persona_lib.commands.inputs import Help, Parser, UsageError
 from persona_lib.commands.strict_yaml import ConfigurationError
 from persona_lib.ledger.errors import LedgerError
@@ -50,6 +50,11 @@ COMMANDS = {  # name: what adds its arguments, what it does, an example
         "write what answers are worth to held-out personas in the simulated world",
         "persona utilities --settings settings.json --read personas=personas.parquet pairs=pairs.parquet "
         "answers=answers.parquet --out utilities.parquet",
+    ),
+    "bench": (
+        bench.add_arguments,
+        "score one model by PERSONA Bench: plan, question, pass rates, report, leaderboard row",
+        "persona bench --base-url simulator --model sim-large --n 100 --yes",
     ),
     "seal": (
         ledgers.add_seal_arguments,

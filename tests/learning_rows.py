@@ -7,7 +7,7 @@ import pandas as pd
 from hostile import NASTY
 from pool_rows import items_of, judged
 
-from persona_lib.showing.preferences import write_preferences
+from persona_lib.exporting.preferences import write_preferences
 from persona_lib.tables import schema
 from persona_lib.tables.schema import attributes
 

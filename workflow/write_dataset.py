@@ -11,8 +11,8 @@ import pandas as pd
 
 sys.path.insert(0, os.getcwd())
 
+from persona_lib.exporting.preferences import write_preferences  # noqa: E402
 from persona_lib.showing.export import write_dataset  # noqa: E402
-from persona_lib.showing.preferences import write_preferences  # noqa: E402
 from persona_lib.tables import schema  # noqa: E402
 from workflow.surroundings import print_to  # noqa: E402
 

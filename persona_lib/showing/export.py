@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
+from persona_lib.exporting.croissant import croissant
 from persona_lib.showing.belief_cells import card_section
-from persona_lib.showing.croissant import croissant
 from persona_lib.tables.files import whole
 from persona_lib.tables.schema import SchemaError, tables
 from persona_lib.tables.values import UNFLAGGED

@@ -68,9 +68,15 @@ def cross(items: pd.DataFrame, contestants: list[str], modes: Sequence[str], n_a
 
 
 def plan_benchmark(
-    personas: pd.DataFrame, prompts: pd.DataFrame, *, n_items: int, contestants: list[str], seed: int
+    personas: pd.DataFrame,
+    prompts: pd.DataFrame,
+    *,
+    n_items: int,
+    contestants: list[str],
+    seed: int,
+    modes: Sequence[str] = MODES,
 ) -> pd.DataFrame:
-    """Every contestant answers every item in the four modes; output_only answers are also calibration.
+    """Every contestant answers every item in the modes, all four unless told; output_only answers are also calibration.
 
     A calibration row is the same answer examined for another, random persona
     (critic_persona_id): an examiner that listens to the persona passes fewer of them.
@@ -87,7 +93,7 @@ def plan_benchmark(
     """
     if personas["persona_id"].nunique() < 2:
         raise SchemaError("benchmark: calibration needs at least two personas")
-    plan = cross(draw_items(personas, prompts, n_items, seed, "benchmark"), contestants, MODES, 1)
+    plan = cross(draw_items(personas, prompts, n_items, seed, "benchmark"), contestants, modes, 1)
     direct = plan[plan["mode"] == "output_only"]
     calibration = direct.assign(critic_persona_id=direct["other_persona_id"])
     return pd.concat([plan, calibration], ignore_index=True).drop(columns="other_persona_id")
@@ -270,7 +276,8 @@ def collect_benchmark(tables: dict, settings: dict, *, shard: int, of: int, ask:
     personas, prompts, seed = tables["personas"], tables["prompts"], settings["seed"]
     sizes = settings["benchmark"]
     models = ask.roles["contestants"]
-    plan = plan_benchmark(personas, prompts, n_items=sizes["n_items"], contestants=models, seed=seed)
+    asked = {"n_items": sizes["n_items"], "modes": sizes.get("modes", MODES)}
+    plan = plan_benchmark(personas, prompts, **asked, contestants=models, seed=seed)
     attempts = run(steps.of_shard(plan, "prompt_id", shard=shard, of=of), personas, prompts, ask=ask)
     find_dropped(attempts, personas, prompts, ask=ask)
     n = sizes["n_calibration"]

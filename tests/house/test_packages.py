@@ -25,7 +25,8 @@ MAY_IMPORT = {  # a package's folder is its layer
     "stages": {"tables", "messages", "synthesis"},
     "asking": {"tables", "messages", "ledger"},
     "cost": {"tables", "messages", "ledger", "asking", "stages"},
-    "showing": {"tables", "estimating", "measuring"},
+    "exporting": {"tables"},
+    "showing": {"exporting", "tables", "estimating", "measuring"},
     "site": {"tables", "showing"},
     "simulator": {"tables", "messages"},
 }

@@ -2,7 +2,7 @@
 
 import hashlib
 
-from persona_lib.showing.croissant import croissant
+from persona_lib.exporting.croissant import croissant
 
 
 def test_one_file_by_hand(tmp_path):

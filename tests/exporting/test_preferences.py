@@ -6,7 +6,7 @@ import pytest
 from hostile import NASTY
 from learning_rows import small_run, write_pairs
 
-from persona_lib.showing import preferences
+from persona_lib.exporting import preferences
 from persona_lib.tables import schema
 from persona_lib.tables.schema import SchemaError
 

@@ -53,7 +53,7 @@ LICENCE = "https://spdx.org/licenses/Apache-2.0.html"
 
 
 def croissant(folder: str | Path, configs: Sequence[dict], *, name: str, about: str) -> dict[str, Any]:
-    """Every file with its sha256, and every column of text, number or truth value as a field of a record set.
+    """Every file with its sha256, and every column of text, numbers or booleans as a field of a record set.
 
     Columns of messages are left out: they hold what the columns of text hold.
 

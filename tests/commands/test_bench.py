@@ -1,0 +1,73 @@
+"""`persona bench`: scored, paid for once, and bad input is one line."""
+
+import json
+
+import pytest
+from whole_runs import ROOT, served
+
+from persona_lib import cli
+
+SMALL = ["--n", "6", "--n-calibration", "2", "--modes", "output_only", "--quiet"]
+
+
+@pytest.fixture
+def bench(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+
+    def run(*arguments):
+        places = ["--out", str(tmp_path / "out"), "--leaderboard", str(tmp_path / "board")]
+        status = cli.main(["bench", *places, *SMALL, *arguments])
+        return status, capsys.readouterr()
+
+    return run
+
+
+def test_a_model_is_scored_and_the_same_command_asks_nothing_again(bench, tmp_path):
+    arguments = ("--base-url", "simulator", "--model", "sim-large")
+    status, said = bench(*arguments, "--yes")
+    assert status == 0 and "calls to make" in said.out and "0 calls to make" not in said.out.replace("10 calls", "")
+    (row,) = (tmp_path / "board").glob("*.json")
+    told = json.loads(row.read_text())
+    assert told["model"] == "sim-large" and told["judge"] == "sim-judge" and told["is_simulated"]
+    assert list(told["modes"]) == ["output_only"] and told["modes"]["output_only"]["n"] >= 4
+    page = next((tmp_path / "out").glob("*/report.html")).read_text()
+    assert "The answers are simulated" in page and "output_only" in page
+    ledger = {p.name: p.read_bytes() for p in (tmp_path / "out").glob("*/ledger/*.parquet")}
+    status, said = bench(*arguments)  # nobody is asked, since there is nothing to pay for
+    assert status == 0 and "benchmark: 0 calls to make" in said.out
+    assert ledger == {p.name: p.read_bytes() for p in (tmp_path / "out").glob("*/ledger/*.parquet")}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--base-url", "simulator", "--model", "sim-great", "--yes"), "no simulated model 'sim-great'; there are"),
+        (("--base-url", "http://127.0.0.1:9/v1", "--model", "m", "--yes"), "--judge NAME is missing"),
+        (("--base-url", "simulator", "--model", "sim-large"), "give --yes"),
+        (("--base-url", "simulator", "--model", "sim-large", "--yes", "--n", "1"), "--n must be 2 or more"),
+        (("--base-url", "simulator", "--model", "sim-large", "--yes", "--tables", "none"), "none/personas.parquet"),
+        (("--base-url", "http://127.0.0.1:9/v1", "--model", "m", "--judge", "j", "--yes"), "127.0.0.1:9"),
+    ],
+)
+def test_bad_input_is_one_line_and_leaves_no_row(bench, tmp_path, arguments, message):
+    status, said = bench(*arguments)
+    last = said.err.strip().splitlines()[-1]
+    assert status == 1 and message in last and last.startswith("persona: ")
+    assert not (tmp_path / "board").exists() and not list(tmp_path.rglob("report.html"))
+
+
+def test_a_judge_that_answers_nonsense_ends_with_counts_and_no_number(bench, tmp_path):
+    with served({"j": "unparsed"}) as address:
+        status, said = bench("--base-url", address, "--model", "m", "--judge", "j", "--yes")
+    assert status == 0 and "not scorable; 0 scored, 6 not" in said.out
+    (row,) = (tmp_path / "board").glob("*.json")
+    told = json.loads(row.read_text())
+    assert told["verdict"] == "not scorable" and told["modes"]["output_only"]["pass_rate"] is None
+
+
+def test_a_server_of_which_nothing_can_be_used_is_one_line_with_counts(bench, tmp_path):
+    with served({"m": "refused", "j": "refused"}) as address:
+        status, said = bench("--base-url", address, "--model", "m", "--judge", "j", "--yes")
+    last = said.err.strip().splitlines()[-1]
+    assert status == 1 and last.startswith("persona: not scorable: ") and "refused" in last
+    assert not (tmp_path / "board").exists()
