@@ -8,7 +8,7 @@ import pandas as pd
 
 from persona_lib.estimating import resample
 from persona_lib.measuring.benchmark import CLUSTERS, own_attempts
-from persona_lib.measuring.pluralism import MIN_GROUP, persona_groups
+from persona_lib.tables.groups import MIN_GROUP, persona_groups
 
 
 def intersection_statistics(attempts: pd.DataFrame, personas: pd.DataFrame, *, mode: str) -> pd.DataFrame:
