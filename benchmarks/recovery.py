@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from persona_lib.measuring import ablation, agreement, benchmark, pass_at_k, validation
-from persona_lib.showing import claims
+from persona_lib.measuring.recovery import recovery
 from persona_lib.simulator import attempts, studies
 from persona_lib.simulator.populations import Population, population
 from persona_lib.simulator.world import Model, World, load
@@ -55,7 +55,7 @@ def a_world(number: int, rng: np.random.Generator) -> World:
 def compared(found: pd.DataFrame, truth: dict[tuple[str, str], float]) -> pd.DataFrame:
     """The statistics that have a truth, beside it, with `off` as notebook 15 has it."""
     known = pd.Series(truth, name="truth").rename_axis(["statistic", "group"]).reset_index()
-    both = claims.recovery({"study": found}, known.assign(standard_error=0.0))
+    both = recovery({"study": found}, known.assign(standard_error=0.0))
     if lost := set(truth) - set(both[["statistic", "group"]].itertuples(index=False, name=None)):
         raise ValueError(f"no estimate of {min(lost)}")
     return both[["statistic", "group", "truth", "estimate", "low", "high", "off"]]

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from persona_lib.acquisition.prism import opening_prompts
 from persona_lib.messages.ask import Ask
 from persona_lib.stages import steps
-from persona_lib.stages.prism import opening_prompts
 from persona_lib.tables.schema import SchemaError
 from persona_lib.tables.streams import generator, shard_of
 

@@ -60,9 +60,9 @@ class TestFormOfNotebook:
 
     def test_cells_are_short_and_define_nothing(self, path):
         cells = code(nbformat.read(path, as_version=4))
-        assert 8 <= len(cells) <= 22
+        assert 8 <= len(cells) <= 24
         for cell in cells:
-            assert len(cell.source.splitlines()) <= 25
+            assert len(cell.source.splitlines()) <= 28
             kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
             assert not [n for n in ast.walk(ast.parse(cell.source)) if isinstance(n, kinds)], cell.source
 
@@ -102,7 +102,8 @@ def test_only_sections_marked_recovery_read_the_truth():
     assert handed == ["claims"]
     library = [path for path in MODULES if package(path) != "simulator"]
     told = {p.relative_to(LIBRARY).as_posix() for p in library if re.search(r"\btruth\b", p.read_text("utf-8"))}
-    assert told == {"cli.py", "commands/truth.py", "showing/claims.py", "showing/verdicts.py", "site/pages.py"}
+    of_recovery = {"measuring/recovery.py", "showing/claims.py", "showing/verdicts.py", "site/pages.py"}
+    assert told == {"cli.py", "commands/truth.py"} | of_recovery
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)

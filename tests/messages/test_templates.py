@@ -144,6 +144,7 @@ PINNED = {
     "answer_divergent": (1, "35de5e84bdbe0416"),
     "answer_from_summary": (2, "6948e7cf9e96c817"),
     "answer_output_only": (1, "0733109639360a5b"),
+    "ask_share": (1, "9439771010f1b8dc"),
     "check_consistency": (1, "e98b848f479232ca"),
     "classify_prompt": (2, "572f379653985040"),
     "critique_neutral": (2, "749686d5b39fea2c"),

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from persona_lib.stages import prism
+from persona_lib.acquisition import prism
 from persona_lib.stages.prompts import read_bank
 from persona_lib.tables.schema import SchemaError
 
