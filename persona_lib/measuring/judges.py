@@ -219,7 +219,7 @@ def judge_statistics(
     -------
     Rows of table `validation`: repetition_stability|own; preference_fairness and length_controlled by persona shown;
     overconfidence|own; coverage and risk by the certainty below which the judge abstains; aurc|own; writer_wins by
-    judge|writer; self_preference by model and of all.
+    judge|writer; self_preference_gap by model and of all.
     """
     judged = held(judgements, pairs)
     once = judged[judged["repeat"] == 0]
@@ -243,7 +243,7 @@ def judge_statistics(
         rows.append(_rate(part, "wins").row("writer_wins", f"{judge}|{writer}"))
     own = self_preference(won)
     for writer, part in {**dict(iter(own.groupby("writer"))), "all": own}.items():
-        rows.append(_mean(part, "difference").row("self_preference", str(writer)))
+        rows.append(_mean(part, "difference").row("self_preference_gap", str(writer)))
     return pd.DataFrame(rows)
 
 

@@ -29,7 +29,7 @@ values_consistency variance_share worst_group writer_wins
 """
 _OF_DIFFERENCES = """
 accuracy_by_distance calibration central_claim difference elicited_gain excess_flip explicit_difference gain
-group_difference group_gain lines_difference model_difference persona_effect persona_gain self_preference side_gain
+group_difference group_gain lines_difference model_difference persona_effect persona_gain self_preference_gap side_gain
 steerability variety
 """
 _OF_DISTANCES = """

@@ -70,7 +70,7 @@ def certainty(right: np.ndarray, stated: np.ndarray) -> Truth:
 
 
 def contests(won: Mapping[tuple[str, str, str], np.ndarray], writers: Sequence[str]) -> Truth:
-    """writer_wins by judge|writer, and self_preference by model and of all, where three or more write.
+    """writer_wins by judge|writer, and self_preference_gap by model and of all, where three or more write.
 
     Parameters
     ----------
@@ -97,8 +97,8 @@ def contests(won: Mapping[tuple[str, str, str], np.ndarray], writers: Sequence[s
                 ]
             )
         )
-    found |= {("self_preference", writer): value for writer, value in own.items()}
-    return found | {("self_preference", "all"): float(np.mean(list(own.values())))}
+    found |= {("self_preference_gap", writer): value for writer, value in own.items()}
+    return found | {("self_preference_gap", "all"): float(np.mean(list(own.values())))}
 
 
 def examiner(accepted: np.ndarray, own: np.ndarray, swapped: np.ndarray, generic: np.ndarray) -> Truth:

@@ -169,17 +169,17 @@ def test_models_that_prefer_their_own_words(pairs, answers):
         return judge if judge in (one, two) else one
 
     one = statistics(pairs, answers, lambda *key: True, met=contests(rule))
-    own = one.loc["self_preference", "estimate"]
+    own = one.loc["self_preference_gap", "estimate"]
     assert own.to_dict() == pytest.approx({"m1": 0, "m2": 0.5, "m3": 1, "all": 0.5})
     rates = one.loc["writer_wins", "estimate"]
     assert rates["m1|m1"] == rates["m3|m3"] == 1 and rates["m1|m2"] == 0.5 and rates["m2|m3"] == 0
     fair = statistics(pairs, answers, lambda *key: True, met=contests(lambda judge, one, two: one))
-    assert (fair.loc["self_preference", "estimate"] == 0).all()
+    assert (fair.loc["self_preference_gap", "estimate"] == 0).all()
 
 
 def test_two_models_have_no_neutral_judge(pairs, answers):
     met = contests(lambda judge, one, two: judge, writers=("m1", "m2"))
-    row = statistics(pairs, answers, lambda *key: True, met=met).loc[("self_preference", "all")]
+    row = statistics(pairs, answers, lambda *key: True, met=met).loc[("self_preference_gap", "all")]
     assert np.isnan(row["estimate"]) and row["n_excluded"] == 16
 
 

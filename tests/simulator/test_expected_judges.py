@@ -69,9 +69,9 @@ def test_contests_and_who_prefers_itself(rng):
     for writer in writers:
         assert truth["writer_wins", f"m2|{writer}"] == pytest.approx(rates["m2", writer], abs=0.025)
         mine = own.loc[own["writer"] == writer, "difference"].mean()
-        assert truth["self_preference", writer] == pytest.approx(mine, abs=0.035)
-    assert truth["self_preference", "all"] == pytest.approx(own["difference"].mean(), abs=0.02)
-    assert ("self_preference", "all") not in expected_judges.contests(
+        assert truth["self_preference_gap", writer] == pytest.approx(mine, abs=0.035)
+    assert truth["self_preference_gap", "all"] == pytest.approx(own["difference"].mean(), abs=0.02)
+    assert ("self_preference_gap", "all") not in expected_judges.contests(
         {key: chances for key, chances in won.items() if "m3" not in key}, writers[:2]
     )
 
