@@ -73,7 +73,8 @@ class TestCompleteness:
         plan = table("plan").groupby("stage")["calls_high"].sum()
         made = {stage: len(sealed(stage)) for stage in STAGES}
         assert all(made[stage] <= plan[stage] for stage in STAGES), made
-        assert table("plan")["calls_expected"].sum() <= 35_000
+        # The declared budget: 35,000 for the protocol, 15,000 for measuring, 10,000 for humans.
+        assert table("plan")["calls_expected"].sum() <= 60_000
         kept = (screen(read_bank(ROOT / CONFIG["prompts"]["bank"]))["reason"] == "").sum()
         counted = planned_calls(CONFIG, n_bank=int(kept)).sort_values(["stage", "template", "endpoint"])
         assert counted["calls_high"].tolist() == table("plan")["calls_high"].tolist()
@@ -180,7 +181,8 @@ class TestRecomputation:
 
     def test_pluralism(self):
         inputs = (table(name) for name in ("pool_judgements", "pool_items", "personas", "attempts"))
-        self.same("pluralism", majority.pluralism_statistics(*inputs, n_bootstrap=N_BOOTSTRAP, seed=SEED))
+        given = {"shares": table("pool_shares"), "weights": table("persona_weights")}
+        self.same("pluralism", majority.pluralism_statistics(*inputs, **given, n_bootstrap=N_BOOTSTRAP, seed=SEED))
 
     def test_fidelity(self):
         census, draws = table("census"), table("draws")
@@ -220,7 +222,8 @@ class TestOtherOracles:
             .query("status == 'ok'")
             .merge(table("pairs"), left_on="item_id", right_on="pair_id", suffixes=("", "_pair"))
         )
-        own = judged[(judged["persona_shown_id"] == judged["persona_id"]) & (judged["lines_shown"] == "all")]
+        is_first = (judged["lines_shown"] == "all") & (judged["repeat"] == 0)
+        own = judged[(judged["persona_shown_id"] == judged["persona_id"]) & is_first]
         row = one("validation", "holds", "own")
         assert row["estimate"] == pytest.approx(
             (own["chosen_answer_id_pair"] == own["chosen_answer_id"]).mean(), abs=1e-12

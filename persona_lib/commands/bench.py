@@ -48,9 +48,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--base-url", required=True, metavar="URL", help=f"the model's API, ending in /v1; or {SIMULATOR}"
     )
     parser.add_argument("--model", required=True, metavar="NAME", help="the model, as its API knows it")
-    parser.add_argument("--key-variable", metavar="NAME", help="environment variable that holds the key")
     parser.add_argument(
-        "--judge", metavar="NAME", help="model that examines the answers; needed but with the simulator"
+        "--key-variable", metavar="NAME", help="environment variable that holds the key; if not given, none is sent"
+    )
+    parser.add_argument(
+        "--judge", metavar="NAME", help="model that examines the answers; with the simulator its own if not given"
     )
     parser.add_argument("--judge-base-url", metavar="URL", help="the judge's API; that of the model if not given")
     parser.add_argument("--judge-key-variable", metavar="NAME", help="its key; that of the model if not given")
@@ -67,7 +69,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--out", default="data/runs/bench", metavar="DIR", help="where ledgers, results and pages go")
     parser.add_argument("--leaderboard", default="data/leaderboard", metavar="DIR", help="where the row goes")
-    parser.add_argument("--cap-usd", type=float, default=None, metavar="USD", help="what it may cost at most")
+    parser.add_argument(
+        "--cap-usd", type=float, default=None, metavar="USD", help="what it may cost at most; no cap if not given"
+    )
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     add_prices(parser)
     parser.set_defaults(run=bench)

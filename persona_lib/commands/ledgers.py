@@ -18,7 +18,9 @@ def add_seal_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_check_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `persona check-ledger`."""
-    parser.add_argument("files", nargs="+", metavar="FILE", help="live (.jsonl) or sealed (.parquet) ledgers")
+    parser.add_argument(
+        "files", nargs="+", metavar="FILE", help="live (.jsonl, with its packs) or sealed (.parquet) ledgers"
+    )
     parser.set_defaults(run=_check)
 
 

@@ -128,10 +128,13 @@ def stand_in(schema: Mapping) -> object:
     --------
     >>> stand_in({"type": "object", "properties": {"choice": {"enum": ["A", "B"]}, "why": {"type": "string"}}})
     {'choice': 'A', 'why': '.'}
+    >>> stand_in({"type": "integer", "minimum": 50, "maximum": 100})
+    50
     """
     if "enum" in schema:
         return schema["enum"][0]
     plain = {"boolean": False, "string": ".", "integer": 0, "number": 0.0, "array": []}
+    plain |= {"integer": schema.get("minimum", 0), "number": schema.get("minimum", 0.0)}
     if schema.get("type") == "object":
         return {name: stand_in(part) for name, part in schema.get("properties", {}).items()}
     return plain[schema["type"]]

@@ -8,7 +8,8 @@ import pandas as pd
 
 from persona_lib.cost.plan import ENDS, QUANTITIES, totals
 
-JUDGES = ("judge", "judge_no_persona", "examine", "find_dropped")  # templates that ask for a verdict on answers
+# Templates that ask for a verdict on answers.
+JUDGES = ("judge", "judge_no_persona", "judge_certainty", "examine", "find_dropped")
 JUDGED_IN = {"validation": "06", "pool": "07", "ablation": "08", "benchmark": "09", "pass_at_k": "10"}
 WHOLE, PILOT = "whole run", "pilot"
 _PILOT: dict[str, dict] = {

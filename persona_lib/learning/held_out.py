@@ -24,6 +24,7 @@ from persona_lib.learning.reward_models import (
     fit_persona,
 )
 from persona_lib.tables.groups import MIN_GROUP
+from persona_lib.tables.schema import tables
 from persona_lib.tables.streams import generator
 
 CLUSTERS = ["persona_id", "prompt_id"]
@@ -100,7 +101,8 @@ def learning_statistics(predicted: pd.DataFrame, near: pd.DataFrame, groups: pd.
                 if source in REAL:
                     rows.append(gain(part, model, "squared_error").row("brier_gain", name))
     new = predicted[predicted["split"] == NEW]
-    return pd.DataFrame(rows + _sides(new, near) + _groups(new, groups))
+    columns = list(tables()["learning"].columns)
+    return pd.DataFrame(rows + _sides(new, near) + _groups(new, groups), columns=columns)
 
 
 def gain(part: pd.DataFrame, model: str, value: str, *, other: str = "blind") -> resample.Estimate:
@@ -192,10 +194,13 @@ def trade_off(statistics: pd.DataFrame, *, source: str) -> pd.DataFrame:
 
     Returns
     -------
-    Indexed by model: overall, majority, minority, worst_group, gain, low, high (of the gain over blind).
+    Indexed by model: overall, majority, minority, worst_group, gain, low, high (of the gain over blind). No row where
+    nothing was scored.
     """
     wanted = {"accuracy": NEW, "side_accuracy": None, "worst_group": None, "gain": NEW}
     rows = statistics[statistics["statistic"].isin(wanted)].copy()
+    if rows.empty:
+        return pd.DataFrame(columns=["overall", "majority", "minority", "worst_group", "gain", "low", "high"])
     parts = rows["group"].str.split("|", n=2, expand=True).set_axis(["model", "source", "where"], axis=1)
     rows = rows.join(parts)
     rows = rows[(rows["source"] == source) & (~rows["where"].isin(HELD_OUT) | (rows["where"] == NEW))]

@@ -266,7 +266,7 @@ def lines(path: str | Path) -> Iterator[tuple[tuple[int, int], dict]]:
 
 
 def check(paths: Iterable[str | Path]) -> dict:
-    """What live ledgers hold, counted: records, each status, requests answered more than once.
+    """What live ledgers hold, with their packs, counted: records, each status, requests answered more than once.
 
     Raises
     ------
@@ -275,9 +275,9 @@ def check(paths: Iterable[str | Path]) -> dict:
         one request; names file and line, or the files.
     """
     count = dict.fromkeys(("records", *STATUSES, "asked_again", "repeated", "torn_tails"), 0)
-    files, index = [Path(path) for path in paths], Index()
+    files, index = [file for path in map(Path, paths) for file in (*packs.of_ledger(path), path)], Index()
     for file, path in enumerate(files):
-        for number, start, line in whole_lines(path):
+        for number, start, line in packs.whole_lines(path) if _is_pack(path) else whole_lines(path):
             record = json.loads(line)
             digest, status = record["hash"], record["reply"]["status"]
             if Request.from_dict(record["request"]).hash != digest:
@@ -294,12 +294,15 @@ def check(paths: Iterable[str | Path]) -> dict:
     return count
 
 
+def _is_pack(path: Path) -> bool:
+    return path.name.endswith(packs.SUFFIX)
+
+
 def _same_or_raise(record: dict, where: str, file: int, start: int, paths: list[Path]) -> None:
-    with paths[file].open("rb") as earlier:
-        before = read_line(earlier.fileno(), start, paths[file])
-        if {**before["reply"], "latency_s": None} != {**record["reply"], "latency_s": None}:
-            number = earlier.read(start).count(b"\n") + 1
-            raise LedgerError(f"{paths[file]}: line {number} and {where}: two answers to request {record['hash']}")
+    earlier = packs.whole_lines(paths[file]) if _is_pack(paths[file]) else whole_lines(paths[file])
+    number, line = next((number, line) for number, place, line in earlier if place == start)
+    if {**json.loads(line)["reply"], "latency_s": None} != {**record["reply"], "latency_s": None}:
+        raise LedgerError(f"{paths[file]}: line {number} and {where}: two answers to request {record['hash']}")
 
 
 def _is_torn(path: Path) -> bool:

@@ -7,6 +7,7 @@ paid, and of batches under way, count bytes of the live ledger.
 
 from __future__ import annotations
 
+import glob
 import itertools
 import os
 import zlib
@@ -14,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from persona_lib.ledger.errors import LedgerError
+from persona_lib.ledger.lines import check_sum
 from persona_lib.tables.files import whole
 
 SUFFIX = ".jsonl.gz"
@@ -87,7 +89,22 @@ def of_stage(folder: Path, stage: str) -> list[Path]:
     return sorted(folder.glob(f"{stage}-*-of-*{SUFFIX}"))
 
 
+def of_ledger(ledger: Path) -> list[Path]:
+    """The packs of one live ledger, the older ones first."""
+    return sorted(ledger.parent.glob(f"{glob.escape(ledger.stem)}.*{SUFFIX}"))
+
+
 def following(ledger: Path) -> Path:
     """Where the next pack of a live ledger goes."""
-    n_before = len(list(ledger.parent.glob(f"{ledger.stem}.*{SUFFIX}")))
-    return ledger.with_name(f"{ledger.stem}.{n_before:04d}{SUFFIX}")
+    return ledger.with_name(f"{ledger.stem}.{len(of_ledger(ledger)):04d}{SUFFIX}")
+
+
+def whole_lines(path: Path) -> Iterator[tuple[int, int, bytes]]:
+    """Number, place and bytes of each line of a pack, checked against its sum."""
+    pack = Pack(path)
+    try:
+        for number, (place, line) in enumerate(pack.lines(), start=1):
+            check_sum(line, f"{path}: line {number}")
+            yield number, place, line
+    finally:
+        pack.close()

@@ -22,6 +22,7 @@ def recovery(statistics: dict[str, pd.DataFrame], truth: pd.DataFrame | None) ->
     --------
     The interval claims a standard error of 0.3.
 
+    >>> from persona_lib.tables import schema
     >>> ours = pd.DataFrame([schema.statistic("kappa", "sex", 0.5, low=-0.088, high=1.088, n=9, method="")])
     >>> known = pd.DataFrame({"statistic": ["kappa"], "group": ["sex"], "truth": [0.6], "standard_error": [0.4]})
     >>> found = recovery({"influences": ours}, known)

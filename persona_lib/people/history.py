@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from persona_lib.people.prediction import held_out_bits, indicators
+from persona_lib.people.prediction import held_out_bits, indicators, mean_and_error
 from persona_lib.people.respondents import ATTRIBUTES, items_of
 from persona_lib.tables.schema import statistic
 
@@ -63,14 +63,13 @@ def history_statistics(
             row |= {f"bits {name}": bits, f"right {name}": right}
         parts.append(pd.DataFrame(row))
     means = pd.concat(parts).groupby("person").mean()
-    w = means["weight"].to_numpy()
     base = means["bits k=0"]
-    whole = float(np.average(base, weights=w))
+    whole, _ = mean_and_error(base, means["weight"])
     rows = []
     for name in features:
         for what, values in (("told", (base - means[f"bits {name}"]) / whole), ("right", means[f"right {name}"])):
-            value = float(np.average(values, weights=w))
-            half = 1.96 * float(np.sqrt((w**2 * (values - value) ** 2).sum()) / w.sum())
+            value, error = mean_and_error(values, means["weight"])
+            half = 1.96 * error
             method = f"ridge logit, {n_folds}-fold cross-validation by person, {len(targets)} items"
             counts = {"n": len(means), "n_excluded": len(respondents) - len(means)}
             rows.append(statistic(what, name, value, low=value - half, high=value + half, **counts, method=method))

@@ -68,6 +68,15 @@ def held_out_bits(
     return bits, right
 
 
+def mean_and_error(values: pd.Series, weights: pd.Series) -> tuple[float, float]:
+    """The weighted mean over people and its standard error; NaN where nobody answered."""
+    w = weights.to_numpy()
+    if not len(w):
+        return float("nan"), float("nan")
+    mean = float(np.average(values, weights=w))
+    return mean, float(np.sqrt((w**2 * (values - mean) ** 2).sum()) / w.sum())
+
+
 def prediction_statistics(
     respondents: pd.DataFrame, answers: Mapping[str, Sequence[str]], *, n_folds: int = 10, seed: int = 1
 ) -> list[dict]:
@@ -99,9 +108,7 @@ def prediction_statistics(
     rows = []
 
     def add(name: str, group: str, values: pd.Series, over: float = 1.0) -> None:
-        w = means["weight"].to_numpy()
-        value = np.average(values, weights=w)
-        error = np.sqrt((w**2 * (values - value) ** 2).sum()) / w.sum()
+        value, error = mean_and_error(values, means["weight"])
         rows.append(
             statistic(
                 name,
@@ -121,6 +128,6 @@ def prediction_statistics(
     for name in KNOWN:
         told = base - means[f"bits {name}"]
         add("bits_told", name, told)
-        add("explained_share", name, told, np.average(base, weights=means["weight"]))
+        add("explained_share", name, told, mean_and_error(base, means["weight"])[0])
         add("accuracy", name, means[f"right {name}"])
     return rows

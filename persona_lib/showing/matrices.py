@@ -166,7 +166,7 @@ def _matrices(
     }
     n_columns = 2 if len(panels) <= 6 else 3
     n_rows = -(-len(panels) // n_columns)
-    side, step_x, step_y = (2.25, 3.05, 2.7) if n_columns == 2 else (1.5, 2.05, 1.95)
+    side, step_x, step_y = (2.1, 3.05, 2.68) if n_columns == 2 else (1.5, 2.05, 2.1)
     upper = np.triu(np.ones((len(order), len(order)), dtype=bool))
     undefined = sum(int((matrix.isna() & upper).sum(axis=None)) for matrix in found.values())
     last = "; last panel: the rater held out of the majority, and the majority" if RATERS in found else ""

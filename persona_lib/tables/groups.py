@@ -8,7 +8,7 @@ from persona_lib.tables import schema
 
 AGES = {"18-34": (0, 35), "35-54": (35, 55), "55-69": (55, 70), "70+": (70, 200)}
 GROUPS = ["sex", "age_group", "race", "ideology"]
-AT_MOST = {"sex": 2, "age_group": len(AGES), "race": 9, "ideology": 5}  # values of an attribute
+AT_MOST = {"sex": 2, "age_group": len(AGES), "race": 9, "ideology": 6}  # values of an attribute
 MIN_GROUP = 5  # personas; a smaller group is counted, and nothing is said of it
 
 

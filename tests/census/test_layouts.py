@@ -123,7 +123,7 @@ def test_what_the_dictionary_of_2016_says_in_capitals_reads_as_in_other_years(tm
     assert official["4720"] == "SAL-CASHIERS" and official["7700"].startswith("PRD-FIRST-LINE")
     assert not mine["label"].str.contains(r"[*\\]|\d{4} \.").any(), "marks of notes, or two values run together"
     made = described(persons, households=homes, dictionary=labels)
-    assert made["job_description"].tolist() == ["Cashiers; industry: Department stores and discount stores"]
+    assert made["job_description"].tolist() == ["Cashiers; industry: Grocery stores"]
 
 
 def test_the_case_of_2011_has_its_birthplace_in_the_older_column(tmp_path):

@@ -36,9 +36,17 @@ def test_the_pilot_by_hand(found):
 
 
 def test_the_judging_by_hand(found):
-    """The demo's 06 judges 200 pairs eight times; its 09 examines 30 items of 3 models five times, and 90 summaries."""
-    assert found.loc["06 judging", "calls_high"] == 200 * 8
-    assert found.loc["09 judging", "calls_high"] == 30 * 3 * 5 + 30 * 3
+    """The demo's 06 judges 200 pairs and 100 contests, its 09 examines 30 items of 3 models and 150 known pairs.
+
+    Pairs: as the own persona, by its values alone, as another and as nobody, each in two orders (4 x 2 = 8); as the own
+    persona once more (1); and once with the certainty (1): 10 verdicts, 200 x 10 = 2,000. Contests: of 3 models every
+    two meet on each of 100 items (3 x 100), and all 3 judge each meeting: 900. Together 2,900.
+
+    Examinations: four modes and the calibration (5) of 30 x 3, 450; 30 x 3 summaries searched for what they dropped,
+    90; and 150 pairs as accepted, swapped and generic, 450. Together 990.
+    """
+    assert found.loc["06 judging", "calls_high"] == 200 * (4 * 2 + 1 + 1) + 100 * 3 * 3 == 2_900
+    assert found.loc["09 judging", "calls_high"] == 30 * 3 * 5 + 30 * 3 + 150 * 3 == 990
 
 
 def test_no_part_is_more_than_the_whole(found):

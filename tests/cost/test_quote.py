@@ -99,7 +99,12 @@ class TestQuote:
         seal(folder, "pool", settings)
         found = quote.quote(settings, folder, templates=FORMS, lengths=LENGTHS, prices=PRICES)
         rows = found.set_index(["stage", "template"])
-        assert rows.loc[("validation", "judge"), "calls_high"] == 2 * (1200 - 50), "each may be asked for once more"
+        # 200 pairs as the own persona, by its values and as another in two orders, and as the own once more; the only
+        # contestant has nobody to meet, so no contest is judged: 200 * 7. The ledger holds 50 of them.
+        assert rows.loc[("validation", "judge"), "calls_high"] == 2 * (200 * (3 * 2 + 1) - 50), (
+            "each may be asked for once more"
+        )
+        assert rows.loc[("validation", "judge_certainty"), "calls_high"] == 2 * 200, "a pair's certainty, once"
         assert (found[found["stage"] == "pool"]["calls_high"] == 0).all() and quote.unpaid(found)
         said = quote.sentences(found, settings, PRICES)
         assert "price gpt-4o-mini as of 2026-03-31" in said and "no cap" in said
@@ -133,10 +138,10 @@ class TestQuote:
         assert (found["calls_high"].sum() == 0) == is_same and quote.unpaid(found) != is_same
 
     def test_a_stage_with_nothing_left_checks_no_endpoint(self, tmp_path):
-        """By hand: eight stages of one shard check the endpoint 8 times, without two sealed ones 6 times."""
+        """By hand: nine stages of one shard check the endpoint 9 times, without two sealed ones 7 times."""
         for stage in ("pool", "feedback"):
             seal(tmp_path, stage, one_endpoint())
-        for folder, n in ((None, 8), (tmp_path, 6)):
+        for folder, n in ((None, 9), (tmp_path, 7)):
             found = quote.quote(one_endpoint(), folder, templates=FORMS, lengths=LENGTHS, prices=PRICES)
             check = found.set_index("stage").loc["check"]
             assert [check[f"calls_{end}"] for end in plan.ENDS] == [n] * 3

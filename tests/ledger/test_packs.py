@@ -5,7 +5,7 @@ import gzip
 import pytest
 
 from persona_lib.ledger.errors import LedgerError
-from persona_lib.ledger.live import Ledger
+from persona_lib.ledger.live import Ledger, check
 from persona_lib.ledger.packs import LINES, Pack
 from persona_lib.messages.request import Reply, Request
 
@@ -101,3 +101,18 @@ class TestLedgerWithPacks:
             with Ledger(tmp_path, "toy", shard=1, of=2) as second:
                 first.pack()
                 assert second.find(asked(2)).text == "answer 2"
+
+    def test_a_check_counts_what_is_packed_and_compares_it(self, packed):
+        folder, _ = packed
+        ledger = folder / "toy-0-of-2.jsonl"
+        assert check([ledger])["ok"] == N and check([ledger])["repeated"] == 0
+        with Ledger(folder, "toy", shard=0, of=2) as one:
+            one.append([(asked(N), Reply("ok", "late"))])
+        other = Ledger(folder / "elsewhere", "toy", shard=1, of=2)
+        with other:
+            other.append([(asked(0), Reply("ok", "answer 0"))])
+        assert check([ledger, other.path]) | {"ok": 0} == check([ledger]) | {"ok": 0, "records": N + 2, "repeated": 1}
+        with Ledger(folder / "third", "toy", shard=1, of=2) as third:
+            third.append([(asked(1), Reply("ok", "something else"))])
+        with pytest.raises(LedgerError, match=r"0000\.jsonl\.gz: line 2 and .*two answers to request"):
+            check([ledger, folder / "third" / "toy-1-of-2.jsonl"])

@@ -230,7 +230,7 @@ class TestReadWeights:
     def written(self, tmp_path, monkeypatch):
         def write(people: pd.DataFrame, heavy: int = 0) -> Path:
             values = people["weight_persons"].to_numpy()[:, None] + np.arange(1, 81)
-            values[-1, -1] += heavy
+            values[-1:, -1] += heavy
             names = [f"replicate_{k:02d}" for k in range(1, 81)]
             table = pd.DataFrame(values, columns=names).assign(person_id=people["person_id"].to_numpy())
             schema.write(table, tmp_path / "replicates.parquet", "replicates")

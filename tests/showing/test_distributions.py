@@ -128,7 +128,7 @@ class TestCensusDemographics:
 
     def test_the_caption_tells_the_correlation_of_the_table(self, margins, fidelity):
         said = " ".join(" ".join(texts(distributions.census_demographics(margins, fidelity))).split())
-        assert "correlate with the census at 0.950 [0.940, 0.960 over redraws]" in said
+        assert "correlate with the census at 0.950 (0.940 to 0.960) over redraws" in said
         gone = fidelity.assign(estimate=np.nan)
         said = " ".join(" ".join(texts(distributions.census_demographics(margins, gone))).split())
         assert "correlate with the census at undefined" in said
