@@ -29,7 +29,7 @@ from persona_lib.messages.check_form import FORM
 from persona_lib.simulator import roles as simulated_roles
 from persona_lib.simulator.world import load
 from persona_lib.tables.schema import read, write
-from workflow import run_notebook, run_persona
+from workflow import run_notebook, run_persona, write_claims_page
 
 ROOT = Path(__file__).parents[1]
 ROLES = ("answerer", "critic", "reviser", "judge", "panel", "raters", "contestants", "examiner")
@@ -149,6 +149,9 @@ def _run(job: SimpleNamespace) -> str:
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()) as said:
         if hasattr(job.input, "notebook"):
             return _executed(Path(job.input.notebook).resolve(), run_notebook.handed_over(job))
+        if job.rule == "claims_page":
+            write_claims_page.run(job)
+            return ""
         command = {"seal": run_persona.seal}.get(job.rule, run_persona.collect)
         assert cli.main(command(job)) == 0, f"{job.rule}: {said.getvalue()}"
     return ""

@@ -291,11 +291,16 @@ def claims_in_words(verdicts: pd.DataFrame) -> pd.DataFrame:
     bare = [_in_unit(row.statistic, row.estimate) for row in verdicts.itertuples()]
     shown = verdicts[["section", "claim", "paper"]].copy()
     shown["ours"] = np.where(verdicts["estimate"].isna(), "", np.where(is_bare, bare, told))
-    shown["n"] = verdicts["n"].map("{:,.0f}".format, na_action="ignore").fillna("")
+    shown["n"] = _whole(verdicts["n"])
     shown["truth"] = [_in_unit(row.statistic, row.truth) for row in verdicts.itertuples()]
     shown["verdict"] = verdicts["verdict"]
-    shown["decides at"] = verdicts["n_to_decide"].map("{:,.0f}".format, na_action="ignore").fillna("")
+    shown["decides at"] = _whole(verdicts["n_to_decide"])
     return shown
+
+
+def _whole(numbers: pd.Series) -> list[str]:
+    """Whole numbers as text; "" where there is none."""
+    return ["" if pd.isna(number) else f"{number:,.0f}" for number in numbers]
 
 
 def _in_unit(statistic: str, value: float) -> str:
