@@ -77,9 +77,9 @@ class TestAgainstTheDemoRun:
         assert made <= Counter(most.to_dict())
         if stage == "pool":
             # 20 items: what share of everybody, and of each group that is large enough. The plan has 2 sexes, 4 ages,
-            # 9 races and 5 ideologies at most, 20 * (1 + 20); the demo's personas have 15 groups, 20 * (1 + 15).
+            # 9 races and 6 ideologies at most, 20 * (1 + 21); the demo's personas have 15 groups, 20 * (1 + 15).
             shares = ("ask_share", "large")
-            assert most[shares] == 20 * (1 + 2 + 4 + 9 + 5) == 420
+            assert most[shares] == 20 * (1 + 2 + 4 + 9 + 6) == 440
             assert made[shares] == 20 * (1 + n_named_groups()) == 320
             most[shares] = made[shares]
         if stage in ("prompts", "pool", "benchmark", "pass_at_k", "survey"):
