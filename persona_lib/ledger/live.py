@@ -277,7 +277,7 @@ def check(paths: Iterable[str | Path]) -> dict:
     count = dict.fromkeys(("records", *STATUSES, "asked_again", "repeated", "torn_tails"), 0)
     files, index = [file for path in map(Path, paths) for file in (*packs.of_ledger(path), path)], Index()
     for file, path in enumerate(files):
-        for number, start, line in packs.whole_lines(path) if _is_pack(path) else whole_lines(path):
+        for number, start, line in _lines_of(path):
             record = json.loads(line)
             digest, status = record["hash"], record["reply"]["status"]
             if Request.from_dict(record["request"]).hash != digest:
@@ -294,13 +294,13 @@ def check(paths: Iterable[str | Path]) -> dict:
     return count
 
 
-def _is_pack(path: Path) -> bool:
-    return path.name.endswith(packs.SUFFIX)
+def _lines_of(path: Path) -> Iterator[tuple[int, int, bytes]]:
+    """Number, place and bytes of each line of a live ledger or of a pack."""
+    return packs.whole_lines(path) if path.name.endswith(packs.SUFFIX) else whole_lines(path)
 
 
 def _same_or_raise(record: dict, where: str, file: int, start: int, paths: list[Path]) -> None:
-    earlier = packs.whole_lines(paths[file]) if _is_pack(paths[file]) else whole_lines(paths[file])
-    number, line = next((number, line) for number, place, line in earlier if place == start)
+    number, line = next((number, line) for number, place, line in _lines_of(paths[file]) if place == start)
     if {**json.loads(line)["reply"], "latency_s": None} != {**record["reply"], "latency_s": None}:
         raise LedgerError(f"{paths[file]}: line {number} and {where}: two answers to request {record['hash']}")
 
