@@ -74,7 +74,7 @@ def diversity_statistics(panel: Panel) -> list[dict]:
                     for name in panel.values}  # fmt: skip
     by_attribute = {name: groups for name, groups in by_attribute.items() if len(groups) > 1}
     for model, grid in panel.models.items():
-        known = ~np.isnan(grid) & ~np.isnan(panel.preferred)
+        known = panel.comparable(grid)
         chosen, raters = (np.where(known, each, np.nan) for each in (grid, panel.preferred))
         for name, groups in {"all": [np.ones(len(grid), bool)], **by_attribute}.items():
             what = "within-group diversity of the raters less the model's, pairs of personas"

@@ -40,6 +40,10 @@ class Panel:
     weights: np.ndarray
     values: Mapping[str, np.ndarray]
 
+    def comparable(self, chosen: np.ndarray) -> np.ndarray:
+        """The cells in which both these choices and what the raters prefer are known."""
+        return ~np.isnan(chosen) & ~np.isnan(self.preferred)
+
     def groups(self) -> dict[str, np.ndarray]:
         """Who belongs to each group of at least five personas of the panel: `attribute|value`, and `all`."""
         found = {"all": np.ones(len(self.weights), bool)}

@@ -87,7 +87,7 @@ def steering_matrix(chosen: np.ndarray, panel: Panel, *, attribute: str) -> pd.D
     Rows: the group of the persona that the model was shown; columns: the group of the persona whose raters are asked,
     always another persona. A steerable model has its largest numbers on the diagonal. Only groups of five and more.
     """
-    known = ~np.isnan(chosen) & ~np.isnan(panel.preferred)
+    known = panel.comparable(chosen)
     groups = {name.split("|", 1)[1]: who for name, who in panel.groups().items() if name.startswith(f"{attribute}|")}
     found = pd.DataFrame(np.nan, index=pd.Index(groups, name="shown"), columns=pd.Index(groups, name="asked"))
     for one, shown in groups.items():
@@ -127,7 +127,7 @@ def steering_statistics(panel: Panel) -> list[dict]:
     rows = []
     what = "agreement with the own less that with other personas' raters"
     for model, chosen in panel.models.items():
-        known = ~np.isnan(chosen) & ~np.isnan(panel.preferred)
+        known = panel.comparable(chosen)
         found = jackknifed(steering(chosen, panel.preferred), known, scale="plain", what=what, within=(-1, 1))
         rows.append(found.row("steerability", model))
     return rows
@@ -162,7 +162,7 @@ def gold_statistics(panel: Panel) -> list[dict]:
     rows = []
     what = "share of pairs of personas with opposite preferences on an item"
     for model, chosen in panel.models.items():
-        known = ~np.isnan(chosen) & ~np.isnan(panel.preferred)
+        known = panel.comparable(chosen)
         for outcome in GOLD:
             found = jackknifed(gold(chosen, panel.preferred, outcome), known, scale="logit", what=what)
             rows.append(found.row("gold_comparison", f"{model}|{outcome}"))
