@@ -110,7 +110,8 @@ def _waited_for(command: list[str], environment: dict[str, str], *, lock: int) -
 
     Ctrl-C, SIGTERM and the end of the session reach the command and its steps as Ctrl-C, which lets the calls under
     way come home; a second one drops them. The command is in a process group of its own, so that it hears of each
-    once, and it holds the lock as long as it lives.
+    once, and it holds the lock as long as it lives. It starts with Ctrl-C held back, because Python prints a fatal
+    error where one comes before the first line of its program; the command lets it through as soon as it can take it.
     """
     came: list[int] = []
     started: list[subprocess.Popen] = []
@@ -125,7 +126,11 @@ def _waited_for(command: list[str], environment: dict[str, str], *, lock: int) -
     before = {number: signal.signal(number, pass_on) for number in heard}
     try:
         environment = environment | {PARENT: str(os.getpid())}
-        started += [subprocess.Popen(command, env=environment, process_group=0, pass_fds=[lock])]
+        held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            started += [subprocess.Popen(command, env=environment, process_group=0, pass_fds=[lock])]
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, held)
         if came:  # while it started
             pass_on(came.pop(), None)
         return started[0].wait(), came[0] if came else None

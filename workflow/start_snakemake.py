@@ -14,8 +14,10 @@ import time
 from contextlib import redirect_stderr
 from pathlib import Path
 
-if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-    signal.signal(signal.SIGINT, lambda *_: os._exit(130))  # no step has begun, so nothing is to be said
+if __name__ == "__main__":
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, lambda *_: os._exit(130))  # no step has begun, so nothing is to be said
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # `workflow.paper` held it back until here
 
 from snakemake import cli  # noqa: E402
 from snakemake_interface_logger_plugins.registry import LoggerPluginRegistry  # noqa: E402

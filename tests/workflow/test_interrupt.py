@@ -28,8 +28,10 @@ def gently(*_):
     Path("gently").touch()
     sys.exit(1)
 signal.signal(signal.SIGINT, gently)
+signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 """
 WAITS = STEP + "print('begun', flush=True); time.sleep(60)"
+STARTS = "import time; print('begun', flush=True); time.sleep(0.5)" + STEP + "time.sleep(60)"
 WATCHES = (
     STEP
     + """
@@ -74,6 +76,14 @@ def test_a_signal_to_the_run_alone_reaches_its_steps_as_ctrl_c(tmp_path, number)
         run.send_signal(number)
         assert run.communicate(timeout=20)[0] == f"(1, {int(number)})\n"
     assert (tmp_path / "gently").exists() and run.returncode == 0
+
+
+def test_a_signal_waits_until_the_command_can_take_it(tmp_path):
+    """Python prints a fatal error where Ctrl-C comes while it starts, before the first line of its program."""
+    with started(STARTS, tmp_path) as run:
+        run.terminate()
+        assert run.communicate(timeout=20)[0] == f"(1, {int(signal.SIGTERM)})\n"
+    assert (tmp_path / "gently").exists()
 
 
 def test_kill_9_of_the_run_ends_its_steps_and_only_then_frees_the_lock(tmp_path):
