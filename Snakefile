@@ -366,6 +366,7 @@ use rule census as agreement with:
         personas=rules.personas.output.personas,
         prompts=rules.prompts.output.prompts,
         ledger=f"{RUN}/sealed/pool.parquet",
+        people_judgements=config["agreement"]["people_judgements"] or [],
     output:
         pool_items=f"{RUN}/pool_items.parquet",
         pool_answers=f"{RUN}/pool_answers.parquet",
@@ -373,6 +374,7 @@ use rule census as agreement with:
         pool_shares=f"{RUN}/pool_shares.parquet",
         kappas=f"{RUN}/kappas.parquet",
         agreement=f"{RUN}/agreement.parquet",
+        people_agreement=f"{RUN}/people_agreement.parquet",
         notebook=f"{RUN}/notebooks/07_agreement.ipynb",
     log:
         f"{RUN}/logs/07_agreement.log",
@@ -692,8 +694,9 @@ use rule census as claims with:
         prompts=rules.prompts.output.prompts,
         pairs=rules.feedback.output.pairs,
         validation=rules.validation.output.validation,
-        pool_judgements=rules.agreement.output.pool_judgements,
         agreement=rules.agreement.output.agreement,
+        people_agreement=rules.agreement.output.people_agreement,
+        people_judgements=config["agreement"]["people_judgements"] or [],
         influences=rules.ablation.output.influences,
         benchmark=rules.benchmark.output.benchmark,
         pass_at_k=rules.pass_at_k.output.pass_at_k,
