@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from persona_lib.commands import people_asked
 from persona_lib.commands.inputs import REFERENCE, UsageError, add_way, found
 from persona_lib.tables import schema
 
@@ -66,6 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     back.add_argument("--study", required=True, metavar="DIR", help="the project's folder")
     back.add_argument("--out", required=True, metavar="FILE", help="table pool_judgements (.parquet) to write")
     back.set_defaults(run=_read_study)
+    people_asked.add_arguments(ways)
 
 
 def _tables(chosen: argparse.Namespace) -> None:

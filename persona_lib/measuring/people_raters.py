@@ -27,7 +27,7 @@ def people_agreement(
     Returns
     -------
     Table `people_agreement`: the rows of table `agreement` that rest on raters; none if nobody was asked. A group has
-    `people|` before it (`people|large`, `people|rater_rater`): a simulated world states no truth of people.
+    `people|` before it (`people|large`, `people|rater_rater`): what a simulated world states is never about people.
 
     Raises
     ------

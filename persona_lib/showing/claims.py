@@ -133,7 +133,8 @@ def counts(
     Pairs per persona are NaN where personas differ. `share_by_rule` is the share of kept prompts that hold a
     question mark and at least five words, and of critiques that came with both their parts; `total_variation`
     of the topics is half the sum of absolute differences between the shares in the two splits: 0 alike, 1 nothing
-    in common; `people` are the judgements of a study with people, if there was one; `association` is Cramer's V of persona and topic over the pairs, corrected for chance: 0 none.
+    in common; `association` is Cramer's V of persona and topic over the pairs, corrected for chance: 0 none. `people`
+    are the judgements of a study with people, None where there was none.
     """
     kept = prompts[prompts["is_kept"]]
     per_persona = pairs.groupby("persona_id").size()

@@ -21,8 +21,8 @@ def read_study(folder: str | Path) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataF
 
     Nobody is left out: who failed an attention check, stopped early or did not agree is in the table of raters, and
     the judgements of the first two are kept. A page that a rater was shown or assigned and did not answer has status
-    `cut_off`. The number under which somebody took part goes no further: raters of a persona who agreed to take part are
-    person.1, person.2, ... in the order of these numbers, those who did not refused.1, ...
+    `cut_off`. The number under which somebody took part goes no further: raters of a persona who agreed to take part
+    are person.1, person.2, ... in the order of these numbers, those who did not refused.1, ...
 
     Returns
     -------
