@@ -547,6 +547,10 @@ use rule collect_personas as collect_survey with:
     input:
         survey_items="data/reference/survey_items.csv",
         personas=rules.personas.output.personas,
+        prompts=rules.prompts.output.prompts,
+        pool_items=rules.agreement.output.pool_items,
+        pool_answers=rules.agreement.output.pool_answers,
+        pool_judgements=rules.agreement.output.pool_judgements,
         templates=TEMPLATES,
         library=library_files("persona_lib/stages/survey.py"),
     output:
@@ -568,7 +572,9 @@ use rule census as humans with:
         people_statistics="data/reference/people_statistics.csv",
         people_history="data/reference/people_history.csv",
         personas=rules.personas.output.personas,
+        prompts=rules.prompts.output.prompts,
         pool_items=rules.agreement.output.pool_items,
+        pool_answers=rules.agreement.output.pool_answers,
         pool_judgements=rules.agreement.output.pool_judgements,
         agreement=rules.agreement.output.agreement,
         ledger=f"{RUN}/sealed/survey.parquet",

@@ -135,13 +135,15 @@ def ask_pool(
 ) -> pd.DataFrame:
     """Ask for planned choices on the pool; returns what `ask_survey` returns.
 
-    Answer a is shown first in a random half of the cells, the same for every way of giving the persona.
+    Which answer is shown first is drawn per item, and the same for every way of giving the persona.
 
     Parameters
     ----------
     plan, given : of `plan_history` and `pool_answers_given`
     personas, items, prompts, answers : tables `personas`, `pool_items`, `prompts`, `pool_answers`
     """
+    if plan.empty:
+        return _found(plan, pd.Series(dtype=bool), pd.Series(dtype=object))
     texts = answers.set_index("answer_id")["text"]
     known = items.set_index("item_id").join(prompts.set_index("prompt_id")["text"].rename("prompt"), on="prompt_id")
     past = {}
@@ -149,11 +151,10 @@ def ask_pool(
         both = texts[known.at[row.item_id, "answer_a_id"]], texts[known.at[row.item_id, "answer_b_id"]]
         past[row.person_id, row.item_id] = Past(known.at[row.item_id, "prompt"], both[row.answer], both[1 - row.answer])
     plan = plan.reset_index(drop=True)
-    cells = list(zip(plan["person_id"], plan["item_id"], strict=True))
-    coins = {cell: bool(generator(0, "history.order", *cell).integers(2)) for cell in dict.fromkeys(cells)}
+    coins = {item: bool(generator(0, "history.order", item).integers(2)) for item in items["item_id"]}
     rows = plan[["item_id"]].join(known, on="item_id").assign(
         persona=_shown(plan, past, personas.set_index("persona_id")["description"].to_dict()),
-        swapped=[coins[cell] for cell in cells],
+        swapped=plan["item_id"].map(coins),
         endpoint=endpoint,
         sample=SAMPLE,
     )  # fmt: skip
@@ -179,8 +180,8 @@ def _found(plan: pd.DataFrame, is_right: pd.Series, status: pd.Series) -> pd.Dat
 
 
 def collect_history(tables: dict, settings: dict, *, shard: int, of: int, ask: Ask) -> None:
-    """Ask about the people of one shard; tables `given`, `people`, `items` as text."""
+    """Ask for the answers of one shard; tables `given`, `people`, `items` as text."""
     given = tables["given"].assign(answer=tables["given"]["answer"].astype(int))
     plan = plan_history(given, **settings["history"], seed=settings["seed"])
-    mine = steps.of_shard(plan, "person_id", shard=shard, of=of)
+    mine = steps.of_shard(plan, "item_id", shard=shard, of=of)
     ask_survey(mine, given, tables["people"], tables["items"], endpoint=ask.roles["judge"], ask=ask)

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from persona_lib.stages.history import KS, ask_pool, ask_survey, collect_history, plan_history, pool_answers_given
+from persona_lib.stages.survey import of_history
 from persona_lib.tables.histories import read
 from persona_lib.tables.schema import SchemaError
 
@@ -61,6 +62,12 @@ def test_a_model_that_repeats_the_past_is_right_of_people_who_do():
     again = Copier()
     collect_history(tables, {"history": SIZES, "seed": 1}, shard=0, of=1, ask=again)
     assert again.asked == ask.asked
+
+
+def test_a_small_pool_shows_as_many_past_choices_as_it_has():
+    block = {"n_history_personas": 3, "n_history_targets": 2}
+    assert of_history(block, 5, seed=7) == {"n_people": 3, "n_targets": 2, "seed": 7, "ks": [0, 1, 2, 4]}
+    assert of_history(block, 20, seed=7)["ks"] == list(KS)
 
 
 def test_choices_on_the_pool_are_shown_as_preferred_to_the_other_answer():
