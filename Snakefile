@@ -647,6 +647,7 @@ use rule census as figures with:
         personas=rules.personas.output.personas,
         provenance=rules.personas.output.provenance,
         prompts=rules.prompts.output.prompts,
+        clusters="data/reference/prism_topics.csv",
         pairs=rules.feedback.output.pairs,
         influences=rules.ablation.output.influences,
         kappas=rules.agreement.output.kappas,
