@@ -571,6 +571,7 @@ use rule census as humans with:
         people_shares="data/reference/people_shares.csv",
         people_statistics="data/reference/people_statistics.csv",
         people_history="data/reference/people_history.csv",
+        people_recovery="data/reference/people_recovery.csv",
         personas=rules.personas.output.personas,
         prompts=rules.prompts.output.prompts,
         pool_items=rules.agreement.output.pool_items,
