@@ -51,5 +51,6 @@ READS = {
     "ablation": dict.fromkeys(("personas", "prompts", "pool_items", "pool_answers"), ""),
     "benchmark": dict.fromkeys(("personas", "prompts"), ""),
     "pass_at_k": dict.fromkeys(("personas", "prompts"), ""),
-    "survey": {"survey_items": "survey_items.csv", "personas": ""},
+    "survey": {"survey_items": "survey_items.csv"}
+    | dict.fromkeys(("personas", "prompts", "pool_items", "pool_answers", "pool_judgements"), ""),
 }

@@ -41,6 +41,11 @@ STAGES = {
     "pass_at_k": "persona_lib.stages.pass_at_k:collect_pass_at_k",
     "survey": "persona_lib.stages.survey:collect_survey",
 }
+# of real people whose answers the user holds: `persona people`
+OF_PEOPLE = {
+    "history": "persona_lib.stages.history:collect_history",
+    "prism": "persona_lib.stages.judging:collect_prism",
+}
 
 
 class Stage(Protocol):
@@ -93,7 +98,8 @@ def collect(chosen: argparse.Namespace) -> None:
     AskError
         Among much else: no reply of the stage can be used.
     """
-    if chosen.stage not in STAGES:
+    functions = STAGES | OF_PEOPLE
+    if chosen.stage not in functions:
         raise UsageError(f"no stage {chosen.stage!r}; stages are {', '.join(STAGES)}")
     settings = read_settings(chosen.settings)
     templates = forms.load(chosen.templates)
@@ -108,7 +114,7 @@ def collect(chosen: argparse.Namespace) -> None:
         version = _world(settings)
         endpoints |= {e.alias: replace(e, model=f"{e.model}@{version}") for e in simulated}
     stage: Stage = partial(
-        found(STAGES[chosen.stage]), read_tables(chosen.read), settings, shard=chosen.shard, of=chosen.of
+        found(functions[chosen.stage]), read_tables(chosen.read), settings, shard=chosen.shard, of=chosen.of
     )
     with _like_ctrl_c(), ExitStack() as stack:
         place = {"shard": chosen.shard, "of": chosen.of, "ask_again": chosen.ask_again or ()}

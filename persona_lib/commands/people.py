@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from persona_lib.commands import people_asked
 from persona_lib.commands.inputs import REFERENCE, UsageError, add_way, found
 from persona_lib.tables import schema
 
@@ -19,7 +20,7 @@ EXAMPLES = {
     "tables": "persona people tables --layout gss --file GSS2022.dta --year 2022 --out data/raw/gss2022",
     "write-study": "persona people write-study --run data/runs/demo --out data/raw/study --contact you@example.org "
     "--completion-code C1",
-    "read-study": "persona people read-study --study data/raw/study --out data/raw/pool_judgements.parquet",
+    "read-study": "persona people read-study --study data/raw/study --out data/raw/people_judgements.parquet",
 }
 
 
@@ -49,7 +50,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     study.add_argument("--personas", type=int, default=20, help="personas")
     study.add_argument("--items", type=int, default=10, help="items of a persona")
     study.add_argument("--raters", type=int, default=4, help="raters of a persona; each rates for one")
-    study.add_argument("--hourly", type=float, default=12.0, help="pay an hour, in your currency")
+    made, prolific = import_module("persona_lib.study.project"), "prolific.com/pricing, 2026-09-20"
+    numbers = {
+        "hourly": (made.HOURLY, f"pay an hour, in your currency; what Prolific recommends in USD ({prolific})"),
+        "fee": (made.FEE, f"Prolific's share on top of the pay: 0.333 academic, 0.428 corporate ({prolific})"),
+        "tax": (made.TAX, "of the fee; an assumption: the United Kingdom's VAT"),
+        "minutes-page": (made.MINUTES_PAGE, "minutes for one comparison with its reason; an assumption"),
+        "minutes-start": (made.MINUTES_START, "minutes for consent, instructions and the persona; an assumption"),
+    }
+    for name, (default, what) in numbers.items():
+        study.add_argument(f"--{name}", type=float, default=default, help=what)
     study.add_argument("--seed", type=int, default=1, help="of personas, items and orders")
     study.set_defaults(run=_write_study)
     about = "what people chose in a study, as judgements with rater kind person; excludes nobody"
@@ -57,6 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     back.add_argument("--study", required=True, metavar="DIR", help="the project's folder")
     back.add_argument("--out", required=True, metavar="FILE", help="table pool_judgements (.parquet) to write")
     back.set_defaults(run=_read_study)
+    people_asked.add_arguments(ways)
 
 
 def _tables(chosen: argparse.Namespace) -> None:
@@ -114,14 +125,15 @@ def _answers(made, layout: str, people: pd.DataFrame, items: dict[str, list[str]
 
 def _write_study(chosen: argparse.Namespace) -> None:
     study, tables = import_module("persona_lib.study.project"), {}
-    for name in ("personas", "prompts", "pool_items", "pool_answers"):
+    for name in ("personas", "prompts", "pool_items", "pool_answers", "pool_judgements"):
         tables[name] = schema.read(Path(chosen.folder) / f"{name}.parquet", name)
     answers, prompts = tables["pool_answers"].query("status == 'ok'"), tables["prompts"]
     whole = tables["pool_items"][
         tables["pool_items"][["answer_a_id", "answer_b_id"]].isin(set(answers["answer_id"])).all(axis=1)
     ]
     sizes = {"n_personas": chosen.personas, "n_items": chosen.items}
-    plan = study.plan_study(whole, tables["personas"], **sizes, seed=chosen.seed)
+    minutes = {"minutes_page": chosen.minutes_page, "minutes_start": chosen.minutes_start}
+    plan = study.plan_study(whole, study.panel_cells(tables["pool_judgements"]), **sizes, seed=chosen.seed)
     study.write_study(
         chosen.out,
         plan,
@@ -132,8 +144,10 @@ def _write_study(chosen: argparse.Namespace) -> None:
         contact=chosen.contact,
         completion_code=chosen.completion_code,
         seed=chosen.seed,
+        **minutes,
     )
-    cost = study.cost(**sizes, n_raters=chosen.raters, hourly=chosen.hourly)
+    pay = {"hourly": chosen.hourly, "fee": chosen.fee, "tax": chosen.tax}
+    cost = study.cost(**sizes, n_raters=chosen.raters, **pay, **minutes)
     print(
         f"{chosen.out}: {chosen.personas} tasks; {cost['raters']:.0f} raters, about {cost['hours']:.0f} hours; pay"
         f" {cost['pay']:,.0f}, Prolific's fee {cost['fee']:,.0f}, tax on it {cost['tax']:,.0f}:"

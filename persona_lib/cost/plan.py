@@ -20,6 +20,7 @@ from persona_lib.messages.endpoint import Endpoint, read_endpoints
 from persona_lib.messages.request import canonical
 from persona_lib.messages.templates import Template
 from persona_lib.stages.feedback import pairs_each
+from persona_lib.stages.history import KS
 from persona_lib.stages.pass_at_k import ATTEMPTED, REEXAMINED
 from persona_lib.stages.survey import GROUPS
 from persona_lib.tables.groups import AT_MOST, MIN_GROUP
@@ -75,6 +76,7 @@ def planned_calls(settings: Mapping, *, n_bank: int | None = None) -> pd.DataFra
     n_examined = (len(ATTEMPTED) * n_attempts + len(REEXAMINED) * (n_attempts - 1)) * n_tried * len(models)
     survey = settings["survey"]
     n_survey, n_shown = survey["n_items"], survey["n_items"] * survey["n_personas"]
+    n_past = survey["n_history_personas"] * survey["n_history_targets"]
     n_contests = settings["validation"]["n_contests"] if len(models) > 1 else 0
     n_known = 3 * min(settings["benchmark"]["n_calibration"], n_judged)
     rows = [  # stage, template, endpoints, steps before it that must be ok, calls at most, how they come about
@@ -122,6 +124,9 @@ def planned_calls(settings: Mapping, *, n_bank: int | None = None) -> pd.DataFra
         ("survey", "survey_persona", roles["panel"][1:], 0, n_shown, "personas x items"),
         ("survey", "survey_oneself", roles["panel"], 0, n_survey * survey["n_oneself"], "items x times as oneself"),
         ("survey", "survey_shares", roles["panel"], 0, n_survey * len(GROUPS), "items x groups of people"),
+        ("survey", "judge", roles["panel"][0], 0, n_past * len(KS), "personas x choices x (1, 2, 4, 8 past ones, "
+         "description)"),
+        ("survey", "judge_no_persona", roles["panel"][0], 0, min(n_past, n_items), "pool items at most, nothing told"),
     ]  # fmt: skip
     table = pd.DataFrame(rows, columns=[*_KEY, "depth", "most", "multiplies"])
     table = table.explode("endpoint").dropna(subset="endpoint")  # a panel of one has no others
@@ -205,7 +210,9 @@ def _tokens(template: Template, stage: str, endpoint: Endpoint, lengths: pd.Seri
     fixed = len(template.system) + len(template.user)
     if template.response_schema is not None and lengths.name != "low":
         fixed += len(canonical(template.response_schema))
-    slots = [f"{name}_short" if (name, stage) == ("persona", "ablation") else name for name in template.slots]
+    persona = "persona_short" if stage == "ablation" else "persona"
+    persona = "persona_history" if (stage, template.name) == ("survey", "judge") else persona
+    slots = [persona if name == "persona" else name for name in template.slots]
     slots = [name.split("_")[0] if name.startswith("answer") else name for name in slots]
     tokens_out = min(lengths["reply", template.name], reply_limit(endpoint))
     return fixed / per_token + sum(lengths["slot", name] for name in slots), tokens_out

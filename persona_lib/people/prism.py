@@ -1,7 +1,10 @@
 """PRISM's own people: who they are, and which of several answers each of them rated highest.
 
 The files are those of PRISM's release [1]_: `survey.jsonl` (one line a person) and `utterances.jsonl` (one line an
-answer with the score that the person gave it). They are read where a user has them; none of them is shipped.
+answer with the score from 1 to 100 that the person gave it). They are read where a user has them; none of them is
+shipped. Their fields are those of its code book (notebooks/pre-release processing/04_codebooks.ipynb of
+github.com/HannahKirk/prism-alignment): the first turn is 0, its four answers are by different models, and an empty text
+is stored as EMPTY STRING.
 
 .. [1] H. R. Kirk et al. (2024). The PRISM Alignment Project. arXiv:2404.16019.
 """
@@ -20,6 +23,7 @@ from persona_lib.tables.schema import SchemaError, statistic
 TOLD = {"age": "Age", "gender": "Sex", "education": "Education", "employment_status": "Employment status"}
 TOLD |= {"marital_status": "Marital status", "ethnicity": "Race", "religion": "Religion", "location": "Place"}
 UTTERANCES = ["utterance_id", "interaction_id", "user_id", "turn", "user_prompt", "model_response", "score"]
+EMPTY = "EMPTY STRING"
 PAIRS = ["item_id", "person_id", "prompt", "answer_a_id", "answer_b_id", "swapped"]
 
 
@@ -48,7 +52,8 @@ def read_people(path: str | Path) -> pd.DataFrame:
 def read_pairs(path: str | Path, *, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Of every first question the answer that the person scored highest, and one of the others: pairs and answers.
 
-    A question whose highest score two answers share, or that has one answer with a score, has no pair. The other
+    A question whose highest score two answers share, or that has one answer with a score and a text, has no pair: where
+    scores are tied, the file's own `if_chosen` is drawn at random. The other
     answer is drawn at random, and so is whether the highest one is shown second.
 
     Returns
@@ -63,6 +68,7 @@ def read_pairs(path: str | Path, *, seed: int) -> tuple[pd.DataFrame, pd.DataFra
     """
     raw = _lines(path, UTTERANCES)
     scored = raw[(raw["turn"] == 0) & raw["score"].notna()]
+    scored = scored[scored[["user_prompt", "model_response"]].ne(EMPTY).all(axis=1)]
     rng = np.random.default_rng(seed)
     rows = []
     for item_id, part in scored.sort_values("utterance_id").groupby("interaction_id"):

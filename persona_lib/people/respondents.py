@@ -18,6 +18,8 @@ from persona_lib.tables.schema import SchemaError
 ATTRIBUTES = ["party", "ideology", "race", "sex", "age_group", "schooling"]
 DEMOGRAPHICS = ["race", "sex", "age_group", "schooling"]
 POLITICS = ["party", "ideology"]
+LABELS = {"party": "Political views", "ideology": "Ideology", "race": "Race", "sex": "Sex", "age_group": "Age"}
+LABELS |= {"schooling": "Education"}
 LEAST_N = 10  # people in a cell that is shown
 AGES = {"18-34": (18, 35), "35-54": (35, 55), "55-69": (55, 70), "70+": (70, 200)}
 SCHOOLING = ("High school or less", "Some college", "Bachelor's or more")
@@ -92,3 +94,19 @@ def cells(respondents: pd.DataFrame, by: Sequence[str]) -> pd.Series:
     known = respondents[list(by)].notna().all(axis=1)
     numbers = respondents[list(by)].groupby(list(by), dropna=True, sort=True).ngroup()
     return numbers.where(known, -1).fillna(-1).astype(int)
+
+
+def described(respondents: pd.DataFrame) -> pd.DataFrame:
+    """What a model is shown of each respondent: person_id, description, one line per attribute that is told.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"person_id": ["1"], "party": ["Democrat"], "age_group": ["18-34"]})
+    >>> described(table.reindex(columns=["person_id", *ATTRIBUTES]))["description"].tolist()
+    ['Political views: Democrat\\nAge: 18-34']
+    """
+    lines = [
+        "\n".join(f"{LABELS[name]}: {value}" for name, value in row.items() if isinstance(value, str))
+        for row in respondents[ATTRIBUTES].to_dict("records")
+    ]
+    return pd.DataFrame({"person_id": respondents["person_id"].astype(str), "description": lines})

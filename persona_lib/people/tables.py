@@ -10,6 +10,7 @@ import pandas as pd
 from persona_lib.people import likeness, prediction, shares
 from persona_lib.people.respondents import items_of
 from persona_lib.tables.files import whole
+from persona_lib.tables.schema import SchemaError
 
 SHARES = ["source", "year", *shares.COLUMNS]
 STATISTICS = ["source", "year", "statistic", "group", "estimate", "low", "high", "n", "n_excluded", "method"]
@@ -28,6 +29,28 @@ def answers(items: pd.DataFrame) -> dict[str, dict[str, list[str]]]:
     for row in items.itertuples():
         found.setdefault(row.source, {})[row.variable] = row.answers.split("|")
     return found
+
+
+def questions(source: str, respondents: pd.DataFrame, items: pd.DataFrame) -> pd.DataFrame:
+    """The respondents' items in words that a model can be asked: item_id (the variable), question, answers joined by |.
+
+    Parameters
+    ----------
+    source : layout of the respondents; an item's words are those of this source, or of another with this variable
+    items : `data/reference/survey_items.csv`
+
+    Raises
+    ------
+    SchemaError
+        None of the items has words.
+    """
+    known = items[items["variable"].isin(items_of(respondents))]
+    known = known.assign(other=known["source"] != source).sort_values("other", kind="stable")
+    known = known.drop_duplicates("variable")
+    known = known[[respondents[row.variable].max() < len(row.answers.split("|")) for row in known.itertuples()]]
+    if known.empty:
+        raise SchemaError(f"{source}: none of {', '.join(items_of(respondents))} has words in survey_items.csv")
+    return known[["variable", "question", "answers"]].set_axis(["item_id", "question", "answers"], axis=1)
 
 
 def people_statistics(

@@ -34,7 +34,8 @@ VERDICTS = {
     "not computed": "no statistic of this run speaks to it, or it is undefined",
     "reconstructed": "ours is made anew: the paper does not print it, or its words are not ours to copy",
     "internally inconsistent": "the paper says two things; no side is adopted",
-    "not testable offline": "needs people, named models or closed data, and these did not answer here",
+    "not testable offline": "needs named models or closed data, and these did not answer here",
+    "not asked of people": "needs people, and no study of people was read back for this run",
 }
 FIXED = ("reconstructed", "internally inconsistent", "not testable offline")
 KINDS = ("quantitative", "qualitative", *FIXED)
@@ -123,6 +124,7 @@ def counts(
     benchmark: pd.DataFrame,
     pass_at_k: pd.DataFrame,
     influences: pd.DataFrame,
+    people: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Sizes of the run, read off its tables, as rows of shape `statistics`.
 
@@ -131,7 +133,8 @@ def counts(
     Pairs per persona are NaN where personas differ. `share_by_rule` is the share of kept prompts that hold a
     question mark and at least five words, and of critiques that came with both their parts; `total_variation`
     of the topics is half the sum of absolute differences between the shares in the two splits: 0 alike, 1 nothing
-    in common; `association` is Cramer's V of persona and topic over the pairs, corrected for chance: 0 none.
+    in common; `association` is Cramer's V of persona and topic over the pairs, corrected for chance: 0 none. `people`
+    are the judgements of a study with people, None where there was none.
     """
     kept = prompts[prompts["is_kept"]]
     per_persona = pairs.groupby("persona_id").size()
@@ -152,6 +155,7 @@ def counts(
         "benchmark_items": _largest(benchmark, "pass_rate", "*|*"),
         "ablation_cells": _largest(influences, "flip_rate", "*"),
         "attempts": _attempts(pass_at_k),
+        "people": np.nan if people is None else len(people[["persona_shown_id", "rater_id"]].drop_duplicates()),
     }
     for split in ("train", "heldout_pair", "heldout_prompt"):
         whole[f"pairs_per_persona_{split}"] = _only(splits[split]) if split in splits else np.nan
@@ -190,22 +194,22 @@ def _attempts(pass_at_k: pd.DataFrame) -> float:
     return float(groups.str.rsplit("|", n=1).str[-1].astype(int).max()) if len(groups) else float("nan")
 
 
-def who_answered(models: Collection[str], judgements: pd.DataFrame) -> set[str]:
-    """Who answered, as `needs` names them: the models of a run, and `people` where all raters of the pool are people.
+def who_answered(models: Collection[str], people: pd.DataFrame | None) -> set[str]:
+    """Who answered, as `needs` names them: the models of a run, and `people` where a study with people was read back.
 
     Parameters
     ----------
     models : the names in their replies
-    judgements : table `pool_judgements`; only choices that were made count
+    people : table `pool_judgements` of people, or None; only choices that were made count
 
     Examples
     --------
-    >>> judged = pd.DataFrame({"role": ["panel", "rater"], "rater_kind": ["model", "person"], "status": "ok"})
-    >>> sorted(who_answered(["gpt-4.1"], judged)), who_answered([], judged[judged["role"] == "panel"])
+    >>> judged = pd.DataFrame({"rater_kind": ["person"], "status": ["ok"]})
+    >>> sorted(who_answered(["gpt-4.1"], judged)), who_answered([], judged.assign(status="cut_off"))
     (['gpt-4.1', 'people'], set())
     """
-    kinds = judgements.loc[(judgements["role"] == "rater") & (judgements["status"] == "ok"), "rater_kind"]
-    return set(models) | ({PEOPLE} if set(kinds) == {"person"} else set())
+    kinds = set() if people is None else set(people.loc[people["status"] == "ok", "rater_kind"])
+    return set(models) | ({PEOPLE} if kinds == {"person"} else set())
 
 
 def compare(
@@ -225,8 +229,8 @@ def compare(
     truth : table `truth`, or None on live runs
     simulated : whether answers came from the simulator; then no number of ours is set beside the paper's,
         unless the claim rests on the configuration alone
-    answered : the models that answered in a live run, by the names in their replies, and `people` where people judged;
-        a claim that needs them has a verdict then
+    answered : the models that answered in a live run, by the names in their replies, and `people` where people judged
+        (`who_answered`); a claim that needs them has a verdict then, in a simulated run `no truth`
 
     Raises
     ------
@@ -260,7 +264,10 @@ def compare(
 
 def _verdict(claim: dict, found: dict, true: float, *, simulated: bool, answered: Collection[str]) -> str:
     needs = [name.strip() for name in claim["needs"].split(";") if name.strip()]
-    moves = not simulated and bool(needs) and all(any(fnmatchcase(who, name) for who in answered) for name in needs)
+    if claim["kind"] in FIXED and PEOPLE in needs and PEOPLE not in answered:
+        return "not asked of people"
+    moves = bool(needs) and all(any(fnmatchcase(who, name) for who in answered) for name in needs)
+    moves &= not simulated or needs == [PEOPLE]  # what people choose between simulated answers has no truth
     if claim["kind"] in FIXED and not moves:
         return claim["kind"]
     if np.isnan(found.get("estimate", np.nan)):

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from persona_lib.messages import templates
 from persona_lib.simulator import issues, surveys
-from persona_lib.tables import descriptions, schema, streams
+from persona_lib.tables import descriptions, histories, schema, streams
 
 # These change no reply.
 _ASIDE = {"__main__.py", "app.py", "batches.py", "faults.py", "inside.py"}
@@ -31,13 +31,13 @@ def version() -> str:
     """A short hash of everything that can change a reply to the same messages.
 
     That is this package's code, world and sentences, the issues of the shipped prompts, the items of surveys, the
-    random streams, how templates and descriptions are read, and the attributes with their labels. Where a module of the
-    library lies is no part of it: import statements do not count.
+    random streams, how templates, descriptions and past answers are read, and the attributes with their labels. Where a
+    module of the library lies is no part of it: import statements do not count.
     """
     here = [path for path in Path(__file__).parent.iterdir() if path.name not in _ASIDE]
     paths = [path for path in here if path.suffix in {".py", ".yaml"}]
     paths += [*issues.FOLDER.glob("*.yaml"), issues.PROMPTS, surveys.ITEMS]
-    paths += [Path(str(module.__file__)) for module in (descriptions, streams, templates)]
+    paths += [Path(str(module.__file__)) for module in (descriptions, histories, streams, templates)]
     found = hashlib.sha256()
     for path in sorted(paths, key=lambda path: path.name):
         text = path.read_text("utf-8")

@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+from scipy.stats import norm
 
+from persona_lib.simulator import surveys
 from persona_lib.simulator.forms import parse_description
 from persona_lib.simulator.sentences import load_bank
 from persona_lib.simulator.world import Model, load, logistic
+from persona_lib.tables import histories
 
 
 def model(name: str) -> Model:
@@ -33,10 +37,38 @@ def model(name: str) -> Model:
 
 @lru_cache(maxsize=20_000)
 def own_part(description: str, name: str) -> np.ndarray:
-    """The own part of the person of a description as one model reads it."""
-    found = load().own_part(parse_description(description), load().models[name])
+    """The own part of the person of a description, or of past answers, as one model reads it."""
+    past = histories.read(description)
+    found = part_of_history(past) if past else load().own_part(parse_description(description), load().models[name])
     found.flags.writeable = False
     return found
+
+
+def part_of_history(history: Sequence[histories.Past]) -> np.ndarray:
+    """The own part that past answers speak for: ridge regression on the directions in which they were given.
+
+    An answer that was preferred to another says that the person stands on its side of the two, half a normal away from
+    the middle; one of a survey's says where the answer stands in the item's order. Own parts have the variance that the
+    world leaves them, and so has the noise of one answer.
+    """
+    rows, said, spread = [], [], float(np.sqrt(1 - load().parameters["shared_share"]))
+    for past in history:
+        if past.other:
+            (one, _), (other, _) = (load_bank().vector(text) for text in (past.answer, past.other))
+            apart = one - other
+            length = float(np.linalg.norm(apart))
+            if length > 0:
+                rows.append(apart / length)
+                said.append(spread * np.sqrt(2 / np.pi))
+        else:
+            options = surveys.items().get(past.question, ("", ()))[1]
+            if past.answer in options:
+                rows.append(surveys.direction(past.question))
+                said.append(norm.ppf((options.index(past.answer) + 0.5) / len(options)))
+    if not rows:
+        return np.zeros(len(load().dimensions))
+    x = np.array(rows)
+    return x.T @ np.linalg.solve(x @ x.T + np.eye(len(x)), np.array(said) - x @ load().shared)
 
 
 def stand(description: str, who: Model, *, sample: int = 0) -> np.ndarray:

@@ -94,6 +94,29 @@ def judge(
     return plan[key].assign(rater_kind=kinds).join(choose(rows, answers, ask=ask)).reset_index(drop=True)
 
 
+def choose_for_people(
+    pairs: pd.DataFrame, answers: pd.DataFrame, people: pd.DataFrame, *, endpoint: str, ask: Ask
+) -> pd.Series:
+    """The answer that a model chooses in each real person's place, on the pairs' index; '' where it chose none.
+
+    Parameters
+    ----------
+    pairs : person_id, prompt, answer_a_id, answer_b_id, swapped (b is shown first)
+    answers : answer_id, text
+    people : person_id, description: what each person said of himself or herself
+    """
+    described = people.set_index("person_id")["description"]
+    rows = pairs.assign(persona=pairs["person_id"].map(described), endpoint=endpoint, sample=0)
+    return choose(rows, answers.assign(status="ok", request_hash=""), ask=ask)["chosen_answer_id"]
+
+
+def collect_prism(tables: dict, settings: dict, *, shard: int, of: int, ask: Ask) -> None:
+    """Ask for the choices of one shard of PRISM's people; the tables as text."""
+    pairs = tables["pairs_of_people"].assign(swapped=tables["pairs_of_people"]["swapped"].eq("True"))
+    mine = steps.of_shard(pairs, "person_id", shard=shard, of=of)
+    choose_for_people(mine, tables["answers_of_people"], tables["people"], endpoint=ask.roles["judge"], ask=ask)
+
+
 def _shown(plan: pd.DataFrame, personas: pd.DataFrame) -> list[str]:
     """What each row shows of its persona: the lines of the description that it says, '' for no persona."""
     known = personas.set_index("persona_id")

@@ -7,11 +7,13 @@ each answer. The second is the control that persona panels have to beat.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
 from persona_lib.messages.ask import Ask
-from persona_lib.stages import steps
+from persona_lib.stages import history, steps
 from persona_lib.stages.players import kind
 from persona_lib.stages.shares import ALL, EVERYBODY
 from persona_lib.tables.schema import SchemaError
@@ -137,14 +139,27 @@ def _shares(data: dict, shown: list[str], known: list[str]) -> dict[int, float]:
     return {number: by_answer[name] / sum(told) for number, name in enumerate(known)}
 
 
+def of_history(survey: Mapping, n_items: int, seed: int) -> dict:
+    """The sizes of `history.plan_history` by the block `survey`, for a pool of so many items."""
+    sizes = {"n_people": survey["n_history_personas"], "n_targets": survey["n_history_targets"], "seed": seed}
+    return sizes | {"ks": [k for k in history.KS if k < n_items]}
+
+
 def collect_survey(tables: dict, settings: dict, *, shard: int, of: int, ask: Ask) -> None:
-    """Ask for the answers of one shard."""
+    """Ask for the answers of one shard, and for what personas given as their past answers choose on the pool."""
+    sizes, seed = settings["survey"], settings["seed"]
     plan = plan_survey(
         tables["survey_items"],
         tables["personas"],
         panel=ask.roles["panel"],
-        **settings["survey"],
-        seed=settings["seed"],
+        **{name: sizes[name] for name in ("n_items", "n_personas", "n_oneself")},
+        seed=seed,
     )
     mine = steps.of_shard(plan, "item_id", shard=shard, of=of)
     answer(mine.reset_index(drop=True), tables["personas"], ask=ask)
+    if sizes["n_history_personas"]:
+        pool = [tables[name] for name in ("personas", "pool_items", "prompts", "pool_answers")]
+        given = history.pool_answers_given(tables["pool_judgements"], pool[1])
+        asked = history.plan_history(given, **of_history(sizes, len(pool[1]), seed))
+        own = steps.of_shard(asked, "item_id", shard=shard, of=of)  # who is told of nobody may be asked the same
+        history.ask_pool(own, given, *pool, endpoint=ask.roles["panel"][0], ask=ask)

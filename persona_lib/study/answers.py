@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import pandas as pd
@@ -20,8 +21,8 @@ def read_study(folder: str | Path) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataF
 
     Nobody is left out: who failed an attention check, stopped early or did not agree is in the table of raters, and
     the judgements of the first two are kept. A page that a rater was shown or assigned and did not answer has status
-    `cut_off`. The number under which somebody took part goes no further: raters of a persona are person.1, person.2,
-    ... in the order of these numbers.
+    `cut_off`. The number under which somebody took part goes no further: raters of a persona who agreed to take part
+    are person.1, person.2, ... in the order of these numbers, those who did not refused.1, ...
 
     Returns
     -------
@@ -40,16 +41,19 @@ def read_study(folder: str | Path) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataF
     key = pd.read_csv(folder / KEY, keep_default_na=False).set_index("instance_id")
     chosen, raters, reasons = [], [], []
     for task in key["task"].unique():
-        own = key[key["task"] == task]
-        for number, path in enumerate(sorted((folder / task / OUTPUT).glob(f"*/{STATE}")), 1):
+        own, numbers = key[key["task"] == task], Counter[bool]()
+        for path in sorted((folder / task / OUTPUT).glob(f"*/{STATE}")):
             state = _read(path)
             said = {page: _labels(answers) for page, answers in state["instance_id_to_label_to_value"].items()}
-            raters.append({"task": task, "rater": f"person.{number}", **_rater(state, said, own)})
-            if not raters[-1]["agreed"]:
+            counted = _rater(state, said, own)
+            numbers[counted["agreed"]] += 1
+            rater = f"{'person' if counted['agreed'] else 'refused'}.{numbers[counted['agreed']]}"
+            raters.append({"task": task, "rater": rater, **counted})
+            if not counted["agreed"]:
                 continue
             for row in own[own["check"] == ""].itertuples():
                 answer = said.get(row.Index, {})
-                place = {"rater_id": f"person.{number}", "persona_shown_id": row.persona_id, "item_id": row.item_id}
+                place = {"rater_id": rater, "persona_shown_id": row.persona_id, "item_id": row.item_id}
                 chosen.append({**place, **_judgement(row, answer.get(CHOICE, ""), path)})
                 reasons.append({**place, "reason": answer.get(REASON, "")})
     rest = {"role": "rater", "rater_kind": "person", "lines_shown": "all", "repeat": 0, "request_hash": ""}

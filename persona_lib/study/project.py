@@ -25,9 +25,12 @@ CHOICE, REASON, CONSENT, ASKED = "choice", "reason", "consent", "asked"
 LABELS = ("Answer A", "Answer B")
 AGREE, REFUSE = "I agree to take part", "I do not agree"
 N_CHECKS = 2
-MINUTES_EACH, MINUTES_MORE = 1.5, 4.0  # of a comparison with its reason; of consent, instructions and the persona
-FEE = 1 / 3  # Prolific's service fee on what raters are paid, for academic and other users 33.3 to 42.8 %
-TAX = 0.2  # on the fee, where it is charged
+# What a study costs is told by numbers that a user can change. Assumed, and to be measured in a pilot: the minutes.
+MINUTES_PAGE, MINUTES_START = 1.5, 4.0  # of a comparison with its reason; of consent, instructions and the persona
+# Prolific's own (https://www.prolific.com/pricing, a copy of 2026-09-20): fee 33.3 % of what raters are paid for
+# academic and non-profit, 42.8 % for corporate users; 12 USD or 9 GBP an hour recommended, 8 or 6 the least.
+FEE, HOURLY = 0.333, 12.0
+TAX = 0.2  # assumed: on the fee, the United Kingdom's VAT; 0 where none is charged
 
 _CONSENT = """\
 You are invited to take part in a study on how people judge answers of computer programs. You will read a description
@@ -44,13 +47,18 @@ give that one: it shows that the pages are read."""
 _CHECK = "This page checks that the pages are read. Please choose {label}, and write the word read as your reason."
 
 
-def plan_study(
-    items: pd.DataFrame, personas: pd.DataFrame, *, n_personas: int, n_items: int, seed: int
-) -> pd.DataFrame:
+def plan_study(items: pd.DataFrame, cells: pd.DataFrame, *, n_personas: int, n_items: int, seed: int) -> pd.DataFrame:
     """Which persona's raters judge which items, in which order of the two answers, with two attention checks each.
 
-    Each persona has items drawn for it; a random half shows answer b first, the same for all its raters. The order
-    of the pages is drawn anew for each rater by potato, which records it.
+    Personas are drawn among those of the cells, and for each of them items among its cells, so that every choice of a
+    person has a model's beside it. The two answers stand as the models saw them, the same for all raters of a persona.
+    The order of the pages is drawn anew for each rater by potato, which records it.
+
+    Parameters
+    ----------
+    items : table `pool_items`, those whose two answers have a text
+    cells : what models judged (`panel_cells`): persona_id, item_id, swapped (b is shown first)
+    n_personas, n_items : how many personas, and items of each
 
     Returns
     -------
@@ -59,25 +67,39 @@ def plan_study(
     Raises
     ------
     SchemaError
-        Fewer personas or items than asked for.
+        Fewer personas than asked for, or a persona with fewer items.
     """
-    for name, n, table in (("personas", n_personas, personas), ("items", n_items, items)):
-        if len(table) < n:
-            raise SchemaError(f"study: {n} {name} are wanted, but there are only {len(table)}")
-    ids = personas["persona_id"].sort_values().to_numpy()
+    known = cells.merge(items, on="item_id").sort_values(["persona_id", "item_id"])
+    ids = known["persona_id"].unique()
+    if len(ids) < n_personas:
+        raise SchemaError(f"study: {n_personas} personas are wanted, but models judged as only {len(ids)}")
     rows = []
     for persona_id in sorted(generator(seed, "study.personas").choice(ids, size=n_personas, replace=False)):
-        rng = generator(seed, "study.items", persona_id)
-        drawn = items.sort_values("item_id").iloc[rng.permutation(len(items))[:n_items]]
-        swapped = rng.permutation(n_items) % 2 == 1
-        for number, (row, swap) in enumerate(zip(drawn.itertuples(), swapped, strict=True), 1):
-            ids_of_item = (row.item_id, row.prompt_id, row.answer_a_id, row.answer_b_id, bool(swap), "")
+        rng, own = generator(seed, "study.items", persona_id), known[known["persona_id"] == persona_id]
+        if len(own) < n_items:
+            raise SchemaError(f"study: {n_items} items are wanted, but models judged only {len(own)} as {persona_id}")
+        for number, row in enumerate(own.iloc[rng.permutation(len(own))[:n_items]].itertuples(), 1):
+            ids_of_item = (row.item_id, row.prompt_id, row.answer_a_id, row.answer_b_id, bool(row.swapped), "")
             rows.append((persona_id, persona_id, f"{persona_id}-{number:02d}", *ids_of_item))
         first = int(rng.integers(2))
         for number in range(N_CHECKS):  # one asks for each answer: who always takes the same fails
             label = LABELS[(number + first) % 2]
             rows.append((persona_id, persona_id, f"{persona_id}-check{number + 1}", "", "", "", "", False, label))
     return pd.DataFrame(rows, columns=SHOWN)
+
+
+def panel_cells(judgements: pd.DataFrame) -> pd.DataFrame:
+    """The cells of the pool that every model of the panel judged: persona_id, item_id, swapped.
+
+    Parameters
+    ----------
+    judgements : table `pool_judgements`
+    """
+    panel = judgements[(judgements["role"] == "panel") & (judgements["persona_shown_id"] != "")]
+    panel = panel[(panel["lines_shown"] == "all") & (panel["repeat"] == 0)]
+    cells = panel.groupby(["persona_shown_id", "item_id"]).agg(n=("rater_id", "nunique"), swapped=("swapped", "first"))
+    every = cells[cells["n"] == panel["rater_id"].nunique()].reset_index()
+    return every.rename(columns={"persona_shown_id": "persona_id"})[["persona_id", "item_id", "swapped"]]
 
 
 def write_study(
@@ -91,6 +113,8 @@ def write_study(
     contact: str,
     completion_code: str,
     seed: int,
+    minutes_page: float = MINUTES_PAGE,
+    minutes_start: float = MINUTES_START,
 ) -> None:
     """Write the project: `study.csv`, `requirements.txt`, `README.md`, and one folder with `config.yaml` a persona.
 
@@ -102,6 +126,7 @@ def write_study(
     n_raters : places of a persona's task
     contact : whom raters can ask, on the page of consent
     completion_code : what a rater hands to Prolific at the end
+    minutes_page, minutes_start : as of `minutes_each`; the page of consent says how long it takes
 
     Raises
     ------
@@ -117,7 +142,7 @@ def write_study(
         place.mkdir(parents=True, exist_ok=True)
         shown = [_instance(row, described, prompts, answers) for row in part.itertuples()]
         (place / "items.jsonl").write_text("".join(json.dumps(one) + "\n" for one in shown), "utf-8")
-        minutes = math.ceil(minutes_each(len(part)))
+        minutes = math.ceil(minutes_each(len(part), page=minutes_page, start=minutes_start))
         pages = {
             CONSENT: _page(CONSENT, _CONSENT.format(n=len(part), minutes=minutes, contact=contact), [AGREE, REFUSE]),
             "instructions": _page("understood", _INSTRUCTIONS, ["I have read this"]),
@@ -203,13 +228,25 @@ def _config(task: str, n_pages: int, *, n_raters: int, completion_code: str, see
     }
 
 
-def minutes_each(n_pages: int) -> float:
-    """Minutes that a rater is expected to take for so many pages."""
-    return MINUTES_MORE + MINUTES_EACH * n_pages
+def minutes_each(n_pages: int, *, page: float = MINUTES_PAGE, start: float = MINUTES_START) -> float:
+    """Minutes that a rater is expected to take: so many for the start, and for each of the pages."""
+    return start + page * n_pages
 
 
-def cost(*, n_personas: int, n_raters: int, n_items: int, hourly: float = 12.0) -> dict[str, float]:
+def cost(
+    *,
+    n_personas: int,
+    n_raters: int,
+    n_items: int,
+    hourly: float = HOURLY,
+    fee: float = FEE,
+    tax: float = TAX,
+    minutes_page: float = MINUTES_PAGE,
+    minutes_start: float = MINUTES_START,
+) -> dict[str, float]:
     """What a study costs in the currency of the hourly pay: raters, hours, pay, fee, tax on the fee, total.
+
+    `fee` is the platform's share on top of the pay, `tax` a share of the fee.
 
     Examples
     --------
@@ -217,13 +254,14 @@ def cost(*, n_personas: int, n_raters: int, n_items: int, hourly: float = 12.0) 
 
     >>> found = cost(n_personas=20, n_raters=4, n_items=10)
     >>> [round(found[name], 2) for name in ("raters", "hours", "pay", "fee", "tax", "total")]
-    [80, 29.33, 352.0, 117.33, 23.47, 492.8]
+    [80, 29.33, 352.0, 117.22, 23.44, 492.66]
     """
     raters = n_personas * n_raters
-    hours = raters * minutes_each(n_items + N_CHECKS) / 60
+    hours = raters * minutes_each(n_items + N_CHECKS, page=minutes_page, start=minutes_start) / 60
     pay = hours * hourly
-    fee = pay * FEE
-    return {"raters": raters, "hours": hours, "pay": pay, "fee": fee, "tax": fee * TAX, "total": pay + fee * (1 + TAX)}
+    charged = pay * fee
+    more = charged * tax
+    return {"raters": raters, "hours": hours, "pay": pay, "fee": charged, "tax": more, "total": pay + charged + more}
 
 
 def _readme(plan: pd.DataFrame, n_raters: int) -> str:
@@ -243,7 +281,9 @@ On Prolific open one study a task with {n_raters} places, excluding whoever took
 
 At the end raters are sent back with the completion code of `config.yaml`. To read the answers back:
 
-    persona people read-study --study THIS-FOLDER --out human_judgements.parquet
+    persona people read-study --study THIS-FOLDER --out people_judgements.parquet
 
-Nobody is left out: who failed an attention check, or did not finish, is counted and marked.
+Nobody is left out: who failed an attention check, or did not finish, is counted and marked. With
+`agreement: {{people_judgements: PATH}}` in the configuration of the run, notebook 07 measures how people and models
+agree, and the claims about people in notebook 15 get their verdicts.
 """

@@ -151,7 +151,7 @@ def test_planned_calls_of_the_demo_counted_by_hand():
         "ablation": 9 * 8 * 20 * (3 + 3 + 4 * 2),
         "benchmark": 30 * 3 * (4 + 1 + 5 + 1) + 3 * 150,
         "pass_at_k": 20 * 3 * (16 * 3 + 16 * 3 + 15 * 2),
-        "survey": 10 * (80 * (4 + 1) + 4 * 20 + 4 * 4),
+        "survey": 10 * (80 * (4 + 1) + 4 * 20 + 4 * 4) + 40 * 4 * 5 + 20,
     }
 
 

@@ -22,7 +22,8 @@ SURVEY = [
 def said(interaction, user, scores, *, turn=0):
     return [
         {"utterance_id": f"{interaction}-{k}", "interaction_id": interaction, "conversation_id": "c", "user_id": user,
-         "turn": turn, "user_prompt": "Why?", "model_response": "word " * (k + 1), "model_name": "m", "score": score,
+         "turn": turn, "within_turn_id": k, "user_prompt": "Why?", "model_response": "word " * (k + 1),
+         "model_name": "m", "score": score,
          "if_chosen": False}
         for k, score in enumerate(scores)
     ]  # fmt: skip
@@ -42,8 +43,10 @@ def test_people_are_described_by_what_they_said(tmp_path):
 
 
 def test_pairs_are_the_highest_against_another_of_the_first_turn(tmp_path):
-    """i1: the second is highest. i2: two are. i3 is a later turn. i4 has one score."""
-    rows = said("i1", "user0", [10, 90, 30]) + said("i2", "user0", [50, 50]) + said("i4", "user1", [50, None])
+    """i1: the second is highest. i2: two are. i3 is a later turn. i4 has one score, i5 one text."""
+    empty = said("i5", "user1", [50, 60])
+    empty[1]["model_response"] = "EMPTY STRING"
+    rows = empty + said("i1", "user0", [10, 90, 30]) + said("i2", "user0", [50, 50]) + said("i4", "user1", [50, None])
     pairs, answers = read_pairs(file(tmp_path / "u.jsonl", rows + said("i3", "user1", [1, 2], turn=1)), seed=1)
     assert pairs["item_id"].tolist() == ["i1"] and pairs["answer_a_id"].tolist() == ["i1-1"]
     assert pairs["answer_b_id"].item() in ("i1-0", "i1-2") and set(pairs["answer_a_id"]) <= set(answers["answer_id"])

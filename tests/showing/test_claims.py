@@ -105,6 +105,15 @@ class TestCounts:
         prompts, pairs, statistics = run
         assert np.isnan(self.count(prompts, pairs.iloc[1:], statistics)["count", "pairs_per_persona"])
 
+    def test_people_are_counted_persona_by_persona_and_undefined_without_a_study(self, run):
+        """Two personas, with two raters and one, who bear the same numbers."""
+        people = pd.DataFrame(
+            {"persona_shown_id": ["p1", "p1", "p1", "p2"], "rater_id": ["person.1"] * 2 + ["person.2", "person.1"]}
+        )
+        sizes = dict.fromkeys(("benchmark", "pass_at_k", "influences"), run[2])
+        found = claims.counts(*run[:2], **sizes, people=people).set_index(["statistic", "group"])["estimate"]
+        assert found["count", "people"] == 3 and np.isnan(self.count(*run)["count", "people"])
+
     def test_absent_statistics_are_nan_not_zero(self, run):
         found = self.count(run[0], run[1], run[2].iloc[:0])
         assert found["count"][["benchmark_items", "ablation_cells", "attempts"]].isna().all()

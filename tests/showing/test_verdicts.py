@@ -7,8 +7,9 @@ from claim_rows import claim, table, verdict
 from pool_rows import items_of, judged
 from programs import ROOT
 
-from persona_lib.measuring.agreement import agreement_statistics
+from persona_lib.measuring.people_raters import people_agreement
 from persona_lib.showing import claims, verdicts
+from persona_lib.tables import schema
 
 CLAIM = {"statistic": "share", "group": "*", "rule": "greater", "paper_low": 0.5, "paper_high": np.nan}
 
@@ -107,9 +108,11 @@ class TestRulesInALiveRun:
     @pytest.mark.parametrize(
         ("needs", "answered", "expected"),
         [
-            ("people", (), "not testable offline"),
+            ("people", (), "not asked of people"),
             ("people", ("people",), "holds"),
             ("people; gpt-4*", ("people",), "not testable offline"),
+            ("people; gpt-4*", ("gpt-4.1-2025",), "not asked of people"),
+            ("gpt-4*", (), "not testable offline"),
             ("people; gpt-4*", ("people", "gpt-4.1-2025"), "holds"),
         ],
     )
@@ -118,7 +121,8 @@ class TestRulesInALiveRun:
         how = {"simulated": False, "answered": answered}
         assert claims.compare(pd.DataFrame([row]), statistics, None, **how)["verdict"].item() == expected
         simulated = claims.compare(pd.DataFrame([row]), statistics, None, **how | {"simulated": True})
-        assert simulated["verdict"].item() == "not testable offline"
+        of_people = needs == "people" and "people" in answered
+        assert simulated["verdict"].item() == ("no truth" if of_people else expected.replace("holds", row["kind"]))
 
     def test_every_group_holds_only_if_every_group_is_defined(self):
         undefined = ("small", np.nan, np.nan, np.nan)
@@ -204,26 +208,35 @@ def choices(kind):
     return table.assign(rater_kind=kinds), items
 
 
-@pytest.mark.parametrize("kind", ["person", "model", "simulated"])
-def test_raters_who_are_people_and_only_they_move_the_claims_about_people(kind):
-    table, items = choices(kind)
+def test_the_claims_about_people_get_their_verdicts_from_a_study_and_say_so_without_one():
+    """Four people who agree with the model but for one choice in twenty."""
+    table, items = choices("person")
+    people = table[table["role"] == "rater"]
     register = claims.read_register(ROOT / "data/reference/claims.csv")
-    register = register[register["claim_id"].isin(ABOUT_PEOPLE)]
-    found = {"agreement": agreement_statistics(table, items, min_shared=8)}
-    answered = claims.who_answered({"gpt-4.1-2025-04-14"}, table)
-    verdicts = claims.compare(register, found, None, simulated=False, answered=answered).set_index("claim_id")[
-        "verdict"
-    ]
-    if kind == "person":
-        assert verdicts["c69_own_persona_agrees"] == verdicts["c70_raters_substantial"] == "holds"
-        assert verdicts["c29_best_model_kappa"] in ("holds", "differs", "undecided")
-    else:
-        assert set(verdicts) == {"not testable offline"}
+    register = register[register["needs"].str.contains("people") & register["table"].eq("people_agreement")]
+    assert set(register["claim_id"]) == {*ABOUT_PEOPLE, "c30_human_baseline"}
+    for asked in (people, None):
+        found = {"people_agreement": people_agreement(table, asked, items, min_shared=8)}
+        answered = claims.who_answered({"gpt-4.1-2025-04-14"}, asked)
+        of = claims.compare(register, found, None, simulated=False, answered=answered).set_index("claim_id")["verdict"]
+        if asked is None:
+            assert set(of) == {"not asked of people"} and found["people_agreement"].empty
+        else:
+            assert of["c69_own_persona_agrees"] == of["c70_raters_substantial"] == of["c30_human_baseline"] == "holds"
+            assert of["c29_best_model_kappa"] in ("holds", "differs", "undecided")
+
+
+@pytest.mark.parametrize("kind", ["model", "simulated"])
+def test_raters_who_are_no_people_are_no_study(kind):
+    table, items = choices(kind)
+    raters = table[table["role"] == "rater"]
+    assert claims.who_answered(set(), raters) == set()
+    with pytest.raises(schema.SchemaError, match=f"rater kind {kind} is no person"):
+        people_agreement(table, raters, items, min_shared=8)
 
 
 def test_one_rater_who_is_a_model_among_people_moves_nothing():
-    table, _ = choices("person")
-    mixed = table.assign(rater_kind=table["rater_kind"].mask(table["rater_id"] == "rater.2", "model"))
-    assert claims.who_answered(set(), table) == {"people"} and claims.who_answered(set(), mixed) == set()
-    unanswered = table.assign(status=table["status"].mask(table["role"] == "rater", "refused"))
-    assert claims.who_answered(set(), unanswered) == set()
+    people = choices("person")[0].query("role == 'rater'")
+    mixed = people.assign(rater_kind=people["rater_kind"].mask(people["rater_id"] == "rater.2", "model"))
+    assert claims.who_answered(set(), people) == {"people"} and claims.who_answered(set(), mixed) == set()
+    assert claims.who_answered(set(), people.assign(status="refused")) == claims.who_answered(set(), None) == set()

@@ -2,6 +2,7 @@
 
 import pandas as pd
 import pytest
+from programs import ROOT
 
 from persona_lib.people.likeness import alike_statistics
 from persona_lib.people.prediction import prediction_statistics
@@ -12,6 +13,7 @@ from persona_lib.simulator.world import declared
 
 REAL = declared("world.yaml")["humans"]
 ROLE_PLAY = {"agreement": 0.70, "explained_share": 0.45, "divisiveness": 0.90}
+COMMITTED = pd.read_csv(ROOT / "data/reference/people_recovery.csv").set_index(["setting", "number"])
 KNOWN = "demographics, party and ideology"
 
 
@@ -50,3 +52,10 @@ def test_attributes_cannot_explain_more_than_people_alike_share():
     with pytest.raises(ValueError, match="raise agreement or lower explained_share"):
         parts({"agreement": 0.05, "explained_share": 0.5, "divisiveness": 0.9})
     assert parts({"agreement": 0.0, "explained_share": 0.0, "divisiveness": 1.0}) == pytest.approx((0, 0, 0))
+
+
+@pytest.mark.parametrize(("setting", "humans"), [("real people", REAL), ("role-play", ROLE_PLAY)])
+def test_the_committed_table_is_what_is_measured(both, setting, humans):
+    alike = both[setting.removesuffix(" people")].loc[("kappa_alike", "all attributes"), "estimate"]
+    assert COMMITTED.loc[(setting, "agreement"), "estimate"] == pytest.approx(alike, abs=1e-4)
+    assert COMMITTED.loc[setting, "declared"].to_dict() == humans

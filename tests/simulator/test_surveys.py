@@ -8,8 +8,10 @@ from simulated import WORDS, messages
 
 from persona_lib.simulator import roles, surveys
 from persona_lib.simulator.forms import Forms
-from persona_lib.simulator.respondents import model
+from persona_lib.simulator.respondents import model, own_part
+from persona_lib.simulator.sentences import KINDS, load_bank
 from persona_lib.simulator.world import declared, load
+from persona_lib.tables.histories import Past, written
 
 QUESTION = next(q for q, (variable, _) in surveys.items().items() if variable == "natenvir")
 OPTIONS = ("too little", "about right", "too much")
@@ -52,3 +54,30 @@ def test_shares_do_not_depend_on_whose_they_are():
 def test_an_item_from_elsewhere_is_answered_too():
     found = surveys.answer_chances("Do you like this lake?", ("no", "yes"), load().shared)
     assert found.sum() == pytest.approx(1) and found[0] != found[1]
+
+
+def test_past_answers_speak_for_a_position():
+    """Who answered ten items as someone at that position would is read nearer to it than somebody of whom nothing is
+    told; a description is read as before."""
+    world, rng = load(), np.random.default_rng(8)
+    known = [(question, answers) for question, (_, answers) in surveys.items().items()]
+    nearer = []
+    for _ in range(40):
+        own = rng.normal(scale=0.6, size=len(world.dimensions))
+        past = []
+        for at in rng.choice(len(known), size=10, replace=False):
+            question, options = known[at]
+            chances = surveys.answer_chances(question, options, world.shared + own)
+            past.append(Past(question, options[int(chances.argmax())]))
+        found = own_part(written(past), "sim-large")
+        nearer.append(np.linalg.norm(found - own) < np.linalg.norm(own))
+    assert np.mean(nearer) > 0.8
+    assert not own_part(written([Past("In no register?", "yes")]), "sim-large").any()
+
+
+def test_a_preferred_answer_moves_towards_it():
+    bank = load_bank()
+    one, other = (next(iter(bank.wordings[j])) for j in bank.members(KINDS[0])[:2])
+    found, back = (own_part(written([Past("Why?", *pair)]), "sim-large") for pair in ((one, other), (other, one)))
+    apart = bank.vector(one)[0] - bank.vector(other)[0]
+    assert found @ apart > back @ apart

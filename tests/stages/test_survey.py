@@ -99,9 +99,11 @@ def test_more_than_there_is_names_the_key():
 def test_shards_together_ask_what_one_asks():
     tables = {"survey_items": ITEMS, "personas": PERSONAS}
     hands = [Panel() for _ in range(4)]
-    collect_survey(tables, {"survey": SIZES, "seed": 1}, shard=0, of=1, ask=hands[0])
+    collect_survey(tables, {"survey": SIZES | {"n_history_personas": 0}, "seed": 1}, shard=0, of=1, ask=hands[0])
     for shard in range(3):
-        collect_survey(tables, {"survey": SIZES, "seed": 1}, shard=shard, of=3, ask=hands[shard + 1])
+        collect_survey(
+            tables, {"survey": SIZES | {"n_history_personas": 0}, "seed": 1}, shard=shard, of=3, ask=hands[shard + 1]
+        )
     asked = [
         {(r.endpoint, r.template, str(r.slots), r.sample) for part in h.asked for r in part.itertuples()} for h in hands
     ]

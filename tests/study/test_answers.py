@@ -34,7 +34,7 @@ def study(tmp_path):
     task = part["task"].iloc[0]
     rater(folder, task, "a", dict.fromkeys(part["instance_id"], LABELS[0]))
     rater(folder, task, "b", {part["instance_id"].iloc[0]: LABELS[1]})
-    rater(folder, task, "c", {}, consent=REFUSE)
+    rater(folder, task, "a0", {}, consent=REFUSE)
     return folder, part
 
 
@@ -50,6 +50,7 @@ def test_choices_become_judgements_by_content_and_nobody_is_left_out(study):
         "ok": 1,
     }
     told = raters.set_index("rater")
+    told = told.loc[["person.1", "person.2", "refused.1"]]
     assert told["agreed"].tolist() == [True, True, False] and told["n_answered"].tolist() == [4, 1, 0]
     assert told["n_checks_failed"].tolist() == [1, 0, 0] and told["n_checks"].tolist() == [2, 0, 0]
     assert told.loc["person.1", "order"].split(" ") == part["instance_id"].tolist()
