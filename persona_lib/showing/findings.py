@@ -81,6 +81,17 @@ def number(value: float, low: float = np.nan, high: float = np.nan) -> str:
     return _told(value, low, high, unit="", least=2 if abs(value) < 2 else 0)
 
 
+def counted(n: int, noun: str) -> str:
+    """A number of things, with the plural where it is not one.
+
+    Examples
+    --------
+    >>> counted(1, "attribute"), counted(0, "pair"), counted(8011, "opening prompt")
+    ('1 attribute', '0 pairs', '8,011 opening prompts')
+    """
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
 def _told(value: float, low: float, high: float, *, unit: str, sign: str = "", least: int = 0) -> str:
     if np.isnan(value):
         return "undefined"

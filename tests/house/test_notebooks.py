@@ -62,7 +62,7 @@ class TestFormOfNotebook:
         cells = code(nbformat.read(path, as_version=4))
         assert 8 <= len(cells) <= 24
         for cell in cells:
-            assert len(cell.source.splitlines()) <= 28
+            assert len(cell.source.splitlines()) <= 25
             kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
             assert not [n for n in ast.walk(ast.parse(cell.source)) if isinstance(n, kinds)], cell.source
 

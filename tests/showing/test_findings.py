@@ -6,7 +6,7 @@ import pytest
 from drawn_rows import row
 
 from persona_lib.estimating.resample import TOO_FEW
-from persona_lib.showing.findings import DIFFERENCES, DISTANCES, SHARES, in_words, number, percentage, points
+from persona_lib.showing.findings import DIFFERENCES, DISTANCES, SHARES, counted, in_words, number, percentage, points
 
 
 class TestPrecision:
@@ -33,6 +33,10 @@ class TestPrecision:
     def test_one_point_is_singular_and_eleven_are_not(self):
         assert points(-0.01, -0.2, 0.2) == "-1 point (-20 to +20)"
         assert points(0.11, -0.2, 0.2) == "+11 points (-20 to +20)"
+
+    @pytest.mark.parametrize(("n", "text"), [(0, "0 pairs"), (1, "1 pair"), (1001, "1,001 pairs")])
+    def test_only_one_is_singular(self, n, text):
+        assert counted(n, "pair") == text and counted(np.int64(n), "pair") == text
 
     def test_kappas_keep_two_decimals_however_wide_the_interval(self):
         assert number(0.5, -0.2, 1.0) == "0.50 (-0.20 to 1.00)"
