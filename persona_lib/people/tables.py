@@ -10,13 +10,14 @@ import pandas as pd
 from persona_lib.people import likeness, prediction, shares
 from persona_lib.people.respondents import items_of
 from persona_lib.tables.files import whole
+from persona_lib.tables.groups import AGES
 
 SHARES = ["source", "year", *shares.COLUMNS]
 STATISTICS = ["source", "year", "statistic", "group", "estimate", "low", "high", "n", "n_excluded", "method"]
 PAIRS = {"party": ("Democrat", "Republican"), "ideology": ("Liberal", "Conservative"), "sex": ("Male", "Female")}
 PAIRS |= {
     "race": ("White", "Black"),
-    "age_group": ("18-34", "70+"),
+    "age_group": ([*AGES][0], [*AGES][-1]),
     "schooling": ("High school or less", "Bachelor's or more"),
 }
 DIGITS = 4  # of a share in a committed table: a tenth of a thousandth
