@@ -260,8 +260,7 @@ def dropped_attributes(benchmark: pd.DataFrame, dropped: pd.DataFrame, *, simula
         if np.isnan(estimate):
             axes.text(1, float(place), "none scored", va="center", size=7, color=SOFT)
     axes.set_yticks(places, [_label(n) for n in names])
-    drawn = [table[column] for table in (pooled, by_model, by_rule) for column in ("estimate", "high")]
-    end = 100 * np.nanmax([0.1, *pd.concat(drawn)])
+    end = 100 * np.nanmax([0.1, *pooled["high"], *(x for t in (pooled, by_model, by_rule) for x in t["estimate"])])
     axes.set(xlim=(0, end * 1.02), ylim=(len(names) - 0.4, -0.6))
     axes.set_xlabel("summaries that leave the attribute out (%)")
     axes.tick_params(axis="y", length=0)

@@ -213,9 +213,11 @@ def _draw_matrix(axes: Axes, matrix: pd.DataFrame, upper: np.ndarray, bar: Axes 
     spots = list(zip(*np.where(gone), strict=True))
     axes.add_collection(PatchCollection([Rectangle((x, y), 1, 1) for y, x in spots], facecolor=PALE, linewidth=0))
     strokes = [((x + 0.2, y + 0.8), (x + 0.8, y + 0.2)) for y, x in spots]
-    below = [((x + 0.25, y + 0.5), (x + 0.75, y + 0.5)) for y, x in zip(*np.where(matrix.lt(0) & upper), strict=True)]
+    negative = list(zip(*np.where(matrix.lt(0) & upper), strict=True))
+    below = [((x + 0.25, y + 0.5), (x + 0.75, y + 0.5)) for y, x in negative]
+    inks = ["white" if matrix.iat[y, x] < -0.5 else INK for y, x in negative]
     axes.add_collection(LineCollection(strokes, colors=SOFT, linewidths=0.6))
-    axes.add_collection(LineCollection(below, colors=INK, linewidths=0.5))
+    axes.add_collection(LineCollection(below, colors=inks, linewidths=0.5))
     for place in range(len(matrix)):
         axes.add_patch(Rectangle((place, place), 1, 1, fill=False, edgecolor=INK, linewidth=0.8))
     places = np.arange(len(matrix)) + 0.5
