@@ -75,8 +75,8 @@ def number(value: float, low: float = np.nan, high: float = np.nan) -> str:
 
     Examples
     --------
-    >>> number(0.81734, 0.6918, 0.8949), number(0.9951, 0.9926, 0.9975), number(8.31, 7.1, 9.6)
-    ('0.82 (0.69 to 0.89)', '0.995 (0.993 to 0.998)', '8.3 (7.1 to 9.6)')
+    >>> number(0.81734, 0.6918, 0.8949), number(0.9951, 0.9926, 0.9975), number(8.31, 7.1, 9.6), number(8011)
+    ('0.82 (0.69 to 0.89)', '0.995 (0.993 to 0.998)', '8.3 (7.1 to 9.6)', '8,011')
     """
     return _told(value, low, high, unit="", least=2 if abs(value) < 2 else 0)
 
@@ -111,8 +111,8 @@ def _digits(value: float, low: float, high: float) -> int:
 
 
 def _rounded(value: float, digits: int, sign: str) -> str:
-    text = f"{value:{sign}.{digits}f}"
-    return text.lstrip("+-") if float(text) == 0 else text
+    text = f"{value:{sign},.{digits}f}"
+    return text.lstrip("+-") if round(value, digits) == 0 else text
 
 
 def in_words(statistics: pd.DataFrame, *, plain: Collection[str] = ()) -> pd.Series:
