@@ -8,35 +8,18 @@ nothing. What is in brackets is the 95 % interval.
 from __future__ import annotations
 
 from collections.abc import Collection
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import yaml
 
 from persona_lib.estimating.resample import TOO_FEW
 
 BRACKETS = "In brackets: 95 % intervals."
 
-# What the statistics are, by name: shares are shown as percentages, differences of two shares in percentage points with
-# their sign, distances between shares, which are never negative, in percentage points without one.
-_OF_SHARES = """
-accuracy agreement_with_whole best_of_n_gain corrected coverage drop_agreement drop_rate drop_rate_by_rule elicited
-equivalent explained_share explicit failed first_position fits_majority fits_raters flip_rate gold_comparison holds
-intersection largest_share length_controlled length_only likeness majority_share minority_share model_rate
-order_consistency overton_coverage pass_at_k pass_rate prevalence raw_agreement raw_agreement_retest reexamined
-refused rejected_by rejection_rate repetition_stability representative retest_flip_rate risk rule_kept rule_rate
-scored sensitivity share_by_rule shares_outside specificity subtle total_variation total_variation_by_chance unparsed
-values_consistency variance_share worst_group writer_wins
-"""
-_OF_DIFFERENCES = """
-accuracy_by_distance calibration central_claim difference elicited_gain excess_flip explicit_difference gain
-group_difference group_gain lines_difference model_difference persona_effect persona_gain self_preference_gap side_gain
-steerability variety
-"""
-_OF_DISTANCES = """
-distance drawn_largest_gap drawn_mean_gap group_gap largest_gap published_largest_gap published_mean_gap
-survey_distance
-"""
-SHARES, DIFFERENCES, DISTANCES = (frozenset(names.split()) for names in (_OF_SHARES, _OF_DIFFERENCES, _OF_DISTANCES))
+UNITS = yaml.safe_load(Path(__file__).with_name("statistics.yaml").read_text("utf-8"))  # the names of each unit
+SHARES, DIFFERENCES, DISTANCES = (frozenset(UNITS[unit]) for unit in ("shares", "differences", "distances"))
 
 
 def percentage(share: float, low: float = np.nan, high: float = np.nan) -> str:
@@ -118,8 +101,8 @@ def _rounded(value: float, digits: int, sign: str) -> str:
 def in_words(statistics: pd.DataFrame, *, plain: Collection[str] = ()) -> pd.Series:
     """Every estimate of a table with its interval as text, and its counts if it is undefined or half is left out.
 
-    Shares become percentages, differences of shares percentage points; whatever is in none of `SHARES`, `DIFFERENCES`
-    and `DISTANCES` stays a plain number.
+    Shares become percentages and differences of shares percentage points, as `statistics.yaml` declares them; a name
+    that it lacks is told as a plain number.
 
     Parameters
     ----------

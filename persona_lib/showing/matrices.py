@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection, PatchCollection
+from matplotlib.collections import LineCollection, PatchCollection, QuadMesh
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
@@ -185,7 +185,10 @@ def _matrices(
         top = (i // n_columns) * step_y + 0.35
         axes = page.place(left_in=0.7 + (i % n_columns) * step_x, top_in=top, width_in=side, height_in=side)
         axes.set_label(panel)
-        _draw_matrix(axes, found[panel], upper, bar if i == 0 else None)
+        drawn = _draw_matrix(axes, found[panel], upper)
+        if i == 0:
+            page.figure.colorbar(drawn, cax=bar)
+            bar.spines[:].set_visible(False)
         if i + n_columns < len(panels) or side < LEAST_CELL_IN * len(order):
             axes.set_xticks([])  # all panels have the order of the lowest
         if i % n_columns or side < LEAST_CELL_IN * len(order):
@@ -201,15 +204,13 @@ def _matrices(
     return page.figure
 
 
-def _draw_matrix(axes: Axes, matrix: pd.DataFrame, upper: np.ndarray, bar: Axes | None) -> None:
+def _draw_matrix(axes: Axes, matrix: pd.DataFrame, upper: np.ndarray) -> QuadMesh:
     """The upper triangle: undefined cells grey with a stroke, the diagonal outlined; a dash, seen in grey, below 0."""
     gone = matrix.isna().to_numpy() & upper
     shown = np.ma.masked_array(matrix, matrix.isna().to_numpy() | ~upper)
     cells = axes.pcolormesh(shown, vmin=-1, vmax=1, cmap="PuOr_r")
     axes.set(aspect="equal", ylim=(len(matrix), 0))
     axes.spines[:].set_visible(False)
-    if bar is not None:
-        axes.get_figure().colorbar(cells, cax=bar).outline.set_visible(False)
     spots = list(zip(*np.where(gone), strict=True))
     axes.add_collection(PatchCollection([Rectangle((x, y), 1, 1) for y, x in spots], facecolor=PALE, linewidth=0))
     strokes = [((x + 0.2, y + 0.8), (x + 0.8, y + 0.2)) for y, x in spots]
@@ -223,6 +224,7 @@ def _draw_matrix(axes: Axes, matrix: pd.DataFrame, upper: np.ndarray, bar: Axes 
     places = np.arange(len(matrix)) + 0.5
     axes.set_xticks(places, matrix.index, rotation=90)
     axes.set_yticks(places, matrix.index, rotation=0)
+    return cells
 
 
 def _shared(cells: pd.DataFrame) -> str:
@@ -274,8 +276,9 @@ def _histograms(cells: pd.DataFrame, agreement: pd.DataFrame, *, title: str, abo
             values = rows.loc[rows["is_own"] == is_own, "kappa"].dropna()
             heights = 100 * np.histogram(values, BINS)[0] / max(len(values), 1)
             if is_own:
-                look = {"facecolor": SAME, "edgecolor": INK, "linewidth": 0.4}
-                axes.bar(BINS[:-1], heights, width=np.diff(BINS), align="edge", zorder=2, **look)
+                bars = axes.bar(BINS[:-1], heights, np.diff(BINS), align="edge", zorder=2, linewidth=0.4)
+                for each in bars:
+                    each.set(facecolor=SAME, edgecolor=INK)
             else:
                 axes.stairs(heights, BINS, color=INK, linewidth=1.3, zorder=3)
         if panel in headline.index:
