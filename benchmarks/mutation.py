@@ -38,7 +38,6 @@ PRELOADED = (
     "pandas",
     "scipy.stats",
     "pyarrow.parquet",
-    "seaborn",
     "statsmodels.api",
     "openai",
     "snakemake.cli",

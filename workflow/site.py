@@ -27,7 +27,8 @@ def settings() -> dict[str, object]:
         "html_math_renderer": "mathml",
         "nb_execution_mode": "off",  # they are executed
         "nb_merge_streams": True,
-        "myst_enable_extensions": ["amsmath", "dollarmath"],
+        "myst_enable_extensions": ["amsmath", "dollarmath", "strikethrough"],  # the README strikes out
+        "suppress_warnings": ["myst.strikethrough"],  # it works in HTML alone, which is what is built
         "myst_dmath_allow_digits": False,
         "myst_heading_anchors": 4,
         "html_static_path": ["static"],

@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from persona_lib.people.respondents import ATTRIBUTES, age_group, check
+from persona_lib.people.respondents import ATTRIBUTES, check
+from persona_lib.tables.groups import age_group
 from persona_lib.tables.schema import SchemaError
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from persona_lib.people.respondents import age_group
+from persona_lib.tables.groups import age_group
 from persona_lib.tables.schema import SchemaError
 
 # Which group of the reference tables a persona's own value belongs to; a value that is none of these is missing.

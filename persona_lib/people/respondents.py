@@ -21,24 +21,9 @@ POLITICS = ["party", "ideology"]
 LABELS = {"party": "Political views", "ideology": "Ideology", "race": "Race", "sex": "Sex", "age_group": "Age"}
 LABELS |= {"schooling": "Education"}
 LEAST_N = 10  # people in a cell that is shown
-AGES = {"18-34": (18, 35), "35-54": (35, 55), "55-69": (55, 70), "70+": (70, 200)}
 SCHOOLING = ("High school or less", "Some college", "Bachelor's or more")
 PARTIES = ("Democrat", "Independent", "Republican")
 IDEOLOGIES = ("Liberal", "Moderate", "Conservative")
-
-
-def age_group(years: pd.Series) -> pd.Series:
-    """The group of each age in years; missing below 18 and where the age is missing.
-
-    Examples
-    --------
-    >>> age_group(pd.Series([34, 35.0, 17])).tolist()
-    ['18-34', '35-54', nan]
-    """
-    found = pd.Series(np.nan, index=years.index, dtype="str")
-    for label, (low, high) in AGES.items():
-        found = found.mask(years.between(low, high, inclusive="left").fillna(False), label)
-    return found
 
 
 def items_of(respondents: pd.DataFrame) -> list[str]:

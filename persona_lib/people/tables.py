@@ -10,6 +10,7 @@ import pandas as pd
 from persona_lib.people import likeness, prediction, shares
 from persona_lib.people.respondents import items_of
 from persona_lib.tables.files import whole
+from persona_lib.tables.groups import AGES
 from persona_lib.tables.schema import SchemaError
 
 SHARES = ["source", "year", *shares.COLUMNS]
@@ -17,7 +18,7 @@ STATISTICS = ["source", "year", "statistic", "group", "estimate", "low", "high",
 PAIRS = {"party": ("Democrat", "Republican"), "ideology": ("Liberal", "Conservative"), "sex": ("Male", "Female")}
 PAIRS |= {
     "race": ("White", "Black"),
-    "age_group": ("18-34", "70+"),
+    "age_group": ([*AGES][0], [*AGES][-1]),
     "schooling": ("High school or less", "Bachelor's or more"),
 }
 DIGITS = 4  # of a share in a committed table: a tenth of a thousandth

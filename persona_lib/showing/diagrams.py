@@ -315,7 +315,7 @@ def notebook_map(written: dict[str, list[str]]) -> Figure:
     named = {name[:2]: name for name in written}
     lanes = [(head, [n for n in numbers if n in named], colour) for head, numbers, colour in LANES]
     lanes = [lane for lane in lanes if lane[1]]
-    step, wide, tall, height = 1.72, 1.5, 1.05, 4.0
+    step, wide, tall, height = 1.72, 1.52, 1.2, 4.4
     note = (
         "Each box is a notebook, with the tables that it writes; each column a subject. Later columns read the tables "
         "of earlier ones, never the other way round. Models are asked before the notebooks run: these replay."
@@ -325,10 +325,10 @@ def notebook_map(written: dict[str, list[str]]) -> Figure:
     axes = _canvas(page, width, height)
     for i, (head, numbers, colour) in enumerate(lanes):
         x = 0.2 + i * step
-        axes.text(x, 3.85, head, va="top", size=8.5, weight="bold", color=SOFT)
+        axes.text(x, 4.25, head, va="top", size=8.5, weight="bold", color=SOFT)
         for j, number in enumerate(numbers):
-            text = textwrap.fill(", ".join(written[named[number]]), 21)
-            _box(axes, x, 3.55 - j * (tall + 0.12), wide, tall, named[number].replace("_", " "), text, colour)
+            text = textwrap.fill(", ".join(written[named[number]]), 24)
+            _box(axes, x, 3.95 - j * (tall + 0.12), wide, tall, named[number].replace("_", " "), text, colour)
         if i + 1 < len(lanes):
-            _arrow(axes, (x + wide, 3.02), (x + step, 3.02))
+            _arrow(axes, (x + wide, 3.35), (x + step, 3.35))
     return page.figure

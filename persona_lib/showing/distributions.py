@@ -100,12 +100,13 @@ def demographics(
     note = (
         f"Share of the {len(personas):,} personas in each category, all bars on one scale from 0 to 100 %; thin lines "
         f"are Wilson 95 % intervals{compared}. Of attributes with many categories the most frequent are shown, the "
-        "rest summed; the big five are drawn as the median, middle half and middle 90 % of the scores in standard "
-        "deviations."
+        "rest summed in a pale bar; the big five are drawn as the median, middle half and middle 90 % of the scores in "
+        "standard deviations."
     )
     labels = _labels()
     tinted = {name: ORIGIN_COLOURS[origins[name]] for name in known["attribute"]}
-    handles = [Patch(color=colour, label=name) for name, colour in ORIGIN_COLOURS.items()]
+    said = {"observed": "observed, or derived from it"}
+    handles = [Patch(color=colour, label=said.get(name, name)) for name, colour in ORIGIN_COLOURS.items()]
     return _panels(
         table,
         title="Figure 2 · Demographics of the personas",

@@ -50,6 +50,7 @@ STYLE: dict[RcKeyType, Any] = {
     "axes.titlesize": 9,
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
+    "axes.titley": 1.0,  # said, so that matplotlib does not measure every tick to find it
     "axes.labelsize": 8.5,
     "axes.labelcolor": INK,
     "axes.edgecolor": SOFT,
@@ -108,7 +109,8 @@ def page(title: str, note: str, *, width_in: float, height_in: float, simulated:
     `height_in` is the height left for the drawing; the head is added on top. Title and note are its alternative text.
     """
     characters = int((width_in - 0.3) * 15.8)
-    lines = [line for part in note.split("\n") for line in textwrap.wrap(part, characters)]
+    kept = note.replace(" %", "\u00a0%")  # a number and its sign stay on one line
+    lines = [line for part in kept.split("\n") for line in textwrap.wrap(part, characters)]
     stamps = (STAMP,) * simulated + (SYNTHETIC,) * synthetic
     top_in = 0.42 if stamps else 0.17  # the stamps stand above the title, so that neither covers the other
     head_in = 0.45 + top_in + 0.165 * len(lines)
@@ -151,6 +153,8 @@ def picture(figure: Figure, *, alt: str, stamps: Sequence[str] = ()) -> Picture:
     """
     from matplotlib import pyplot as plt
 
+    for axes in figure.axes:
+        _in_style(axes)
     drawn_in, (width, height) = figure.get_tightbbox(), figure.get_size_inches()
     for place, said in enumerate(stamps):
         _stamp(figure, said, drawn_in.x1 / width, (drawn_in.y1 + 0.32 + 0.27 * place) / height)
@@ -160,6 +164,18 @@ def picture(figure: Figure, *, alt: str, stamps: Sequence[str] = ()) -> Picture:
     )
     plt.close(figure)
     return Picture(drawn.getvalue(), alt if not stamps else f"{alt} ({', '.join(stamps)}.)")
+
+
+def _in_style(axes: Axes) -> None:
+    """What `STYLE` says of frame and ticks, for axes that were made without it, as in the cell of a notebook."""
+    if axes.images or axes.get_label() == "<colorbar>":
+        return
+    axes.spines[["top", "right"]].set_visible(False)
+    for spine in axes.spines.values():
+        spine.set(edgecolor=SOFT, linewidth=STYLE["axes.linewidth"])
+    axes.tick_params(color=SOFT, labelcolor=INK)
+    for text in (axes.xaxis.label, axes.yaxis.label):
+        text.set_color(INK)
 
 
 def save(figure: Figure, path: str | os.PathLike) -> Path:

@@ -14,6 +14,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patheffects import Normal, Stroke
 
 from persona_lib.showing import drawing
 from persona_lib.showing.drawing import BLUE, INK, MODE_COLOURS, PALE, SKY, SOFT, VERMILION, pick
@@ -22,6 +23,7 @@ from persona_lib.tables import schema
 from persona_lib.tables.values import MODES, PLACEBO
 
 ROW_IN, SPREAD_IN = 0.19, 0.21
+HALO = [Stroke(linewidth=2.8, foreground="white"), Normal()]  # so that a line is seen on a dark bar
 MANY = 200  # points of one row, from which on they are drawn faint
 ARMS = {
     "chain_of_thought": "Chain of thought, persona",
@@ -47,22 +49,23 @@ def influence(influences: pd.DataFrame, *, simulated: bool = False) -> Figure:
     excess = pick(influences, "excess_flip", "attribute").set_index("attribute").reindex(names)
     found = set(_significant(influences))
     note = (
-        "Left, as in the paper, between an answer and its revision for the persona: Cohen's kappa of one persona's "
-        "choices with and without the attribute, coded by content; a point per persona, bars the middle half, ticks "
-        f"the median. {_sizes(kappas, 'questions a kappa')} Undefined, counted beside: one side's choices all the "
-        "same. The band is the middle half of the last row, the kappas of asking twice without the attribute. Right, "
-        "between the two answers of the common pool: share of choices that the attribute changes beyond what asking "
-        "twice changes, with 95 % intervals; filled where it differs from zero after Benjamini-Hochberg "
+        "Left, as in the paper: choices between an answer and its revision. One point is one persona's Cohen's kappa "
+        "between its choices with and without the attribute, coded by content; the bar is the middle half and the tick "
+        f"the median. {_sizes(kappas, 'questions a kappa')} A kappa is undefined, and counted beside, where all "
+        "choices of one side are the same. The grey band is the middle half of the last row: the same question asked "
+        "twice, without the attribute. Right: choices between the two answers of the common pool. The excess is the "
+        "share of choices that the attribute changes, less the share that asking twice changes, with its 95 % "
+        "interval. A point is filled if it is not zero after Benjamini and Hochberg's correction "
         f"({len(found)} of {n_attributes})."
     )
     places = np.arange(len(spreads), dtype=float)
     places[n_attributes:] += 0.6
     height = SPREAD_IN * (places[-1] + 1.2)
     page = drawing.page(
-        "Figure 5 · Leaving one attribute out", note, width_in=7.3, height_in=height + 0.85, simulated=simulated
+        "Figure 5 · Leaving one attribute out", note, width_in=7.3, height_in=height + 0.95, simulated=simulated
     )
-    left = page.place(left_in=1.85, top_in=0.3, width_in=2.45, height_in=height)
-    right = page.place(left_in=5.2, top_in=0.3, width_in=1.9, height_in=height)
+    left = page.place(left_in=1.85, top_in=0.4, width_in=2.45, height_in=height)
+    right = page.place(left_in=5.2, top_in=0.4, width_in=1.9, height_in=height)
     page.keep(kappa=kappas, kappa_retest=again, excess_flip=excess.reset_index())
     left.set_label("kappa")
     right.set_label("excess_flip")
@@ -80,6 +83,8 @@ def influence(influences: pd.DataFrame, *, simulated: bool = False) -> Figure:
     right.set_yticks([])
     right.axvline(0, color=SOFT, linewidth=0.8)
     lowest = np.nanmin([-0.17, *(value for values in spreads for value in values)])
+    left.set_title("Answer and revision")
+    right.set_title("Common pool")
     left.set(xlabel="Cohen's kappa, with against without", xlim=(lowest - 0.05, 1.05))
     right.set(xlabel="excess of changes (points)")
     for axes in (left, right):
@@ -169,7 +174,7 @@ def modes(benchmark: pd.DataFrame, *, simulated: bool = False) -> Figure:
         rows = rates[rates["mode"] == mode].set_index("model").reindex(models)
         places = np.arange(len(models)) + (i - (len(shown) - 1) / 2) * step
         axes.bar(places, rows["estimate"] * 100, width=step * 0.92, color=MODE_COLOURS[mode], label=drawing.words(mode))
-        axes.vlines(places, rows["low"] * 100, rows["high"] * 100, color=INK, linewidth=1.1)
+        axes.vlines(places, rows["low"] * 100, rows["high"] * 100, color=INK, linewidth=1.1, path_effects=HALO)
         for place, value, high in zip(places, rows["estimate"], rows["high"], strict=True):
             text = "none scored" if np.isnan(value) else drawing.percent(value)
             end = np.nanmax([value, high, 0]) * 100
@@ -255,7 +260,9 @@ def dropped_attributes(benchmark: pd.DataFrame, dropped: pd.DataFrame, *, simula
         if np.isnan(estimate):
             axes.text(1, float(place), "none scored", va="center", size=7, color=SOFT)
     axes.set_yticks(places, [_label(n) for n in names])
-    axes.set(xlim=(0, 101), ylim=(len(names) - 0.4, -0.6), xlabel="summaries that leave the attribute out (%)")
+    end = 100 * np.nanmax([0.1, *pooled["high"], *(x for t in (pooled, by_model, by_rule) for x in t["estimate"])])
+    axes.set(xlim=(0, end * 1.02), ylim=(len(names) - 0.4, -0.6))
+    axes.set_xlabel("summaries that leave the attribute out (%)")
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x")
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=len(models) + 2, borderaxespad=0.2, handlelength=1.2)
@@ -276,17 +283,18 @@ def pass_curves(pass_at_k: pd.DataFrame, *, simulated: bool = False) -> Figure:
     tint, mark = drawing.model_colours(models), drawing.model_markers(models)
     of_curves = rates.drop_duplicates(["model", "mode"])  # of one k: the same items stand behind the others
     note = (
-        "Solid: chance that one of k fresh answers passes the examiner, unbiased over independent attempts; bars are "
-        f"95 % intervals over personas and prompts. {_sizes(of_curves, 'items a curve')} Dashed: one and the same "
-        "answer examined k times, where any-of-k is the examiner's noise alone. What fresh answers gain without the "
-        "persona is variety and noise together; their distance from the dashed curve is what variety adds. The paper's "
-        "arm is chain of thought and persona."
+        "Solid: the chance that at least one of k fresh answers passes the examiner, estimated without bias from "
+        "independent attempts; upright lines are 95 % intervals over personas and prompts. "
+        f"{_sizes(of_curves, 'items a curve')} Dashed: one and the same answer, examined k times; it rises by the "
+        "examiner's noise alone. Fresh answers rise by noise and by variety, so the distance of the two curves is what "
+        "variety adds. The paper's arm is chain of thought with the persona."
     )
     width = max(7.2, 0.6 + 2.25 * len(shown))
     page = drawing.page(
         f"Figure 12 · Passing with up to {max(ks)} attempts", note, width_in=width, height_in=3.85, simulated=simulated
     )
     page.keep(fresh=curves["pass_at_k"], examined_again=curves["reexamined"])
+    end = min(102, 105 * np.nanmax([0.1, *rates["high"], *rates["estimate"], *curves["reexamined"]["estimate"]]))
     for i, mode in enumerate(shown):
         axes = page.place(left_in=0.65 + i * 2.25, top_in=0.6, width_in=1.9, height_in=2.7)
         axes.set_label(mode)
@@ -308,7 +316,7 @@ def pass_curves(pass_at_k: pd.DataFrame, *, simulated: bool = False) -> Figure:
         axes.set_xscale("log", base=2)
         axes.set_xticks(ks, [str(k) for k in ks])
         axes.minorticks_off()
-        axes.set(ylim=(0, 102), xlabel="attempts k (log scale)")
+        axes.set(ylim=(0, end), xlabel="attempts k (log scale)")
         axes.set_ylabel("items passed at least once (%)" if i == 0 else "")
         axes.set_title(ARMS[mode])
         axes.grid(axis="both")

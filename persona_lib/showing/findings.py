@@ -8,35 +8,18 @@ nothing. What is in brackets is the 95 % interval.
 from __future__ import annotations
 
 from collections.abc import Collection
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import yaml
 
 from persona_lib.estimating.resample import TOO_FEW
 
 BRACKETS = "In brackets: 95 % intervals."
 
-# What the statistics are, by name: shares are shown as percentages, differences of two shares in percentage points with
-# their sign, distances between shares, which are never negative, in percentage points without one.
-_OF_SHARES = """
-accuracy agreement_with_whole best_of_n_gain corrected coverage drop_agreement drop_rate drop_rate_by_rule elicited
-equivalent explained_share explicit failed first_position fits_majority fits_raters flip_rate gold_comparison holds
-intersection largest_share length_controlled length_only likeness majority_share minority_share model_rate
-order_consistency overton_coverage pass_at_k pass_rate prevalence raw_agreement raw_agreement_retest reexamined
-refused rejected_by rejection_rate repetition_stability representative retest_flip_rate risk rule_kept rule_rate
-scored sensitivity share_by_rule shares_outside specificity subtle total_variation total_variation_by_chance unparsed
-values_consistency variance_share worst_group writer_wins
-"""
-_OF_DIFFERENCES = """
-accuracy_by_distance calibration central_claim difference elicited_gain excess_flip explicit_difference gain
-group_difference group_gain lines_difference model_difference persona_effect persona_gain self_preference_gap side_gain
-steerability variety
-"""
-_OF_DISTANCES = """
-distance drawn_largest_gap drawn_mean_gap group_gap largest_gap published_largest_gap published_mean_gap
-survey_distance
-"""
-SHARES, DIFFERENCES, DISTANCES = (frozenset(names.split()) for names in (_OF_SHARES, _OF_DIFFERENCES, _OF_DISTANCES))
+UNITS = yaml.safe_load(Path(__file__).with_name("statistics.yaml").read_text("utf-8"))  # the names of each unit
+SHARES, DIFFERENCES, DISTANCES = (frozenset(UNITS[unit]) for unit in ("shares", "differences", "distances"))
 
 
 def percentage(share: float, low: float = np.nan, high: float = np.nan) -> str:
@@ -75,10 +58,21 @@ def number(value: float, low: float = np.nan, high: float = np.nan) -> str:
 
     Examples
     --------
-    >>> number(0.81734, 0.6918, 0.8949), number(0.9951, 0.9926, 0.9975), number(8.31, 7.1, 9.6)
-    ('0.82 (0.69 to 0.89)', '0.995 (0.993 to 0.998)', '8.3 (7.1 to 9.6)')
+    >>> number(0.81734, 0.6918, 0.8949), number(0.9951, 0.9926, 0.9975), number(8.31, 7.1, 9.6), number(8011)
+    ('0.82 (0.69 to 0.89)', '0.995 (0.993 to 0.998)', '8.3 (7.1 to 9.6)', '8,011')
     """
     return _told(value, low, high, unit="", least=2 if abs(value) < 2 else 0)
+
+
+def counted(n: int, noun: str) -> str:
+    """A number of things, with the plural where it is not one.
+
+    Examples
+    --------
+    >>> counted(1, "attribute"), counted(0, "pair"), counted(8011, "opening prompt")
+    ('1 attribute', '0 pairs', '8,011 opening prompts')
+    """
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
 
 
 def _told(value: float, low: float, high: float, *, unit: str, sign: str = "", least: int = 0) -> str:
@@ -100,15 +94,15 @@ def _digits(value: float, low: float, high: float) -> int:
 
 
 def _rounded(value: float, digits: int, sign: str) -> str:
-    text = f"{value:{sign}.{digits}f}"
-    return text.lstrip("+-") if float(text) == 0 else text
+    text = f"{value:{sign},.{digits}f}"
+    return text.lstrip("+-") if round(value, digits) == 0 else text
 
 
 def in_words(statistics: pd.DataFrame, *, plain: Collection[str] = ()) -> pd.Series:
     """Every estimate of a table with its interval as text, and its counts if it is undefined or half is left out.
 
-    Shares become percentages, differences of shares percentage points; whatever is in none of `SHARES`, `DIFFERENCES`
-    and `DISTANCES` stays a plain number.
+    Shares become percentages and differences of shares percentage points, as `statistics.yaml` declares them; a name
+    that it lacks is told as a plain number.
 
     Parameters
     ----------

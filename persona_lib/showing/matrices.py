@@ -11,18 +11,20 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection, PatchCollection
+from matplotlib.collections import LineCollection, PatchCollection, QuadMesh
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
 from persona_lib.showing import drawing
-from persona_lib.showing.drawing import BLUE, INK, PALE, SOFT, VERMILION
+from persona_lib.showing.drawing import INK, PALE, SOFT, VERMILION
+from persona_lib.showing.findings import number
 
 ALONE = "The panel has one model (roles.panel), so there is no other to compare it with."
 UNUSED = "On one side of the comparison no choice could be used, so there is nothing to compare."
 LEAST_CELL_IN = 0.1  # below it the names of the personas would run into each other: they stand in the CSV
 BINS = np.linspace(-1, 1, 21)
+SAME = "#8CBCE0"  # bars of one persona on both sides, pale enough for the outline that crosses them
 RATERS = "held-out rater and majority"
 LIKENESS = ("rater-majority", "model-rater", "model-model")  # whose agreement orders the personas, the first at hand
 
@@ -125,7 +127,7 @@ def _means(agreement: pd.DataFrame) -> dict[str, str]:
     other = agreement[agreement["statistic"] == "mean_kappa_other"].set_index("group")["estimate"]
     heads = _pooled(agreement)
     for model, row in own.iterrows():
-        heads[model] = f"mean: same {_interval(row)}, other {_number(other.get(model))}"
+        heads[model] = f"mean: same {_interval(row)}, other {number(other.get(model, np.nan))}"
     return heads
 
 
@@ -140,11 +142,7 @@ def _headline(agreement: pd.DataFrame) -> pd.DataFrame:
 
 
 def _interval(row: pd.Series) -> str:
-    return f"{_number(row['estimate'])} [{_number(row['low'])}, {_number(row['high'])}]"
-
-
-def _number(value: float | None) -> str:
-    return "undefined" if value is None or np.isnan(value) else f"{value:.2f}"
+    return number(row["estimate"], row["low"], row["high"])
 
 
 def _matrices(
@@ -169,14 +167,15 @@ def _matrices(
     side, step_x, step_y = (2.1, 3.05, 2.68) if n_columns == 2 else (1.5, 2.05, 2.1)
     upper = np.triu(np.ones((len(order), len(order)), dtype=bool))
     undefined = sum(int((matrix.isna() & upper).sum(axis=None)) for matrix in found.values())
+    unnamed = " The file of this figure's rows names the personas." if side < LEAST_CELL_IN * len(order) else ""
     last = "; last panel: the rater held out of the majority, and the majority" if RATERS in found else ""
     note = (
         f"Cohen's kappa, coded by content, between {about}{last}. The outlined diagonal is the same persona on both "
         "sides; the lower triangle is left blank as in the paper, while all statistics use every cell. Personas stand "
         "in one order in all panels, those whose raters choose alike beside each other (hierarchical clustering). "
-        f"Grey with a stroke: undefined, {undefined:,} of {len(panels) * int(upper.sum()):,} cells (too few shared "
-        f"items, or one side's choices all the same). {_shared(cells)} A single cell carries little; the next figure "
-        "shows their spread."
+        f"A dash: below zero. Grey with a stroke: undefined, {undefined:,} of {len(panels) * int(upper.sum()):,} cells "
+        f"(too few shared items, or one side's choices all the same). {_shared(cells)} A single cell carries little; "
+        f"the next figure shows their spread.{unnamed}"
     )
     width = 0.7 + n_columns * step_x + 0.45
     page = drawing.page(title, note, width_in=width, height_in=n_rows * step_y + 0.55, simulated=simulated)
@@ -186,7 +185,10 @@ def _matrices(
         top = (i // n_columns) * step_y + 0.35
         axes = page.place(left_in=0.7 + (i % n_columns) * step_x, top_in=top, width_in=side, height_in=side)
         axes.set_label(panel)
-        _draw_matrix(axes, found[panel], upper, bar if i == 0 else None)
+        drawn = _draw_matrix(axes, found[panel], upper)
+        if i == 0:
+            page.figure.colorbar(drawn, cax=bar)
+            bar.spines[:].set_visible(False)
         if i + n_columns < len(panels) or side < LEAST_CELL_IN * len(order):
             axes.set_xticks([])  # all panels have the order of the lowest
         if i % n_columns or side < LEAST_CELL_IN * len(order):
@@ -202,22 +204,27 @@ def _matrices(
     return page.figure
 
 
-def _draw_matrix(axes: Axes, matrix: pd.DataFrame, upper: np.ndarray, bar: Axes | None) -> None:
-    """The upper triangle of one matrix; cells without a value grey with a stroke, the diagonal outlined."""
-    import seaborn as sns
-
+def _draw_matrix(axes: Axes, matrix: pd.DataFrame, upper: np.ndarray) -> QuadMesh:
+    """The upper triangle: undefined cells grey with a stroke, the diagonal outlined; a dash, seen in grey, below 0."""
     gone = matrix.isna().to_numpy() & upper
-    mask = matrix.isna().to_numpy() | ~upper
-    sns.heatmap(matrix, vmin=-1, vmax=1, cmap="PuOr_r", ax=axes, cbar=bar is not None, cbar_ax=bar, mask=mask)
+    shown = np.ma.masked_array(matrix, matrix.isna().to_numpy() | ~upper)
+    cells = axes.pcolormesh(shown, vmin=-1, vmax=1, cmap="PuOr_r")
+    axes.set(aspect="equal", ylim=(len(matrix), 0))
+    axes.spines[:].set_visible(False)
     spots = list(zip(*np.where(gone), strict=True))
     axes.add_collection(PatchCollection([Rectangle((x, y), 1, 1) for y, x in spots], facecolor=PALE, linewidth=0))
     strokes = [((x + 0.2, y + 0.8), (x + 0.8, y + 0.2)) for y, x in spots]
+    negative = list(zip(*np.where(matrix.lt(0) & upper), strict=True))
+    below = [((x + 0.25, y + 0.5), (x + 0.75, y + 0.5)) for y, x in negative]
+    inks = ["white" if matrix.iat[y, x] < -0.5 else INK for y, x in negative]
     axes.add_collection(LineCollection(strokes, colors=SOFT, linewidths=0.6))
+    axes.add_collection(LineCollection(below, colors=inks, linewidths=0.5))
     for place in range(len(matrix)):
         axes.add_patch(Rectangle((place, place), 1, 1, fill=False, edgecolor=INK, linewidth=0.8))
     places = np.arange(len(matrix)) + 0.5
     axes.set_xticks(places, matrix.index, rotation=90)
     axes.set_yticks(places, matrix.index, rotation=0)
+    return cells
 
 
 def _shared(cells: pd.DataFrame) -> str:
@@ -246,8 +253,6 @@ def model_histograms(kappas: pd.DataFrame, agreement: pd.DataFrame, *, simulated
 
 
 def _histograms(cells: pd.DataFrame, agreement: pd.DataFrame, *, title: str, about: str, simulated: bool) -> Figure:
-    import seaborn as sns
-
     panels, headline = list(dict.fromkeys(cells["panel"])), _headline(agreement)
     n_columns = 3
     n_rows = -(-len(panels) // n_columns)
@@ -267,29 +272,29 @@ def _histograms(cells: pd.DataFrame, agreement: pd.DataFrame, *, title: str, abo
             left_in=0.65 + (i % n_columns) * 2.25, top_in=0.65 + (i // n_columns) * 2.15, width_in=1.9, height_in=1.3
         )
         axes.set_label(panel)
-        for is_own, colour, element in ((False, SOFT, "step"), (True, BLUE, "bars")):
+        for is_own in (True, False):
             values = rows.loc[rows["is_own"] == is_own, "kappa"].dropna()
-            if len(values):
-                sns.histplot(
-                    x=values.to_numpy(),
-                    bins=BINS,
-                    stat="percent",
-                    ax=axes,
-                    color=colour,
-                    element=element,
-                    fill=is_own,
-                    alpha=0.7 if is_own else 1,
-                    linewidth=0.4 if is_own else 1.1,
-                )
+            heights = 100 * np.histogram(values, BINS)[0] / max(len(values), 1)
+            if is_own:
+                bars = axes.bar(BINS[:-1], heights, np.diff(BINS), align="edge", zorder=2, linewidth=0.4)
+                for each in bars:
+                    each.set(facecolor=SAME, edgecolor=INK)
+            else:
+                axes.stairs(heights, BINS, color=INK, linewidth=1.3, zorder=3)
         if panel in headline.index:
             row = headline.loc[panel]
             axes.axvspan(row["low"], row["high"], color="#F7DCCB", linewidth=0, zorder=0.5)
-            axes.axvline(row["estimate"], color=VERMILION, linewidth=1.3, linestyle=(0, (4, 2)))
+            axes.axvline(row["estimate"], color=VERMILION, linewidth=1.3, linestyle=(0, (4, 2)), zorder=4)
         n_own, n_out = int(rows["is_own"].sum()), int(rows["kappa"].isna().sum())
         axes.set_title(drawing.words(panel.replace("|", " and ")), pad=14)
         counts = f"{n_own:,} same, {len(rows) - n_own:,} other; {n_out:,} undefined"
         axes.text(0, 1.02, counts, transform=axes.transAxes, size=6.5, color=SOFT, va="bottom")
-        axes.set(xlim=(-1, 1), xlabel="Cohen's kappa" if i >= len(panels) - n_columns else "", ylabel="")
+        axes.set(
+            xlim=(-1, 1),
+            xticks=[-1, -0.5, 0, 0.5, 1],
+            xlabel="Cohen's kappa" if i >= len(panels) - n_columns else "",
+            ylabel="",
+        )
         axes.set_ylabel("share of cells (%)" if i % n_columns == 0 else "")
         axes.grid(axis="y")
         top_share = max(top_share, axes.get_ylim()[1])
@@ -297,8 +302,8 @@ def _histograms(cells: pd.DataFrame, agreement: pd.DataFrame, *, title: str, abo
     for axes in drawn:
         axes.set_ylim(0, top_share)
     handles = [
-        Patch(color=BLUE, alpha=0.7, label="same persona"),
-        Line2D([], [], color=SOFT, linewidth=1.1, label="different personas"),
+        Patch(facecolor=SAME, edgecolor=INK, linewidth=0.4, label="same persona"),
+        Line2D([], [], color=INK, linewidth=1.3, label="different personas"),
         Line2D([], [], color=VERMILION, linestyle=(0, (4, 2)), label="over all choices, same persona"),
     ]
     drawn[0].legend(handles=handles, loc="lower left", bbox_to_anchor=(0, 1.28), ncols=3, borderaxespad=0)

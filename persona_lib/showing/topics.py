@@ -38,10 +38,10 @@ def topics(prompts: pd.DataFrame, *, clusters: pd.DataFrame | None = None, simul
             "people, found by its authors without our classifier; ours are kept evenly, so only the names are alike."
         )
     rows = max(len(counts), 6)
-    height = 0.24 * rows + 0.75
+    height = 0.24 * rows + 1.0
     page = drawing.page("Figure 3 · Topics of the prompts", note, width_in=7.3, height_in=height, simulated=simulated)
     width = 1.75 if clusters is None else 1.1
-    axes = page.place(left_in=2.35, top_in=0.15, width_in=width, height_in=0.24 * rows)
+    axes = page.place(left_in=2.45, top_in=0.4, width_in=width, height_in=0.24 * rows)
     axes.set_label("topics")
     left = np.zeros(len(counts))
     for split, colour in (("train", BLUE), ("heldout_prompt", ORANGE)):
@@ -52,8 +52,7 @@ def topics(prompts: pd.DataFrame, *, clusters: pd.DataFrame | None = None, simul
         axes.text(total + 0.012 * left.max(), place, f"{int(total):,}", va="center", size=7.5, color=SOFT)
     axes.set_yticks(range(len(counts)), [drawing.shorten(t or "(none)", 40) for t in counts.index])
     axes.set(ylim=(rows - 0.5, -0.5), xlim=(0, left.max() * 1.12), xlabel="prompts kept")
-    # below the other panel, beside the bars
-    axes.legend(loc="lower left", bbox_to_anchor=(1.6 * 1.75 / width, 0), borderaxespad=0)
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2, borderaxespad=0.2, handlelength=1.2)
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x")
     if clusters is not None:
@@ -63,20 +62,21 @@ def topics(prompts: pd.DataFrame, *, clusters: pd.DataFrame | None = None, simul
         ["kept", *sorted(set(fates.index) - {"kept"}, key=lambda r: (-fates[r], r))] if "kept" in fates else fates.index
     ]
     page.keep(topics=counts.reset_index(), fates=fates.rename_axis("fate").rename("prompts").reset_index())
-    beside = page.place(left_in=6.0, top_in=0.15, width_in=1.05, height_in=0.24 * len(fates))
+    beside = page.place(left_in=6.05, top_in=0.4, width_in=0.8, height_in=0.24 * len(fates))
     beside.set_label("fates")
     beside.barh(range(len(fates)), fates, height=0.74, color=[SOFT if r == "kept" else NOTHING for r in fates.index])
     for place, total in enumerate(fates):
         beside.text(total + 0.02 * fates.max(), place, f"{total:,}", va="center", size=7.5, color=SOFT)
     beside.set_yticks(range(len(fates)), [drawing.shorten(r, 32) for r in fates.index])
-    beside.set(ylim=(len(fates) - 0.5, -0.5), xlim=(0, fates.max() * 1.2), xlabel="prompts of the bank")
+    beside.set(ylim=(len(fates) - 0.5, -0.5), xlim=(0, fates.max() * 1.05), xticks=[], xlabel="prompts of the bank")
+    beside.spines["bottom"].set_visible(False)
     beside.tick_params(axis="y", length=0)
     return page.figure
 
 
 def _beside(page: drawing.Page, conversations: pd.Series, rows: int) -> None:
     """PRISM's clusters in the rows of our topics; no bar where PRISM has no such cluster."""
-    axes = page.place(left_in=3.6, top_in=0.15, width_in=0.8, height_in=0.24 * rows)
+    axes = page.place(left_in=3.7, top_in=0.4, width_in=0.8, height_in=0.24 * rows)
     axes.set_label("clusters")
     axes.barh(range(len(conversations)), conversations, height=0.74, color=NOTHING)
     for place, total in enumerate(conversations):

@@ -13,6 +13,7 @@ import pandas as pd
 from scipy.optimize import brentq
 from scipy.stats import multivariate_normal, norm
 
+from persona_lib.tables.groups import AGES
 from persona_lib.tables.streams import generator
 
 VALUES = {  # of each attribute, with the shares of its values: made up, and of no meaning
@@ -20,7 +21,7 @@ VALUES = {  # of each attribute, with the shares of its values: made up, and of 
     "ideology": {"Liberal": 0.3, "Moderate": 0.4, "Conservative": 0.3},
     "race": {"White": 0.75, "Black": 0.15, "Another race": 0.1},
     "sex": {"Female": 0.5, "Male": 0.5},
-    "age_group": {"18-34": 0.3, "35-54": 0.35, "55-69": 0.2, "70+": 0.15},
+    "age_group": dict(zip(AGES, (0.3, 0.35, 0.2, 0.15), strict=True)),
     "schooling": {"High school or less": 0.4, "Some college": 0.3, "Bachelor's or more": 0.3},
 }
 _NODES = norm.ppf((np.arange(400) + 0.5) / 400)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,7 +12,8 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup, escape
 
-from persona_lib.showing.claims import VERDICTS
+from persona_lib.showing.claims import VERDICTS, claims_in_words
+from persona_lib.showing.findings import percentage
 
 PACKAGE = Path(__file__).parent
 
@@ -77,18 +79,6 @@ def number(value: float | None) -> str:
     return f"{value:.3g}"
 
 
-def interval(estimate: float | None, low: float | None, high: float | None) -> str:
-    """An estimate with its interval; the estimate alone where it has none or one without width.
-
-    Examples
-    --------
-    >>> interval(0.5, 0.4, 0.6), interval(33.0, 33.0, 33.0)
-    ('0.5 (0.4 to 0.6)', '33')
-    """
-    ends = [number(low), number(high)]
-    return f"{number(estimate)} ({ends[0]} to {ends[1]})" if all(ends) and low != high else number(estimate)
-
-
 def claims_page(claims: pd.DataFrame, *, simulated: bool, alone: bool = False) -> str:
     """The ledger of claims: the verdicts counted and explained, then the claims by section of the paper.
 
@@ -98,11 +88,8 @@ def claims_page(claims: pd.DataFrame, *, simulated: bool, alone: bool = False) -
     simulated : whether the known truth stands beside our value
     alone : a document of its own, with its style, in place of the body of a page
     """
-    counts = claims["verdict"].value_counts()
-    rows = claims.assign(
-        ours=[interval(*each) for each in zip(claims["estimate"], claims["low"], claims["high"], strict=True)],
-        truth=claims["truth"].map(number),
-    )
+    counts, told = claims["verdict"].value_counts(), claims_in_words(claims)
+    rows = claims.assign(ours=told["ours"].to_numpy(), truth=told["truth"].to_numpy())
     sections = [(name, part.to_dict("records")) for name, part in rows.groupby("section", sort=False)]
     verdicts = [(name, int(counts[name]), meaning) for name, meaning in VERDICTS.items() if name in counts]
     template = "claims_alone.html" if alone else "claims.html"
@@ -128,7 +115,9 @@ def leaderboard_page(entries: Sequence[Mapping[str, Any]]) -> str:
         facts = {key: value for key, value in row.items() if not isinstance(value, dict | list)}
         rates = {mode: _rate(row, mode) or said.get("verdict") for mode, said in (row.get("modes") or {}).items()}
         shown = {
-            mode: interval(rate.get("estimate"), rate.get("low"), rate.get("high")) if isinstance(rate, dict) else rate
+            mode: percentage(*(math.nan if rate.get(end) is None else rate[end] for end in ("estimate", "low", "high")))
+            if isinstance(rate, dict)
+            else rate
             for mode, rate in rates.items()
         }
         flat.append({"model": row.get("model"), **shown, **facts})

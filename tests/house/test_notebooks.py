@@ -61,8 +61,8 @@ class TestFormOfNotebook:
     def test_cells_are_short_and_define_nothing(self, path):
         cells = code(nbformat.read(path, as_version=4))
         assert 8 <= len(cells) <= 24
-        for cell in cells:
-            assert len(cell.source.splitlines()) <= 28
+        for cell in cells:  # the parameters are a list, one a line
+            assert len(cell.source.splitlines()) <= 25 or "parameters" in cell.metadata.get("tags", [])
             kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
             assert not [n for n in ast.walk(ast.parse(cell.source)) if isinstance(n, kinds)], cell.source
 

@@ -2,11 +2,13 @@
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from drawn_rows import row
+from programs import ROOT
 
 from persona_lib.estimating.resample import TOO_FEW
-from persona_lib.showing.findings import DIFFERENCES, DISTANCES, SHARES, in_words, number, percentage, points
+from persona_lib.showing.findings import UNITS, counted, in_words, number, percentage, points
 
 
 class TestPrecision:
@@ -33,6 +35,10 @@ class TestPrecision:
     def test_one_point_is_singular_and_eleven_are_not(self):
         assert points(-0.01, -0.2, 0.2) == "-1 point (-20 to +20)"
         assert points(0.11, -0.2, 0.2) == "+11 points (-20 to +20)"
+
+    @pytest.mark.parametrize(("n", "text"), [(0, "0 pairs"), (1, "1 pair"), (1001, "1,001 pairs")])
+    def test_only_one_is_singular(self, n, text):
+        assert counted(n, "pair") == text and counted(np.int64(n), "pair") == text
 
     def test_kappas_keep_two_decimals_however_wide_the_interval(self):
         assert number(0.5, -0.2, 1.0) == "0.50 (-0.20 to 1.00)"
@@ -64,5 +70,12 @@ class TestInWords:
         assert said["pass_rate", "a"] == "50 % (20 to 80; 5 of 12 usable)"
         assert said["pass_rate", "b"] == "undefined (0 of 12 usable)"
 
-    def test_no_statistic_is_of_two_kinds(self):
-        assert not SHARES & DIFFERENCES and not SHARES & DISTANCES and not DIFFERENCES & DISTANCES
+    def test_no_statistic_has_two_units_and_every_one_of_the_demo_has_one(self):
+        """So that a new share is not told as a plain number because nobody said that it is one."""
+        declared = [name for names in UNITS.values() for name in names]
+        assert len(declared) == len(set(declared)) and set(UNITS) == {"shares", "differences", "distances", "numbers"}
+        used = set()
+        for path in (ROOT / "data/expected/demo").glob("*.parquet"):
+            if {"statistic", "low"} <= set(pq.read_schema(path).names):
+                used |= set(pq.read_table(path, columns=["statistic"])["statistic"].to_pylist()) - {""}
+        assert used - set(declared) == set(), "say in persona_lib/showing/statistics.yaml which unit it has"

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from drawn_rows import axes_named, texts
+from matplotlib.patches import Rectangle, StepPatch
 
 from persona_lib.showing import matrices
 
@@ -24,6 +25,8 @@ class TestMatrices:
         np.testing.assert_array_equal(cells_of(axes), drawn)
         assert len(axes.collections[1].get_paths()) == len(axes.collections[2].get_segments()) == 1, "one undefined"
         assert len(axes.patches) == 3, "the diagonal is outlined"
+        below = {tuple(segment.mean(axis=0)) for segment in axes.collections[3].get_segments()}
+        assert below == {(1.5, 0.5), (2.5, 1.5)}, "in grey a dash tells a negative cell from a positive one"
         assert any("undefined, 1 of 18 cells" in " ".join(text.split()) for text in texts(figure))
 
     def test_the_last_panel_is_between_raters_in_the_same_order(self, kappas, agreement):
@@ -55,12 +58,17 @@ class TestMatrices:
 
     def test_means_come_from_the_table_and_undefined_is_said(self, kappas, agreement):
         found = texts(matrices.rater_matrices(kappas, agreement))
-        assert "mean: same 0.80 [0.70, 0.90], other -0.10" in found
-        assert "mean: same 0.80 [0.70, 0.90], other undefined" in found
+        assert "mean: same 0.80 (0.70 to 0.90), other -0.10" in found
+        assert "mean: same 0.80 (0.70 to 0.90), other undefined" in found
 
     def test_histogram_shares_sum_to_a_hundred(self, kappas, agreement):
         axes = axes_named(matrices.rater_histograms(kappas, agreement), "large")
-        assert sum(patch.get_height() for patch in axes.patches if patch.get_height() > 1) == pytest.approx(100)
+        bars = [
+            patch.get_height() for patch in axes.patches if isinstance(patch, Rectangle) and patch.get_zorder() == 2
+        ]
+        assert sum(bars) == pytest.approx(100)
+        (outline,) = [patch for patch in axes.patches if isinstance(patch, StepPatch)]
+        assert outline.get_data().values.sum() == pytest.approx(100)
         assert "3 same, 6 other; 2 undefined" in texts(axes.figure)
         assert axes.figure.axes[-1].get_label() == matrices.RATERS
         assert axes.figure.axes[-1].lines[-1].get_xdata()[0] == 0.5, "kappa_content of the held-out rater"

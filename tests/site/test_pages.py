@@ -31,6 +31,13 @@ def test_the_truth_has_a_column_in_simulated_runs_alone(claims):
     assert "<th>truth</th>" not in pages.claims_page(claims, simulated=False)
 
 
+def test_a_share_is_told_as_in_the_notebooks(claims):
+    """Oracle: notebook 15, whose claims are told by showing.findings."""
+    share = claims.head(1).assign(statistic="pass_rate", estimate=0.176, low=0.123, high=0.245, truth=0.2)
+    text = Read(pages.claims_page(share, simulated=True)).text
+    assert "18 % (12 to 24)" in text and "20 %" in text and "0.176" not in text
+
+
 def test_the_page_of_claims_alone_is_a_whole_document(claims):
     page = pages.claims_page(claims, simulated=True, alone=True)
     assert page.startswith("<!doctype html>") and pages.claims_page(claims, simulated=True) in page
@@ -60,7 +67,7 @@ def test_the_leaderboard_shows_each_mode_with_its_interval_best_first():
         }
 
     text = Read(pages.leaderboard_page([entry("worse", 0.25), entry("better", 0.5)])).text
-    assert text.index("better") < text.index("worse") and "0.5 (0.4 to 0.6)" in text
+    assert text.index("better") < text.index("worse") and "50 % (40 to 60)" in text
     assert text.count("not scorable") == 2
 
 

@@ -93,6 +93,11 @@ def test_every_picture_has_a_text_for_those_who_do_not_see_it(built):
     assert n_pictures > 25
 
 
+def test_what_the_readme_strikes_out_is_struck_out(built):
+    page = (built[0] / "readme.html").read_text("utf-8")
+    assert "<s>struck out</s>" in page and "~~" not in page
+
+
 def test_formulas_are_set_without_a_script(built):
     page = (built[0] / "notebooks/07_agreement.html").read_text("utf-8")
     assert "<math" in page and "MathJax" not in page
