@@ -118,7 +118,8 @@ def truth_of(part: str, people: Population, sizes: dict, rng: np.random.Generato
         return found | studies.lines_truth(people, medium, rng)
     if part == "pluralism":
         by_name = {who.name: who for who in models}
-        return panel_truth(people, by_name, raters, rng, groups=_sexes(people))
+        how = {"n_drawn": sizes["n_persons"], "n_raters": sizes["n_raters"]}
+        return panel_truth(people, by_name, raters, rng, groups=_sexes(people), **how)
     if part == "benchmark":
         return attempts.benchmark_truth(people, models, critic, rng)
     return attempts.repeated_truth(people, models, critic, rng, n_attempts=sizes["n_attempts"])

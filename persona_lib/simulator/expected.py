@@ -195,6 +195,8 @@ def item_majorities(chances: np.ndarray, item_ids: Sequence[str], *, n_others: i
 def majorities(chances: np.ndarray, *, n_others: int, groups: Mapping[str, np.ndarray]) -> Truth:
     """majority_share and representative of a pool, fits_majority and group_difference of groups of persons.
 
+    Also worst_group and group_gap of the sexes; which groups of other attributes count depends on who is in the run.
+
     Parameters
     ----------
     chances : of answer b, persons x items
@@ -210,6 +212,9 @@ def majorities(chances: np.ndarray, *, n_others: int, groups: Mapping[str, np.nd
     for name, inside in groups.items():
         found["fits_majority", name] = share(inside)
         found["group_difference", name] = share(inside) - share(~inside)
+    sexes = [found["fits_majority", name] for name in groups if name.startswith("sex|")]
+    if len(sexes) == 2:
+        found |= {("worst_group", "sex"): min(sexes), ("group_gap", "sex"): max(sexes) - min(sexes)}
     return found
 
 

@@ -83,6 +83,10 @@ def test_majorities_of_two_groups():
     found = expected.majorities(chances, n_others=1001, groups={"g": inside, "rest": ~inside})
     assert found["majority_share", "all"] == pytest.approx(0.7) and found["representative", "all"] == pytest.approx(0.3)
     assert found["fits_majority", "g"] == pytest.approx(1) and found["group_difference", "rest"] == pytest.approx(-1)
+    assert ("worst_group", "sex") not in found, "no group is a sex"
+    named = {"sex|Female": inside, "sex|Male": ~inside}
+    sexes = expected.majorities(chances, n_others=1001, groups=named)
+    assert sexes["worst_group", "sex"] == pytest.approx(0) and sexes["group_gap", "sex"] == pytest.approx(1)
     items = expected.item_majorities(chances, ["i"], n_others=1001)
     assert items["minority_share", "i"] == pytest.approx(0.3) and items["majority_share", "i"] == pytest.approx(0.7)
 
