@@ -229,8 +229,8 @@ def ablation_truth(
         order = rng.random(N_PERSONS * n_items) < 0.5
         sides = _arms(people, who, name, p[:N_PERSONS], others[:N_PERSONS])
         without, with_it = (np.repeat(at, n_items, axis=0) for at in sides)
-        arms = (_between(people, who, at, with_it, asked, order).reshape(cells) for at in (without, with_it))
-        found |= expected.mean_arm_kappas(name, *arms, rng)
+        shorter, longer = (_between(people, who, at, with_it, asked, order).reshape(cells) for at in (without, with_it))
+        found |= expected.mean_arm_kappas(name, shorter, longer, rng)
     return found
 
 

@@ -88,7 +88,8 @@ def ablation_truth(
 
 
 def _kappas(name: str, arms: list[np.ndarray], rng: np.random.Generator) -> Truth:
-    return expected.arm_kappas(name, *arms) | expected.mean_arm_kappas(name, *arms, rng)
+    without, with_it = arms
+    return expected.arm_kappas(name, without, with_it) | expected.mean_arm_kappas(name, without, with_it, rng)
 
 
 def _on_revisions(
