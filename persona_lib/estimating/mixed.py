@@ -28,7 +28,9 @@ from scipy.special import expit
 from persona_lib.estimating.resample import LEVEL, MIN_CLUSTERS, TOO_FEW, Estimate, complete
 
 METHOD = "log odds ratio of a crossed mixed logit, Laplace; profile likelihood"
-N_STEPS, ENOUGH = 60, 1e-9  # of the search for the random effects; the change of the log-odds at which it ends
+# Of the search for the random effects: its most steps, and the last step, so small that the numerical slope of the
+# likelihood is not of its noise.
+N_STEPS, ENOUGH = 60, 1e-11
 FARTHEST = 12.0  # log-odds beyond which no end of an interval is looked for
 
 
@@ -176,4 +178,4 @@ class _Likelihood:
             reach *= 2
             if reach > FARTHEST:
                 return float(best[1] + side * FARTHEST)
-        return float(optimize.brentq(beyond, best[1], best[1] + side * reach, xtol=1e-4))
+        return float(optimize.brentq(beyond, best[1], best[1] + side * reach, xtol=1e-3))

@@ -29,7 +29,7 @@ def fitted(table: pd.DataFrame):
 
 def test_estimates_likelihood_and_profile_interval_are_glmers():
     found = fitted(rows())
-    assert (found.intercept, found.slope.estimate) == pytest.approx((GLMER["intercept"], GLMER["slope"]), abs=2e-4)
+    assert (found.intercept, found.slope.estimate) == pytest.approx((GLMER["intercept"], GLMER["slope"]), abs=1e-4)
     assert found.spreads == pytest.approx(SPREADS, abs=2e-3)
     assert found.log_likelihood == pytest.approx(LOG_LIKELIHOOD, abs=1e-5)
     assert (found.slope.low, found.slope.high) == pytest.approx((GLMER["low"], GLMER["high"]), abs=2e-3)
