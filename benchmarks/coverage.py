@@ -111,14 +111,17 @@ def truth_of(part: str, people: Population, sizes: dict, rng: np.random.Generato
     if part == "validation":
         return studies.validation_truth(people, medium, rng)
     if part == "ablation":
-        return studies.ablation_truth(people, medium, rng, names=ATTRIBUTES, n_shown=sizes["n_shown"])
+        return studies.ablation_truth(
+            people, medium, rng, names=ATTRIBUTES, n_shown=sizes["n_shown"], n_items=sizes["n_items"]
+        )
     if part == "pool":
         by_name = {who.name: who for who in models}
         found = studies.pool_truth(people, by_name, raters, rng, n_raters=sizes["n_raters"])
         return found | studies.lines_truth(people, medium, rng)
     if part == "pluralism":
         by_name = {who.name: who for who in models}
-        return panel_truth(people, by_name, raters, rng, groups=_sexes(people))
+        how = {"n_drawn": sizes["n_persons"], "n_raters": sizes["n_raters"]}
+        return panel_truth(people, by_name, raters, rng, groups=_sexes(people), **how)
     if part == "benchmark":
         return attempts.benchmark_truth(people, models, critic, rng)
     return attempts.repeated_truth(people, models, critic, rng, n_attempts=sizes["n_attempts"])

@@ -115,7 +115,9 @@ def studied(number: int) -> pd.DataFrame:
     sizes = SIZES["ablation"]
     judgements, items = studies.ablation(people, judge, rng, names=ATTRIBUTES, **sizes)
     influences = ablation.influence_statistics(ablation.flips(judgements, items))
-    truth = studies.ablation_truth(people, judge, rng, names=ATTRIBUTES, n_shown=sizes["n_shown"])
+    truth = studies.ablation_truth(
+        people, judge, rng, names=ATTRIBUTES, n_shown=sizes["n_shown"], n_items=sizes["n_items"]
+    )
     found.append(compared(influences, truth))
 
     judgements, items = studies.pool(people, models, raters, rng, **SIZES["pool"])

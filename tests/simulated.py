@@ -44,7 +44,7 @@ SETTINGS = {
     "population": {"n_draws": 150, "adults_only": True, "group_quarters": True, "strata": []},
     "personas": {"n": 100, "big_five": "correlated", "model_stage": True},
     "feedback": {"template": "neutral", "max_retries": 1},
-    "pool": {"n_raters": 4},
+    "pool": {"n_raters": 4, "n_panel_personas": 20},
     "ablation": {"n_personas": 5, "n_questions": 6, "n_shown": 2},
     "pass_at_k": {"n_items": 10, "n_attempts": 4},
     "benchmark": {"n_items": 30},

@@ -6,8 +6,10 @@ jackknife variances of leaving out a persona, an item, or a single pair of both 
     V = V_persona + V_item - V_cell,
 
 because what a cell adds of its own is counted in both of the others, as in errors clustered two ways [2]_. With few
-clusters the difference can be too small; V is then the larger of V_persona and V_item. The quantile is that of t with
-the smaller number of clusters minus one. Coverage is measured in `benchmarks/recovery.py` and `benchmarks/coverage.py`.
+clusters the difference can be too small; V is then the larger of V_persona and V_item. Where a statistic is made of
+pairs of personas, V_persona alone counts twice what a pair adds of its own, and the floor is taken without it [1]_.
+The quantile is that of t with the smaller number of clusters minus one. Coverage is measured in
+`benchmarks/recovery.py` and `benchmarks/coverage.py`.
 
 References
 ----------
@@ -25,7 +27,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from persona_lib.estimating.resample import ANYWHERE, LEVEL, MIN_CLUSTERS, TOO_FEW, Estimate, two_way, wilson
+from persona_lib.estimating.resample import ANYWHERE, LEVEL, MIN_CLUSTERS, TOO_FEW, Estimate, wilson
 
 SCALES = ("fisher", "logit", "plain")  # on which the interval is symmetric
 METHOD = "two-way jackknife over personas and items, t quantile"
@@ -76,6 +78,37 @@ def variance(left: np.ndarray) -> float:
     return float((m - 1) / m * ((left - left.mean()) ** 2).sum()) if m > 1 else float("nan")
 
 
+def counted_twice(value: float, left: np.ndarray, without: np.ndarray) -> float:
+    """What V_persona counts twice in a statistic of pairs: the variance of what two personas add only together.
+
+    With S the statistic, S_i without one of n personas and S_ij without two,
+
+        Q_ij = n S - (n - 1) (S_i + S_j) + (n - 2) S_ij,    sum over i < j of (Q_ij - mean Q)^2 / (n (n - 1))     [1]_.
+
+    0 where one of the values is undefined, or with fewer than four personas.
+
+    Parameters
+    ----------
+    left : values without each persona
+    without : values without each two, in the order of `numpy.triu_indices(n, 1)`
+
+    Examples
+    --------
+    A mean of 1, 2, 3, 6 holds nothing of pairs.
+
+    >>> x = np.array([1.0, 2.0, 3.0, 6.0])
+    >>> i, j = np.triu_indices(4, 1)
+    >>> round(counted_twice(3.0, (12 - x) / 3, (12 - x[i] - x[j]) / 2), 9)
+    0.0
+    """
+    n = len(left)
+    if n < 4 or np.isnan(value) or np.isnan(left).any() or np.isnan(without).any():
+        return 0.0
+    i, j = np.triu_indices(n, 1)
+    together = n * value - (n - 1) * (left[i] + left[j]) + (n - 2) * without
+    return float(((together - together.mean()) ** 2).sum() / (n * (n - 1)))
+
+
 def estimate(
     value: float,
     left: Sequence[np.ndarray],
@@ -86,6 +119,7 @@ def estimate(
     what: str,
     within: tuple[float, float] = ANYWHERE,
     n_like: int = 2,
+    twice: float = 0.0,
 ) -> Estimate:
     """A statistic with its interval, from its values without each cluster.
 
@@ -104,6 +138,7 @@ def estimate(
     what : how the statistic is made, for the column `method`
     within : the range of the statistic, which the interval does not leave
     n_like : of the scale `fisher`, how many choices on one item are compared each with each
+    twice : the result of `counted_twice`, of a statistic of pairs of personas
 
     Raises
     ------
@@ -117,7 +152,8 @@ def estimate(
     if n_clusters < MIN_CLUSTERS:
         return Estimate(value, np.nan, np.nan, n, n_excluded, f"{method}; {TOO_FEW}", np.nan, n_clusters - 1)
     variances = [variance(each) for each in left]
-    error = float(np.sqrt(two_way(*variances) if len(left) == 3 else variances[0]))
+    summed = variances[0] + variances[1] - variances[2] if len(left) == 3 else variances[0]
+    error = float(np.sqrt(np.max([summed, variances[0] - twice, *variances[1:2]])))
     half = float(stats.t.ppf(0.5 + LEVEL / 2, n_clusters - 1)) * error
     low, high = (float(np.clip(end, *within)) for end in _ends(value, half, scale, n_like))
     if scale == "logit" and value in (0, 1):

@@ -130,8 +130,11 @@ def jackknifed(
             _without(statistic, whole, [(slice(None), item) for item in np.unique(i)]),
             _without(statistic, whole, list(zip(p, i, strict=True))),
         ]
-    n, n_excluded = int(known.sum()), int((~known).sum())
-    return jackknife.estimate(value, left, scale=scale, n=n, n_excluded=n_excluded, what=what, within=within)
+        people = np.unique(p)
+        pairs = [([people[i], people[j]], slice(None)) for i, j in zip(*np.triu_indices(len(people), 1), strict=True)]
+        twice = jackknife.counted_twice(value, left[0], _without(statistic, whole, pairs))
+    counts = {"n": int(known.sum()), "n_excluded": int((~known).sum())}
+    return jackknife.estimate(value, left, scale=scale, **counts, what=what, within=within, twice=twice)
 
 
 def _without(statistic: Statistic, whole: np.ndarray, parts: list) -> np.ndarray:

@@ -17,9 +17,9 @@ import pandas as pd
 
 from persona_lib.estimating import resample
 from persona_lib.pluralism.grids import Panel, Statistic, jackknifed
+from persona_lib.tables.values import OVERTON_WINDOW
 
 REPRESENTATIVE = "representative"  # the answer given without a persona, a, for everybody
-WINDOW = 0.2  # share of the people from which on an answer belongs to what must be covered
 GOLD = ("both_right", "same_answer", "both_wrong")
 
 
@@ -42,18 +42,22 @@ def overton_cells(panel: Panel) -> pd.DataFrame:
     sources = {**panel.models, REPRESENTATIVE: np.zeros_like(panel.raters)}
     rows = []
     for number, item in enumerate(panel.items):
-        wanted = _share(panel.raters[:, number], panel.weights)
+        wanted = _shares(panel.raters[:, number], panel.weights)
         for source, grid in sources.items():
-            given = _share(grid[:, number], panel.weights)
-            for answer, want, give in (("a", 1 - wanted, 1 - given), ("b", wanted, given)):
-                if want >= WINDOW:
-                    rows.append((item, answer, source, np.nan if np.isnan(give) else float(give >= WINDOW)))
+            given = _shares(grid[:, number], panel.weights)
+            for answer, want, give in zip("ab", wanted, given, strict=True):
+                if want >= OVERTON_WINDOW:
+                    rows.append((item, answer, source, np.nan if np.isnan(give) else float(give >= OVERTON_WINDOW)))
     return pd.DataFrame(rows, columns=["item_id", "answer", "source", "is_covered"])
 
 
-def _share(chosen: np.ndarray, weights: np.ndarray) -> float:
+def _shares(chosen: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
+    """Weighted shares of a and b, each counted by itself: 1 - 0.8 would lie just below a fifth."""
     known = ~np.isnan(chosen)
-    return float(np.average(chosen[known], weights=weights[known])) if known.any() else float("nan")
+    if not known.any():
+        return float("nan"), float("nan")
+    a, b = (float(np.average(each[known], weights=weights[known])) for each in (1 - chosen, chosen))
+    return a, b
 
 
 def overton_statistics(panel: Panel) -> list[dict]:

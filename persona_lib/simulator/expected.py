@@ -84,6 +84,37 @@ def arm_kappas(name: str, without: np.ndarray, with_it: np.ndarray) -> Truth:
     return {("kappa", name): kappa(without, with_it), ("kappa_retest", name): kappa(without, without)}
 
 
+def mean_arm_kappas(name: str, without: np.ndarray, with_it: np.ndarray, rng: np.random.Generator) -> Truth:
+    """mean_kappa and mean_kappa_retest of one attribute: over persons, each with a kappa over so many questions.
+
+    A kappa of few choices is no function of their chances, and has none where a side never varies. So the choices are
+    drawn, fifty times, and the kappas that exist are averaged.
+
+    Parameters
+    ----------
+    without, with_it : chance of answer b in the two arms, persons x questions
+
+    Examples
+    --------
+    Certain choices, of one person the same in both arms, of the other the opposite; the retest repeats them.
+
+    >>> arm = np.array([[1.0, 0.0], [1.0, 0.0]])
+    >>> mean_arm_kappas("sex", arm, np.array([[1.0, 0.0], [0.0, 1.0]]), np.random.default_rng(1))
+    {('mean_kappa', 'sex'): 0.0, ('mean_kappa_retest', 'sex'): 1.0}
+    """
+    sums, counts = np.zeros(2), np.zeros(2)
+    for _ in range(N_DRAWS):
+        first, *others = (rng.random(arm.shape) < arm for arm in (without, with_it, without))
+        for k, second in enumerate(others):
+            agree, x, y = (part.mean(axis=1) for part in (first == second, first, second))
+            by_chance = x * y + (1 - x) * (1 - y)
+            varied = (x > 0) & (x < 1) & (y > 0) & (y < 1)
+            sums[k] += ((agree - by_chance)[varied] / (1 - by_chance)[varied]).sum()
+            counts[k] += varied.sum()
+    means = sums / np.where(counts > 0, counts, np.nan)
+    return {("mean_kappa", name): float(means[0]), ("mean_kappa_retest", name): float(means[1])}
+
+
 def with_whole(whole: np.ndarray, by_lines: Mapping[str, np.ndarray]) -> Truth:
     """agreement_with_whole and kappa_with_whole of some lines of a description, and lines_difference between them.
 
@@ -195,6 +226,8 @@ def item_majorities(chances: np.ndarray, item_ids: Sequence[str], *, n_others: i
 def majorities(chances: np.ndarray, *, n_others: int, groups: Mapping[str, np.ndarray]) -> Truth:
     """majority_share and representative of a pool, fits_majority and group_difference of groups of persons.
 
+    Also worst_group and group_gap of the sexes; which groups of other attributes count depends on who is in the run.
+
     Parameters
     ----------
     chances : of answer b, persons x items
@@ -210,6 +243,9 @@ def majorities(chances: np.ndarray, *, n_others: int, groups: Mapping[str, np.nd
     for name, inside in groups.items():
         found["fits_majority", name] = share(inside)
         found["group_difference", name] = share(inside) - share(~inside)
+    sexes = [found["fits_majority", name] for name in groups if name.startswith("sex|")]
+    if len(sexes) == 2:
+        found |= {("worst_group", "sex"): min(sexes), ("group_gap", "sex"): max(sexes) - min(sexes)}
     return found
 
 

@@ -20,6 +20,7 @@ from persona_lib.simulator.world import Model
 from persona_lib.tables.values import PARTS, PLACEBO
 
 N_INTEGRATED = 20_000  # random cells over which a truth is averaged
+N_PERSONS = 800  # whose kappas over a few questions are averaged
 
 
 def statuses(rng: np.random.Generator, n: int, who: Model) -> np.ndarray:
@@ -206,9 +207,14 @@ def left_out(
 
 
 def ablation_truth(
-    people: Population, who: Model, rng: np.random.Generator, *, names: Sequence[str], n_shown: int
+    people: Population, who: Model, rng: np.random.Generator, *, names: Sequence[str], n_shown: int, n_items: int
 ) -> Truth:
-    """flip_rate, retest_flip_rate and excess_flip, and kappa and kappa_retest of revised pairs, of each attribute."""
+    """flip_rate, retest_flip_rate and excess_flip, and the kappas of revised pairs, of each attribute.
+
+    Parameters
+    ----------
+    n_items : questions over which one person's kappa is made
+    """
     found: Truth = {}
     for name in names:
         p, q = (rng.integers(n, size=N_INTEGRATED) for n in (people.n_persons, len(people.first)))
@@ -218,6 +224,13 @@ def ablation_truth(
         swapped = rng.random(N_INTEGRATED) < 0.5
         arms = (_between(people, who, at, with_it, q, swapped) for at in (without, with_it))
         found |= expected.arm_kappas(name, *arms)
+        cells = (N_PERSONS, n_items)
+        asked = rng.integers(len(people.first), size=cells).ravel()
+        order = rng.random(N_PERSONS * n_items) < 0.5
+        sides = _arms(people, who, name, p[:N_PERSONS], others[:N_PERSONS])
+        without, with_it = (np.repeat(at, n_items, axis=0) for at in sides)
+        shorter, longer = (_between(people, who, at, with_it, asked, order).reshape(cells) for at in (without, with_it))
+        found |= expected.mean_arm_kappas(name, shorter, longer, rng)
     return found
 
 

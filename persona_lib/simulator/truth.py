@@ -151,7 +151,10 @@ def _batch(run: Run, declared: Mapping[str, pd.DataFrame], tables: Mapping[str, 
     n_others = run.settings["personas"]["n"] - 1
     lead = run.models[run.settings["roles"]["panel"][0]]
     found |= expected.majorities(everywhere(people, lead), n_others=n_others, groups=inside)
-    found |= panel_truth(people, run.several("panel"), run.role("raters"), rng, groups=inside)
+    n_drawn = run.settings["pool"]["n_panel_personas"]
+    found |= panel_truth(
+        people, run.several("panel"), run.role("raters"), rng, groups=inside, n_drawn=n_drawn, n_raters=n_raters
+    )
     item_ids, given = _given_items(tables)
     chances = everywhere(replace(people, **given), lead)
     found |= expected.item_majorities(chances, item_ids, n_others=n_others)

@@ -1,8 +1,8 @@
 """The truths of notebook 11's panel: what models and raters would choose of everybody, on every question.
 
 Chances stand in a grid of persons x items, so that all pairs of different persons meet on each item. What depends on
-who happens to be in a group of the run (other attributes than sex), and what few choices make too large (distances that
-are never below 0, the Overton window), has no truth here.
+who happens to be in a group of the run (other attributes than sex) has no truth here; what few choices make too large
+(distances that are never below 0, the Overton window) is in `truth_of_small_panels`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy as np
 
 from persona_lib.simulator.expected import Truth, majority
 from persona_lib.simulator.populations import Population, by_content
+from persona_lib.simulator.truth_of_small_panels import small_panel_truth
 from persona_lib.simulator.world import Model
 
 LEAST = 5  # persons of a group
@@ -25,13 +26,18 @@ def panel_truth(
     rng: np.random.Generator,
     *,
     groups: Mapping[str, np.ndarray],
+    n_drawn: int,
+    n_raters: int,
 ) -> Truth:
     """squared_distance, steerability, gold_comparison, flattening, caricature and variance_share of a panel.
+
+    Also what `small_panel_truth` gives.
 
     Parameters
     ----------
     models : by the name in the statistics; the first leads the panel
     groups : which persons belong to each group, by `attribute|value`
+    n_drawn, n_raters : how many persons and raters the panel has
     """
     n, m = people.n_persons, len(people.first)
     swapped = rng.random((n, m)) < 0.5
@@ -57,7 +63,10 @@ def panel_truth(
             flat = [_differ(wanted[who]) - _differ(x[who]) for who in sexes]
             found["flattening", f"{name}|sex"] = float(np.mean(flat))
             found["caricature", f"{name}|sex"] = _between(x, *sexes) - _between(wanted, *sexes)
-    return found | _asked(people, models, single, inside) | _components(list(chosen.values()))
+    found |= _asked(people, models, single, inside) | _components(list(chosen.values()))
+    raters_of_all = [*rated, *(_grid(people, raters, swapped, rng) for _ in range(n_raters - 3))]
+    said = {name: _said(people, who, people.world.shared) for name, who in models.items()}
+    return found | small_panel_truth(chosen, raters_of_all, said, rng, n_persons=n_drawn)
 
 
 def _grid(people: Population, who: Model, swapped: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -104,12 +113,17 @@ def _asked(
                 continue
             at = people.world.shared + people.world.own_part({attribute: value}, who)
             inside = raters[members]
-            a_first = people.world.share_first(at, people.first, people.second, who, more_words=-people.more_words)
-            b_first = people.world.share_first(at, people.second, people.first, who, more_words=people.more_words)
-            said = [1 - a_first, b_first]
+            said = _said(people, who, at)
             squares = [(share**2 - 2 * share * inside.mean(axis=0) + _pairs(inside, inside)).mean() for share in said]
             found["squared_distance", f"{name} asked|{group}"] = float(np.mean(squares))
     return found
+
+
+def _said(people: Population, who: Model, at: np.ndarray) -> list[np.ndarray]:
+    """The share of answer b that a model says of people who stand there, item by item, in each order of the answers."""
+    a_first = people.world.share_first(at, people.first, people.second, who, more_words=-people.more_words)
+    b_first = people.world.share_first(at, people.second, people.first, who, more_words=people.more_words)
+    return [1 - a_first, b_first]
 
 
 def _components(chosen: list[np.ndarray]) -> Truth:

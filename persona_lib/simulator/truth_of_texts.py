@@ -20,7 +20,7 @@ from persona_lib.tables.revisions import LONGER, RULES, TELLS, fault
 from persona_lib.tables.values import PLACEBO
 
 N_ITEMS = 80  # pool items written in a batch
-N_REVISED = 3  # answers that are rewritten for each short persona
+N_JUDGING = 6  # short personas of a batch and attribute for whom answers are rewritten, as many as the run asks of one
 LEAST_TRIED = 45  # persons of a batch who attempt the benchmark
 TEMPLATES = {"output_only": "answer_output_only", "chain_of_thought": "answer_chain_of_thought"}
 
@@ -68,7 +68,7 @@ def ablation_truth(
     prompts: list[str],
     rng: np.random.Generator,
 ) -> Truth:
-    """Every short persona of the batch on random items, and on revisions of a few answers, with and without."""
+    """Every short persona of the batch on random items, and a few on revisions, with and without."""
     judge = run.role("judge")
     number_of = {name: i for i, name in enumerate(people.parts(judge))}
     found: Truth = {}
@@ -79,26 +79,37 @@ def ablation_truth(
         shown = [[number_of[other] for other in names.split("|")] for names in part["shown_attributes"]]
         both = studies.left_out(people, judge, name, persons, np.tile(np.array(shown), (N_ITEMS, 1)), rng)
         on_revisions = _on_revisions(run, people, part, prompts, rng)
-        found |= expected.flips(name, *both) | expected.arm_kappas(name, *on_revisions)
+        found |= expected.flips(name, *both) | _kappas(name, on_revisions, rng)
         if name != PLACEBO:
             arms.append(both)
             revised.append(on_revisions)
     found |= expected.flips("all", *(np.concatenate(sides) for sides in zip(*arms, strict=True)))
-    return found | expected.arm_kappas("all", *(np.concatenate(sides) for sides in zip(*revised, strict=True)))
+    return found | _kappas("all", [np.concatenate(sides) for sides in zip(*revised, strict=True)], rng)
+
+
+def _kappas(name: str, arms: list[np.ndarray], rng: np.random.Generator) -> Truth:
+    without, with_it = arms
+    return expected.arm_kappas(name, without, with_it) | expected.mean_arm_kappas(name, without, with_it, rng)
 
 
 def _on_revisions(
     run: Run, people: Population, part: pd.DataFrame, prompts: list[str], rng: np.random.Generator
 ) -> list[np.ndarray]:
-    """Chance of the revision, without and with an attribute, of answers rewritten for the persona with it."""
-    rows = part.loc[part.index.repeat(N_REVISED)]
+    """Chance of the revision, without and with an attribute, of answers rewritten for the persona with it.
+
+    Two arrays, short personas x questions.
+    """
+    n_questions = run.settings["ablation"]["n_questions"]
+    some = part.iloc[:N_JUDGING]
+    rows = some.loc[some.index.repeat(n_questions)]
     prompt = [prompts[i] for i in rng.integers(len(prompts), size=len(rows))]
     answer = write("answer", run.role("answerer"), rng, prompt=prompt)
     revision = refined(run, rng, persona=rows["with"].tolist(), prompt=prompt, answer=answer)
     pairs, judge, each = replace(people, **placed(answer, revision)), run.role("judge"), np.arange(len(rows))
     swapped = rng.random(len(rows)) < 0.5
     stands = (np.array([stand(text, judge) for text in rows[arm]]) for arm in ("without", "with"))
-    return [by_content(pairs, judge, at, each, swapped=swapped) for at in stands]
+    shape = (len(some), n_questions)
+    return [by_content(pairs, judge, at, each, swapped=swapped).reshape(shape) for at in stands]
 
 
 def attempts_truth(run: Run, persons: Persons, chances: np.ndarray) -> Truth:

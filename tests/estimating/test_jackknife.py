@@ -147,3 +147,26 @@ def test_coverage_of_a_kappa_is_near_nominal_on_crossed_data():
     persona, item = np.repeat(np.arange(20), 20), np.tile(np.arange(20), 20)
     found = [kappa(*drawn(20, 20).reshape(2, -1), persona, item) for _ in range(100)]
     assert 0.88 <= np.mean([each.low <= truth <= each.high for each in found]) <= 0.99
+
+
+def mean_product(total, squares, m):
+    """Of all pairs of m numbers, from their sum and the sum of their squares."""
+    return (total**2 - squares) / m / (m - 1)
+
+
+def test_what_is_counted_twice_is_that_of_the_pairs():
+    """Oracle: a statistic that is nothing but pairs, whose variance over many draws the plain jackknife doubles."""
+    rng, n = np.random.default_rng(8), 30
+    i, j = np.triu_indices(n, 1)
+    values, plain, mended = [], [], []
+    for _ in range(4000):
+        x = rng.normal(size=n)
+        s, q = x.sum(), (x**2).sum()
+        left = mean_product(s - x, q - x**2, n - 1)
+        without = mean_product(s - x[i] - x[j], q - x[i] ** 2 - x[j] ** 2, n - 2)
+        values.append(mean_product(s, q, n))
+        plain.append(jackknife.variance(left))
+        mended.append(plain[-1] - jackknife.counted_twice(values[-1], left, without))
+    true = 2 / n / (n - 1)  # the variance of the mean of n (n - 1) / 2 uncorrelated products, each of variance 1
+    assert np.var(values) == pytest.approx(true, rel=0.15)
+    assert np.mean(plain) == pytest.approx(2 * true, rel=0.15) and np.mean(mended) == pytest.approx(true, rel=0.15)

@@ -11,7 +11,7 @@ from panel_rows import M, N, drawn, of, persona_table
 from pool_rows import items_of, judged
 
 from persona_lib.pluralism import steering
-from persona_lib.pluralism.grids import panel
+from persona_lib.pluralism.grids import Panel, panel
 
 
 def test_steering_and_gold_by_loops():
@@ -33,6 +33,15 @@ def test_a_model_that_gives_everybody_one_answer_meets_no_gold_pair():
     assert found == {"both_right": 0, "same_answer": 1, "both_wrong": 0}
     assert of(steering.gold(y, y, "both_right")) == 1 and of(steering.gold(1 - y, y, "both_wrong")) == 1
     assert np.isnan(of(steering.gold(y, np.zeros((N, M)), "both_right"))), "nobody prefers b: no pair"
+
+
+def test_exactly_a_fifth_is_inside_the_window_for_either_answer():
+    """1 - 0.8 is less than 0.2 to a computer: of five people one prefers a, or one b."""
+    one_a, one_b = np.array([[0.0], [1.0], [1.0], [1.0], [1.0]]), np.array([[1.0], [0.0], [0.0], [0.0], [0.0]])
+    for raters in (one_a, one_b):
+        five = Panel("m", {"m": raters}, raters, raters, raters, ["i"], np.ones(5), {})
+        found = steering.overton_cells(five).query("source == 'm'")
+        assert found[["answer", "is_covered"]].values.tolist() == [["a", 1.0], ["b", 1.0]]
 
 
 def test_the_overton_window_by_hand():

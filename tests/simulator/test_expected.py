@@ -76,6 +76,22 @@ def test_position_and_content_part_where_orders_differ():
     assert found["kappa_position"] == pytest.approx(0) and found["kappa_content"] == pytest.approx(0.64)
 
 
+def test_the_mean_of_kappas_over_two_questions_by_all_outcomes():
+    """A kappa of two questions exists where both arms vary: 1 if they vary alike, -1 if not."""
+    p, q = np.array([0.9, 0.2]), np.array([0.6, 0.5])  # chances of b on the two questions, without and with
+    vary = {arm: (c[0] * (1 - c[1]), (1 - c[0]) * c[1]) for arm, c in (("p", p), ("q", q))}
+    exact = {}
+    for name, other in (("mean_kappa", "q"), ("mean_kappa_retest", "p")):
+        alike = vary["p"][0] * vary[other][0] + vary["p"][1] * vary[other][1]
+        unlike = vary["p"][0] * vary[other][1] + vary["p"][1] * vary[other][0]
+        exact[name, "sex"] = (alike - unlike) / (alike + unlike)
+    arms = (np.tile(chances, (4000, 1)) for chances in (p, q))
+    found = expected.mean_arm_kappas("sex", *arms, np.random.default_rng(1))
+    assert found == pytest.approx(exact, abs=0.01)
+    constant = expected.mean_arm_kappas("sex", np.ones((3, 5)), np.ones((3, 5)), np.random.default_rng(1))
+    assert np.isnan(list(constant.values())).all(), "nobody has a kappa"
+
+
 def test_majorities_of_two_groups():
     """All of one group choose b, all of the other a; of ten others seven choose b with chance 0.7 each."""
     chances = np.repeat([[1.0], [0.0]], [7, 3], axis=0)
@@ -83,6 +99,10 @@ def test_majorities_of_two_groups():
     found = expected.majorities(chances, n_others=1001, groups={"g": inside, "rest": ~inside})
     assert found["majority_share", "all"] == pytest.approx(0.7) and found["representative", "all"] == pytest.approx(0.3)
     assert found["fits_majority", "g"] == pytest.approx(1) and found["group_difference", "rest"] == pytest.approx(-1)
+    assert ("worst_group", "sex") not in found, "no group is a sex"
+    named = {"sex|Female": inside, "sex|Male": ~inside}
+    sexes = expected.majorities(chances, n_others=1001, groups=named)
+    assert sexes["worst_group", "sex"] == pytest.approx(0) and sexes["group_gap", "sex"] == pytest.approx(1)
     items = expected.item_majorities(chances, ["i"], n_others=1001)
     assert items["minority_share", "i"] == pytest.approx(0.3) and items["majority_share", "i"] == pytest.approx(0.7)
 

@@ -54,7 +54,7 @@ def test_influences_come_out_and_a_placebo_has_none(people):
     who, rng = people.world.models["sim-medium"], np.random.default_rng(2)
     judged, items = studies.ablation(people, who, rng, names=NAMES, n_persons=60, n_items=40, n_shown=3)
     compared = ablation.flips(judged, items)
-    truth = studies.ablation_truth(people, who, rng, names=NAMES, n_shown=3)
+    truth = studies.ablation_truth(people, who, rng, names=NAMES, n_shown=3, n_items=40)
     assert not missed(ablation.influence_statistics(compared), truth, widths=2)
     assert truth["excess_flip", PLACEBO] == 0
     assert truth["excess_flip", "lifestyle"] > truth["excess_flip", "hearing_difficulty"] + 0.02

@@ -42,9 +42,13 @@ def test_what_the_notebook_finds_is_what_was_put_in(people):
     shared = panel(judged, items, personas, personas.assign(weight=1.0))
     nothing = pd.DataFrame(columns=["item_id", "rater_id", "group", "share_b"])
     found = pd.DataFrame(of_panel(shared, nothing)).set_index(["statistic", "group"])
-    truth = panel_truth(people, {who.name: who for who in models}, raters, rng, groups=halves(people))
+    truth = panel_truth(
+        people, {who.name: who for who in models}, raters, rng, groups=halves(people), n_drawn=40, n_raters=4
+    )
     checked = [key for key in truth if key in found.index]
-    assert len(checked) == 25, "6 distances, 2 steerabilities, 6 gold, 6 of diversity, 5 parts of the variance"
+    assert len(checked) == 32, (
+        "6 squared and 4 other distances, 3 windows, 2 steerabilities, 6 gold, 6 of diversity, 5 parts"
+    )
     for key in checked:
         row = found.loc[key]
         assert abs(row["estimate"] - truth[key]) <= row["high"] - row["low"], key
@@ -58,7 +62,9 @@ def test_a_model_that_sees_everybody_as_one_flattens_and_one_that_overdoes_exagg
     for name, skill in (("blind", 0.0), ("keen", 2.5)):
         fresh = replace(people, _read={})
         model = {name: replace(who, skill=skill, misreading=0.0)}
-        found |= panel_truth(fresh, model, raters, np.random.default_rng(2), groups=halves(people))
+        found |= panel_truth(
+            fresh, model, raters, np.random.default_rng(2), groups=halves(people), n_drawn=20, n_raters=3
+        )
     assert found["flattening", "blind|sex"] > 0.03 and found["caricature", "blind|sex"] < 0
     assert found["caricature", "keen|sex"] > 0.01 > found["flattening", "keen|sex"]
     assert abs(found["steerability", "blind"]) < 0.02
