@@ -114,7 +114,9 @@ def tested(tree: Path, tests: list[str]) -> tuple[str, str]:
         if child == 0:
             os.setsid()
             os.chdir(tree)
-            os.environ["PYTHONPATH"] = sys.path[0] = str(tree)
+            os.environ["PYTHONPATH"] = str(tree)
+            here = str(Path(__file__).parent)  # its coverage.py would be taken for the package that nbval imports
+            sys.path[:] = [str(tree), *(place for place in sys.path if place not in (here, str(Path(here).parent)))]
             for name in [name for name in sys.modules if name.split(".")[0] in ("persona_lib", "workflow")]:
                 del sys.modules[name]  # they came with kill_paper, from another tree
             for stream in (1, 2):

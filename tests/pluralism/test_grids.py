@@ -36,3 +36,13 @@ def test_every_statistic_of_a_panel_is_in_its_range_and_its_interval():
     assert {"squared_distance", "steerability", "gold_comparison", "flattening"} <= set(found["statistic"])
     assert (found["low"] <= found["estimate"]).all() and (found["estimate"] <= found["high"]).all()
     assert "large asked|all" in set(found["group"])
+
+
+def test_the_lead_is_the_model_that_was_asked_most_and_again_is_what_it_said_then():
+    items, people, grid = items_of(3), persona_table(4), np.zeros((4, 3), int)
+    table = judged(dict.fromkeys(["large", "small", "rater.1"], grid), items)
+    again = judged({"small": grid + 1}, items).assign(repeat=1)
+    fewer = table[(table["rater_id"] != "large") | (table["item_id"] != "item.q0001")]
+    alike, led = (panel(pd.concat([rows, again]), items, people, people.assign(weight=1.0)) for rows in (table, fewer))
+    assert alike.lead == "large" and np.isnan(alike.again).all(), "as often asked: the first by name"
+    assert led.lead == "small" and (led.models["small"] == 0).all() and (led.again == 1).all()
