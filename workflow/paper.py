@@ -176,7 +176,7 @@ def _model_server(config: dict, *, cores: int) -> Iterator[None]:
     address = config["endpoints"]["smollm"]["base_url"]
     environment, log = environment_of(os.environ.get("VENV")), Path("data/runs/smollm/logs/server.log")
     try:
-        with serving(address, environment=environment, log=log, threads=max(1, cores - 1)):  # the steps have the other
+        with serving(address, environment=environment, log=log, threads=cores):  # the steps mostly wait for it
             yield
     except ServerError as error:
         sys.exit(str(error))
