@@ -25,6 +25,7 @@ import tempfile
 import time
 from collections import Counter
 from dataclasses import astuple, fields
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -57,19 +58,25 @@ def programs() -> dict[str, list[Path]]:
     return found
 
 
+@cache
+def faults_of(file: str) -> list[Fault]:
+    """Every fault that can be planted in a file as it is today."""
+    return list(faults(file, Path(file).read_text("utf-8")))
+
+
 def draw(rows: list[dict]) -> list[dict]:
     """`rows` and new ones, so that each package has its number of distinct faults; the kind is drawn first.
 
-    The number is PER_PACKAGE for a new list and LEAST for one that stands.
+    The number is PER_PACKAGE for a new list and LEAST for one that stands, without rows whose code is gone.
     """
     rng, number = random.Random(SEED + len(rows)), LEAST if rows else PER_PACKAGE
     for package, paths in programs().items():
         kinds: dict[str, list[Fault]] = {}
         for path in paths:
-            for fault in faults(path.as_posix(), path.read_text("utf-8")):
+            for fault in faults_of(path.as_posix()):
                 kinds.setdefault(fault.kind, []).append(fault)
         listed = [fault for fault in map(located, rows) if fault]
-        missing = number - sum(row["package"] == package for row in rows)
+        missing = number - sum(row["package"] == package and row["verdict"] != "gone" for row in rows)
         chosen: list[Fault] = []
         while len(chosen) < missing:
             fault = rng.choice(kinds[rng.choice(sorted(kinds))])
@@ -84,9 +91,8 @@ def draw(rows: list[dict]) -> list[dict]:
 
 def located(row: dict) -> Fault | None:
     """The fault of a row in the program as it is today; None where its place is gone."""
-    path = Path(row["file"])
     same = ("scope", "kind", "before", "after")
-    for fault in faults(row["file"], path.read_text("utf-8")) if path.is_file() else []:
+    for fault in faults_of(row["file"]) if Path(row["file"]).is_file() else []:
         if all(getattr(fault, name) == row[name] for name in same) and str(fault.occurrence) == str(row["occurrence"]):
             return fault
     return None
@@ -113,7 +119,9 @@ def tested(tree: Path, tests: list[str]) -> tuple[str, str]:
         if child == 0:
             os.setsid()
             os.chdir(tree)
-            os.environ["PYTHONPATH"] = sys.path[0] = str(tree)
+            os.environ["PYTHONPATH"] = str(tree)
+            here = str(Path(__file__).parent)  # its coverage.py would be taken for the package that nbval imports
+            sys.path[:] = [str(tree), *(place for place in sys.path if place not in (here, str(Path(here).parent)))]
             for name in [name for name in sys.modules if name.split(".")[0] in ("persona_lib", "workflow")]:
                 del sys.modules[name]  # they came with kill_paper, from another tree
             for stream in (1, 2):

@@ -1,5 +1,6 @@
 """Tables for the tests of the site: three personas of the expected demo, with a text that would like to be a script."""
 
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -14,7 +15,12 @@ HOSTILE = "<script>document.title = 'broken'</script><img src=x onerror=\"docume
 
 
 def demo() -> dict[str, pd.DataFrame]:
-    """The tables that the site shows, as committed."""
+    """The tables that the site shows, as committed; each test has its own copy."""
+    return {name: table.copy() for name, table in _read().items()}
+
+
+@cache
+def _read() -> dict[str, pd.DataFrame]:
     return {name: schema.read(DEMO / f"{name}.parquet", name) for name in sources.TABLES}
 
 

@@ -28,13 +28,12 @@ def waits():
 def fetch(tmp_path, serve, waits):
     """Fetch csv_pri.zip from a scripted server; gives what was fetched and what the server saw."""
 
-    def go(*script, form: str = FORM, tries: int = 4):
+    def go(*script, form: str = FORM, tries: int = 4, progress=None):
         base, seen = serve(*script)
         with download.connect(timeout_s=2) as client:
             patience = Patience(tries=tries, sleep=waits.append)
-            found = download.fetch_zip(
-                client, f"{base}/csv_pri.zip", tmp_path / "csv_pri.zip", member=form, patience=patience
-            )
+            rest = {"member": form, "patience": patience, "progress": progress}
+            found = download.fetch_zip(client, f"{base}/csv_pri.zip", tmp_path / "csv_pri.zip", **rest)
         return found, seen
 
     return go
@@ -57,6 +56,12 @@ def test_a_broken_transfer_goes_on_where_it_stopped(fetch, tmp_path, waits):
     assert (tmp_path / "csv_pri.zip").read_bytes() == WHOLE
     assert [headers.get("Range") for _, headers in seen] == [None, "bytes=1000-", "bytes=1500-"]
     assert waits == [1, 2]
+
+
+def test_progress_is_told_in_bytes_of_the_whole_where_it_goes_on_too(fetch):
+    told = []
+    fetch(cut(1_000), whole, progress=lambda *each: told.append(each))
+    assert (1_000, len(WHOLE)) in told and told[-1] == (len(WHOLE), len(WHOLE)) and told == sorted(told)
 
 
 def test_a_later_call_goes_on_too(fetch, tmp_path):

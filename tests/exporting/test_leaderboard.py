@@ -55,6 +55,12 @@ def test_a_page_holds_no_markup_of_the_data():
     assert "no number" in leaderboard.page(entry(n=1, n_excluded=9), {})
 
 
+def test_a_row_that_does_not_fit_is_not_written(tmp_path):
+    with pytest.raises(SchemaError, match="a.json: verdict: 'best' is not one of"):
+        leaderboard.write(entry() | {"verdict": "best"}, tmp_path / "a.json")
+    assert not list(tmp_path.iterdir())
+
+
 def test_rows_are_read_again_best_first(tmp_path):
     leaderboard.write(entry(), tmp_path / "a.json")
     better = entry()

@@ -75,6 +75,21 @@ def test_statistics_are_rows_of_the_table(asked):
     assert checked.loc[("elicited", "random|k=0"), "n"] == 80 and ("elicited_gain", "oracle|k=1") in checked.index
 
 
+def test_statistics_by_hand():
+    """Three of four right; the chance given to what was chosen is one half at random and 0.8 by choosing: ln 1.6."""
+    rows = [
+        (way, 1, person, "i", float(right), np.log(0.5 if way == "random" else 0.8))
+        for way in elicitation.WAYS
+        for person, right in zip("abcd", [1, 1, 1, 0], strict=True)
+    ]
+    told = pd.DataFrame(rows, columns=["way", "k", *elicitation.CLUSTERS, "right", "log_score"])
+    found = elicitation.elicitation_statistics(told).set_index(["statistic", "group"])["estimate"]
+    assert found["elicited", "random|k=1"] == 0.75
+    assert np.isclose(found["elicited_log_score", "random|k=1"], np.log(0.5), rtol=0, atol=1e-12)
+    assert np.isclose(found["elicited_gain", "expected_gain|k=1"], np.log(1.6), rtol=0, atol=1e-12)
+    assert len(found) == 2 * len(elicitation.WAYS) + len(elicitation.WAYS) - 1
+
+
 def test_nobody_to_ask_is_an_empty_table(asked):
     _, chosen, personas = asked
     found = elicitation.elicit(chosen, personas.assign(persona_split="train"), n_classes=2, n_questions=3, seed=1)

@@ -45,6 +45,14 @@ def test_without_texts_only_the_length_is_left():
     assert found.columns.tolist() == ["n_words"]
 
 
+def test_a_single_component_is_one():
+    answers = small_run().answers
+    fitted_on = set(answers["answer_id"].iloc[:30])
+    found = text_features(answers, fitted_on=fitted_on, n_components=1, seed=1)
+    assert found.columns.tolist() == ["n_words", "component_01"]
+    assert np.isclose(found.loc[sorted(fitted_on), "component_01"].std(ddof=0), 1, rtol=0, atol=1e-9)
+
+
 def test_personas_by_hand():
     """Ideology splits the train personas in halves; age 40 is (40 - 47) / 18; all else is the same for everybody."""
     personas = small_run().personas

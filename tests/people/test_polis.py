@@ -24,7 +24,6 @@ def test_majorities_and_groups_by_hand():
 def test_another_file_is_refused(tmp_path):
     with pytest.raises(SchemaError, match="no such file"):
         read_votes(tmp_path / "none.csv")
-    VOTES.with_name("gss.csv")
     with pytest.raises(SchemaError, match="column participant, group-id is missing"):
         read_votes(VOTES.with_name("gss.csv"))
     (tmp_path / "odd.csv").write_text("participant,group-id,0\n1,0,7\n", "utf-8")

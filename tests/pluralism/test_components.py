@@ -4,8 +4,11 @@ import itertools
 
 import numpy as np
 import pytest
+from panel_rows import drawn, persona_table
+from pool_rows import items_of, judged
 
 from persona_lib.pluralism import components
+from persona_lib.pluralism.grids import panel
 
 
 def test_components_of_variance_sum_to_one_and_find_what_was_put_in():
@@ -36,3 +39,13 @@ def test_what_is_alike_by_loops():
     ):
         products = [x[p, i] * y[q, j] for (p, i), (q, j) in itertools.product(every, every) if wanted(p, i, q, j)]
         assert found[name][0] == pytest.approx(np.mean(products)), name
+
+
+@pytest.mark.parametrize(
+    ("who", "n_rows"),
+    [(["large", "small", "rater.1"], 5), (["large", "rater.1"], 0), (["large", "small"], 0)],
+)
+def test_one_model_alone_or_no_rater_tells_no_components(who, n_rows):
+    grid, items, people = drawn()[0].astype(int), items_of(6), persona_table(8)
+    shared = panel(judged(dict.fromkeys(who, grid), items), items, people, people.assign(weight=1.0))
+    assert len(components.component_statistics(shared)) == n_rows

@@ -4,7 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from panel_rows import persona_table
+from scipy.stats import t
 
+from persona_lib.estimating import resample
 from persona_lib.pluralism import worst_group
 from persona_lib.tables.groups import persona_groups
 
@@ -19,8 +21,13 @@ def test_worst_group_and_gap_by_hand():
     found = pd.DataFrame(worst_group.worst_group_statistics(table, persona_groups(personas)))
     found = found.set_index(["statistic", "group"])
     worst, gap = found.loc[("worst_group", "sex")], found.loc[("group_gap", "sex")]
-    assert worst["low"] < worst["estimate"] < worst["high"] and worst["estimate"] == pytest.approx(0.2, abs=0.05)
-    assert gap["low"] > 0 and gap["estimate"] == pytest.approx(0.6, abs=0.07) and "F" in worst["method"]
+    assert worst["estimate"] == pytest.approx(0.2, abs=0.05) and "F" in worst["method"]
+    assert gap["estimate"] == pytest.approx(0.6, abs=0.07)
+    sides = table.merge(personas, on="persona_id").groupby("sex")
+    each = [resample.clustered_mean(part, value="is_majority", clusters=worst_group.CLUSTERS) for _, part in sides]
+    ends = [[f.estimate + s * t.ppf(1 - 0.05 / 2 / 2, f.df) * f.standard_error for s in (-1, 1)] for f in each]
+    assert [worst["low"], worst["high"]] == pytest.approx(ends[0]), "women are served worse; t at 2.5 % in two groups"
+    assert [gap["low"], gap["high"]] == pytest.approx([ends[1][0] - ends[0][1], ends[1][1] - ends[0][0]])
     assert np.isnan(found.loc[("worst_group", "race"), "estimate"]), "one group has no worst"
 
 

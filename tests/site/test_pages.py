@@ -2,6 +2,7 @@
 
 import pandas as pd
 import pytest
+from jinja2 import UndefinedError
 from site_rows import HOSTILE, ROOT, Read, demo
 
 from persona_lib.site import pages
@@ -72,5 +73,5 @@ def test_the_leaderboard_shows_each_mode_with_its_interval_best_first():
 
 
 def test_a_template_without_a_value_stops():
-    with pytest.raises(Exception, match="undefined"):
+    with pytest.raises(UndefinedError, match="undefined"):
         pages.render("leaderboard.html")

@@ -50,6 +50,8 @@ def test_the_project_shows_what_the_plan_says(tmp_path):
         for row in part[part["check"] != ""].itertuples():
             assert row.check in shown[row.instance_id]["question"]
         config = yaml.safe_load((folder / task / "config.yaml").read_text())
+        label_of = {field["key"]: field["label"] for field in config["instance_display"]["fields"]}
+        assert [label_of["answer_a"], label_of["answer_b"]] == ["Answer A", "Answer B"] == list(LABELS)
         assert config["num_annotators_per_item"] == 4 and config["assignment_strategy"] == "random"
         consent = json.loads((folder / task / "consent.json").read_text())[0]
         assert consent["labels"] == [AGREE, REFUSE] and "nobody@example.org" in consent["description"]
