@@ -9,7 +9,6 @@ from persona_lib.census import codebook, vintages
 from persona_lib.census.archives import PumsError
 
 MISSING = "\0"  # the column is not in this row's file
-MOST_UNLABELLED = 0.01  # of the records with a code in a column; with more, the dictionary is the wrong one
 _RENAMED = ("state", "relationship")
 _PERSON = (
     *("SEX", "RAC1P", "HISP", "ANC1P", "NATIVITY", "CIT", "POBP", "ENG", "SCHL", "ESR", "COW", "INDP", "OCCP"),
@@ -111,7 +110,7 @@ def judge(persons: pd.DataFrame, households: pd.DataFrame, dictionary: pd.DataFr
         f"{first['file']}: line {first['line']}: {row['column']} is {first[row['column']]!r}: a code that the "
         f"dictionary does not know, as {row['n_unlabelled']:,} of {row['n_coded']:,} are, more than "
         f"{100 * most_unlabelled:g} % of them; give that of {vintages.code_years(row['column'], last)}: "
-        "DICTIONARY=FILE (persona census dictionary fetches it)"
+        "DICTIONARY=FILE (persona census dictionary fetches it), or raise census.most_unlabelled"
     )
 
 

@@ -27,7 +27,7 @@ def describe_parts(
     *,
     households: pd.DataFrame,
     dictionary: pd.DataFrame,
-    most_unlabelled: float = labelling.MOST_UNLABELLED,
+    most_unlabelled: float,
     n_rows: int = 1 << 17,
 ) -> Iterator[pd.DataFrame]:
     """PUMS person rows as the table `census`, in parts: labels in plain words, income in dollars, weights.
