@@ -33,6 +33,7 @@ from persona_lib.census.columns import (
     Layout,
     layout,
 )
+from persona_lib.census.households import of_persons
 
 LARGEST_AGE = 99
 ROW_GROUP = 1 << 17
@@ -219,7 +220,8 @@ def load(stored: Iterable[Path], *, replicates: bool = False) -> tuple[pd.DataFr
     if joined:
         has = persons[joined].notna().any(axis=1)
         own = persons.loc[has, ["SERIALNO", *joined, "file", "line"]].drop_duplicates("SERIALNO")
-        homes = pd.concat([homes, own[~own["SERIALNO"].isin(homes["SERIALNO"])]], ignore_index=True)
+        has_record = own.index.isin(of_persons(own, homes).index)
+        homes = pd.concat([homes, own[~has_record]], ignore_index=True)
         persons = persons.drop(columns=joined)
     _refuse_repeated(persons, ["SERIALNO", "SPORDER"], "person")
     _refuse_repeated(homes, ["SERIALNO"], "household")
