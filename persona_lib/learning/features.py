@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 import numpy as np
 import pandas as pd
 from sklearn.decomposition import TruncatedSVD  # type: ignore[import-untyped]
 from sklearn.feature_extraction.text import TfidfVectorizer  # type: ignore[import-untyped]
+from sklearn.pipeline import Pipeline, make_pipeline  # type: ignore[import-untyped]
 
 from persona_lib.tables.descriptions import is_shown
 from persona_lib.tables.schema import attributes
@@ -18,35 +21,55 @@ LEAST_INCOME_USD = 1000.0
 DEMOGRAPHIC, IDIOSYNCRATIC, ALL = "demographic", "idiosyncratic", "all"
 
 
-def text_features(answers: pd.DataFrame, *, fitted_on: set[str], n_components: int, seed: int) -> pd.DataFrame:
-    """Latent semantic analysis of answers (TF-IDF of words and word pairs, truncated SVD), and their length.
+@dataclass(frozen=True)
+class TextReader:
+    """Reads texts as numbers: latent semantic analysis (TF-IDF of words and word pairs, truncated SVD), and length.
+
+    Attributes: `components`, the fitted steps from texts to numbers, None where there were too few texts to learn from;
+    `spread` of each component over the texts it was learned from (components,).
+    """
+
+    components: Pipeline | None = None
+    spread: np.ndarray = field(default_factory=lambda: np.empty(0))
+
+    def features(self, answers: pd.DataFrame) -> pd.DataFrame:
+        """One row per answer_id: each component in units of its spread, and n_words in units of `WORDS_UNIT`.
+
+        Parameters
+        ----------
+        answers : answer_id, text, n_words; any texts, read or not when the reader learned
+        """
+        table = answers.drop_duplicates("answer_id").set_index("answer_id")
+        found = pd.DataFrame({"n_words": table["n_words"] / WORDS_UNIT})
+        if self.components is None:
+            return found
+        placed = self.components.transform(table["text"]) / self.spread
+        names = [f"component_{i + 1:02d}" for i in range(len(self.spread))]
+        return found.join(pd.DataFrame(placed, index=table.index, columns=names))
+
+
+def learn_texts(answers: pd.DataFrame, *, fitted_on: set[str], n_components: int, seed: int) -> TextReader:
+    """A reader whose words and components are those of some answers; each component has standard deviation 1 there.
 
     Parameters
     ----------
-    answers : answer_id, text, n_words; one row per answer
-    fitted_on : answer_ids whose words and components are learned; the others are only projected
-    n_components : at most; fewer where the texts have fewer words or are fewer
-
-    Returns
-    -------
-    One row per answer_id: the components, each of standard deviation 1 over `fitted_on`, and n_words in units of
-    `WORDS_UNIT`. Without two texts to fit on only n_words.
+    answers : answer_id, text; one row per answer
+    fitted_on : answer_ids that are learned from
+    n_components : at most; fewer where the texts have fewer words or are fewer. Without two texts the reader counts
+        words and nothing else
     """
     table = answers.drop_duplicates("answer_id").set_index("answer_id")
-    found = pd.DataFrame({"n_words": table["n_words"] / WORDS_UNIT})
     basis = table.loc[table.index.isin(fitted_on) & (table["text"] != ""), "text"].sort_index()
     if len(basis) < 2:
-        return found
+        return TextReader()
     words = TfidfVectorizer(ngram_range=(1, 2), min_df=2 if len(basis) > 20 else 1, sublinear_tf=True)
     counted = words.fit_transform(basis)
     n = min(n_components, counted.shape[1] - 1, len(basis) - 1)
     if n < 1:
-        return found
+        return TextReader()
     reduce = TruncatedSVD(n, random_state=seed % 2**32).fit(counted)
-    placed = reduce.transform(words.transform(table["text"]))
-    spread = placed[table.index.isin(basis.index)].std(axis=0)
-    names = [f"component_{i + 1:02d}" for i in range(n)]
-    return found.join(pd.DataFrame(placed / np.where(spread > 0, spread, 1), index=table.index, columns=names))
+    spread = reduce.transform(counted).std(axis=0)
+    return TextReader(make_pipeline(words, reduce), np.where(spread > 0, spread, 1))
 
 
 def persona_features(personas: pd.DataFrame, *, lines_shown: str) -> pd.DataFrame:

@@ -23,7 +23,14 @@ from scipy.special import expit, log_softmax
 from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
 
 from persona_lib.learning.comparisons import TRAIN
-from persona_lib.learning.features import ALL, DEMOGRAPHIC, IDIOSYNCRATIC, persona_features, text_features
+from persona_lib.learning.features import (
+    ALL,
+    DEMOGRAPHIC,
+    IDIOSYNCRATIC,
+    TextReader,
+    learn_texts,
+    persona_features,
+)
 from persona_lib.tables.streams import generator
 
 SEEN = {"demographics": DEMOGRAPHIC, "idiosyncratic": IDIOSYNCRATIC, "description": ALL}
@@ -36,17 +43,22 @@ N_ROUNDS = 12  # of the mixture's expectation and maximisation
 class Material:
     """What all models of a run read.
 
-    Attributes: `texts` features by answer_id; `personas` the table; `train` the rows to learn from; `usual` the mean
-    difference of text features over all training pairs (features,); `earlier` by persona_id the prompts of its history
-    and their differences of text features (pairs x features).
+    Attributes: `reader` of texts; `texts` their features by answer_id; `personas` the table; `train` the rows to learn
+    from; `usual` the mean difference of text features over all training pairs (features,); `earlier` by persona_id the
+    prompts of its history and their differences of text features (pairs x features).
     """
 
+    reader: TextReader
     texts: pd.DataFrame
     personas: pd.DataFrame
     train: pd.DataFrame
     usual: np.ndarray
     earlier: Mapping[str, tuple[np.ndarray, np.ndarray]]
     seed: int
+
+    def about(self, texts: pd.DataFrame | None) -> Material:
+        """The same, but with the features of other texts by answer_id; None: as it is."""
+        return self if texts is None else replace(self, texts=texts)
 
     def difference(self, rows: pd.DataFrame) -> np.ndarray:
         """Text features of answer b less those of answer a: rows x features."""
@@ -89,8 +101,9 @@ def material(
         drawn = generator(seed, "learning.rows").choice(len(train), size=n_rows, replace=False)
         train = train.iloc[np.sort(drawn)].reset_index(drop=True)
     fitted_on = set(train["answer_a_id"]) | set(train["answer_b_id"])
-    texts = text_features(answers, fitted_on=fitted_on, n_components=n_components, seed=seed)
-    known = Material(texts, personas, train, np.zeros(texts.shape[1]), {}, seed)
+    reader = learn_texts(answers, fitted_on=fitted_on, n_components=n_components, seed=seed)
+    texts = reader.features(answers)
+    known = Material(reader, texts, personas, train, np.zeros(texts.shape[1]), {}, seed)
     pairs = rows[rows["is_history"]].reset_index(drop=True)
     moved = known.difference(pairs)
     is_train = (pairs["split"] == TRAIN).to_numpy()
@@ -106,7 +119,8 @@ Scorer = Callable[..., np.ndarray]
 def fit(known: Material, *, inverse_penalty: float, n_groups: int) -> dict[str, Scorer]:
     """Every model of `MODELS`: from comparisons (persona_id, prompt_id, answer_a_id, answer_b_id) to log odds of b.
 
-    The chance of b is their logistic. Without a training row they are 0.
+    The chance of b is their logistic. Without a training row they are 0. Of answers that are not in the material a
+    model takes the features as `texts`.
 
     Parameters
     ----------
@@ -129,7 +143,7 @@ def fit(known: Material, *, inverse_penalty: float, n_groups: int) -> dict[str, 
 def fit_blind(known: Material, *, inverse_penalty: float) -> Scorer:
     """The same weights for everybody."""
     weights = ridge(known.difference(known.train), known.train["prefers_b"], inverse_penalty=inverse_penalty)
-    return lambda rows: known.difference(rows) @ weights
+    return lambda rows, texts=None: known.about(texts).difference(rows) @ weights
 
 
 def fit_persona(
@@ -147,8 +161,8 @@ def fit_persona(
     weights = ridge(crossed, known.train["prefers_b"], inverse_penalty=inverse_penalty)
     shared, own = weights[: change.shape[1]], weights[change.shape[1] :].reshape(n_texts, who.shape[1])
 
-    def log_odds(rows: pd.DataFrame, k: int | None = None) -> np.ndarray:
-        moved = _changes(known, rows, with_history, k)
+    def log_odds(rows: pd.DataFrame, k: int | None = None, texts: pd.DataFrame | None = None) -> np.ndarray:
+        moved = _changes(known.about(texts), rows, with_history, k)
         return moved @ shared + (moved[:, :n_texts] @ own * traits.loc[rows["persona_id"]].to_numpy()).sum(axis=1)
 
     return log_odds
@@ -162,7 +176,7 @@ def fit_history(known: Material, *, inverse_penalty: float) -> Callable[..., np.
     """
     change = _changes(known, known.train, True)
     weights = ridge(change, known.train["prefers_b"], inverse_penalty=inverse_penalty)
-    return lambda rows, k=None: _changes(known, rows, True, k) @ weights
+    return lambda rows, k=None, texts=None: _changes(known.about(texts), rows, True, k) @ weights
 
 
 def _changes(known: Material, rows: pd.DataFrame, with_history: bool, k: int | None = None) -> np.ndarray:
@@ -183,7 +197,7 @@ def fit_groups(known: Material, *, inverse_penalty: float, n_groups: int) -> Sco
     train, change = known.train, known.difference(known.train)
     whose, people = pd.factorize(train["persona_id"], sort=True)
     if not len(people):
-        return lambda rows: np.zeros(len(rows))
+        return lambda rows, texts=None: np.zeros(len(rows))
     rng = generator(known.seed, "learning.groups")
     belongs = rng.dirichlet(np.ones(n_groups), len(people))
     sign = np.where(train["prefers_b"] == 1, 1.0, -1.0)
@@ -202,8 +216,9 @@ def fit_groups(known: Material, *, inverse_penalty: float, n_groups: int) -> Sco
     def members(own: np.ndarray) -> np.ndarray:
         return np.exp(log_softmax(log_expit(own @ weights.T).sum(axis=0) + np.log(sizes)))
 
-    def log_odds(rows: pd.DataFrame) -> np.ndarray:
-        chance = (expit(known.difference(rows) @ weights.T) * known.by_history(rows, members)).sum(axis=1)
+    def log_odds(rows: pd.DataFrame, texts: pd.DataFrame | None = None) -> np.ndarray:
+        chance = expit(known.about(texts).difference(rows) @ weights.T) * known.by_history(rows, members)
+        chance = chance.sum(axis=1)
         return np.log(np.clip(chance, 1e-12, 1)) - np.log(np.clip(1 - chance, 1e-12, 1))
 
     return log_odds

@@ -7,20 +7,32 @@ from learning_rows import small_run
 from persona_lib.learning import features
 
 
+def text_features(answers, **how):
+    return features.learn_texts(answers, **how).features(answers)
+
+
 def test_components_are_learned_from_the_given_texts_alone():
     answers = small_run().answers
     fitted_on = set(answers["answer_id"].iloc[:30])
-    one = features.text_features(answers, fitted_on=fitted_on, n_components=3, seed=1)
+    one = text_features(answers, fitted_on=fitted_on, n_components=3, seed=1)
     changed = answers.assign(text=answers["text"].where(answers["answer_id"].isin(fitted_on), "quite other words"))
-    other = features.text_features(changed, fitted_on=fitted_on, n_components=3, seed=1)
+    other = text_features(changed, fitted_on=fitted_on, n_components=3, seed=1)
     pd.testing.assert_frame_equal(one.loc[sorted(fitted_on)], other.loc[sorted(fitted_on)])
     assert one.shape == (len(answers), 4)
     assert np.allclose(one.loc[sorted(fitted_on)].drop(columns="n_words").std(ddof=0), 1, rtol=0, atol=1e-9)
 
 
+def test_a_new_text_is_read_as_a_known_one_of_the_same_words():
+    answers = small_run().answers
+    reader = features.learn_texts(answers, fitted_on=set(answers["answer_id"]), n_components=3, seed=1)
+    known = answers.iloc[[0, 20]]
+    new = known.assign(answer_id=["new 1", "new 2"])
+    assert np.allclose(reader.features(new), reader.features(answers).loc[known["answer_id"]], rtol=0, atol=1e-12)
+
+
 def test_without_texts_only_the_length_is_left():
     answers = small_run().answers
-    found = features.text_features(answers, fitted_on=set(), n_components=3, seed=1)
+    found = text_features(answers, fitted_on=set(), n_components=3, seed=1)
     assert found.columns.tolist() == ["n_words"]
 
 
