@@ -113,6 +113,8 @@ rule census:
         notebook=f"{RUN}/notebooks/01_census.ipynb",
     log:
         f"{RUN}/logs/01_census.log",
+    params:
+        most_unlabelled=config["census"]["most_unlabelled"],
     message:
         "01 census"
     script:

@@ -136,7 +136,10 @@ def official_files(folder: Path):
     labels = codebook.read_dictionary(REFERENCE / "pums_labels.csv.gz")
     for path in sorted(folder.glob("csv_p??.zip")):
         persons, homes = pums.read_files(path)
-        census = pd.concat(records.describe_parts(persons, households=homes, dictionary=labels), ignore_index=True)
+        census = pd.concat(
+            records.describe_parts(persons, households=homes, dictionary=labels, most_unlabelled=0.01),
+            ignore_index=True,
+        )
         weights = persons.assign(person_id=records.person_id(persons)).set_index("person_id").loc[census["person_id"]]
         matrix = weights[["PWGTP", *REPLICATES]].to_numpy(dtype="float64")
         both = official.beside(census, totals, matrix)

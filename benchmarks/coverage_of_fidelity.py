@@ -46,7 +46,9 @@ def replicate_factors(n: int) -> np.ndarray:
 def shipped() -> pd.DataFrame:
     persons, homes = pums.read_files([REFERENCE / "census_sample.csv.gz"])
     labels = codebook.read_dictionary(REFERENCE / "pums_labels.csv.gz")
-    return pd.concat(describe_parts(persons, households=homes, dictionary=labels)).assign(state="Vermont")
+    return pd.concat(describe_parts(persons, households=homes, dictionary=labels, most_unlabelled=0.01)).assign(
+        state="Vermont"
+    )
 
 
 def world(kinds: pd.DataFrame, rng: np.random.Generator) -> tuple[pd.DataFrame, ...]:

@@ -148,7 +148,7 @@ def pipeline(path: Path, out: Path) -> None:
     stored = pums.extract(path, out / "records")
     persons, homes = pums.load(stored)
     labels = codebook.read_dictionary(LABELS)
-    parts = records.describe_parts(persons, households=homes, dictionary=labels)
+    parts = records.describe_parts(persons, households=homes, dictionary=labels, most_unlabelled=0.01)
     schema.write_parts(parts, out / "census.parquet", "census")
     schema.write_parts(records.replicate_parts(stored, persons), out / "replicates.parquet", "replicates")
     schema.read(out / "census.parquet", "census", compact=True)

@@ -37,7 +37,9 @@ read_labels = cache(codebook.read_dictionary)
 
 def described(persons: pd.DataFrame, *, households: pd.DataFrame, dictionary: pd.DataFrame) -> pd.DataFrame:
     """The census table of PUMS rows, all parts together, in the order of the rows."""
-    made = pd.concat(records.describe_parts(persons, households=households, dictionary=dictionary))
+    made = pd.concat(
+        records.describe_parts(persons, households=households, dictionary=dictionary, most_unlabelled=0.01)
+    )
     return made.set_index("person_id").loc[person_ids(persons)].reset_index()[list(made)]
 
 

@@ -2,9 +2,13 @@
 
     python data/reference/make_reference.py LABELS_LONG.csv PUBLISHED_DP02_DP03_DP05.csv.gz FOLDER COUNTY_SUMS.csv
 
-FOLDER holds the official dictionaries of the five-year files (PUMS_Data_Dictionary_2013-2017.csv to 2019-2023, and
-PUMS_Data_Dictionary_2011-2015.txt) and that of 2016 (PUMSDataDict16.txt); COUNTY_SUMS.csv the national sums of county
-tables of 2020-2024. The same input gives the same bytes.
+FOLDER holds the official dictionaries of the five-year files (PUMS_Data_Dictionary_2013-2017.csv to 2019-2023,
+PUMS_Data_Dictionary_2011-2015.txt and 2012-2016.txt) and that of 2016 (PUMSDataDict16.txt); COUNTY_SUMS.csv the
+national sums of county tables of 2020-2024. The same input gives the same bytes.
+
+The text of 2012-2016 is that of the Word file of January 18, 2018 which the Census Bureau's own text was made from
+(measiala/PUMS_Data_Dictionary on GitHub, commit 6a8392d, folder input): a paragraph a line, the name of OCCP at the
+left edge. Its codes are those of 2013-2017, but for ten birthplaces, ten ancestries and two languages that are later.
 """
 
 from __future__ import annotations

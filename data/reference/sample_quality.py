@@ -135,7 +135,7 @@ def described(rows: pd.DataFrame, homes: pd.DataFrame | None = None) -> pd.DataF
     """PUMS rows as the table `census`, read as the pipeline reads them, in the order of the rows."""
     homes = pd.DataFrame({"SERIALNO": pd.Series(dtype="str")}) if homes is None else homes
     labels = read_dictionary(HERE / "pums_labels.csv.gz")
-    made = pd.concat(describe_parts(rows, households=homes, dictionary=labels))
+    made = pd.concat(describe_parts(rows, households=homes, dictionary=labels, most_unlabelled=0.01))
     return made.set_index("person_id").loc[person_id(rows)].reset_index()
 
 

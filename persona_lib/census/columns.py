@@ -54,8 +54,8 @@ class Layout:
         flags = [flag for group in self.flags.values() for flag in group]
         return list(dict.fromkeys([c for column in self.kept for c in self.sources(column)] + flags))
 
-    def stored(self, batch: pa.RecordBatch, *, of_text: Iterable[str]) -> list[pa.Array]:
-        """The stored columns of a batch of `read` columns, and `ALLOCATED` where the member has flags.
+    def stored(self, rows: pa.Table, *, of_text: Iterable[str]) -> list[pa.ChunkedArray]:
+        """The stored columns of a table of `read` columns, and `ALLOCATED` where the member has flags.
 
         `of_text` names numbers that were read as text: 21.0 becomes 21.
 
@@ -64,7 +64,7 @@ class Layout:
         pyarrow.ArrowInvalid
             One of them is no whole number.
         """
-        at = {name: batch.column(k) for k, name in enumerate(self.read())}
+        at = {name: rows.column(k) for k, name in enumerate(self.read())}
         found = []
         for column in self.kept:
             value, *others = (at[name] for name in self.sources(column))
@@ -72,19 +72,19 @@ class Layout:
                 elsewhere = pc.is_in(pc.utf8_trim_whitespace(value), pa.array(vintages.not_in_this_column()))
                 value = pc.if_else(elsewhere, other, value)
             found.append(_whole(value) if column in of_text else value)
-        return [*found, self._allocated(at, len(batch))] if self.flags else found
+        return [*found, self._allocated(at)] if self.flags else found
 
-    def _allocated(self, at: dict[str, pa.Array], n_rows: int) -> pa.Array:
-        bits = pa.array([0], pa.int32()).take(pa.array([0] * n_rows, pa.int8())) if n_rows else pa.array([], pa.int32())
+    def _allocated(self, at: dict[str, pa.ChunkedArray]) -> pa.ChunkedArray:
+        """One number a row: bit k is set where a flag of the k-th attribute is."""
         is_set = {name: pc.is_in(at[name], _SET) for group in self.flags.values() for name in group}
+        bits = pa.scalar(0, pa.int32())
         for place, attribute in enumerate(vintages.flags()):
-            group = self.flags.get(attribute, [])
-            for name in group:
+            for name in self.flags.get(attribute, []):
                 bits = pc.bit_wise_or(bits, pc.if_else(is_set[name], pa.scalar(1 << place, pa.int32()), 0))
         return bits.cast(pa.int32())
 
 
-def _whole(values: pa.Array) -> pa.Array:
+def _whole(values: pa.ChunkedArray) -> pa.ChunkedArray:
     """Text as whole numbers; a blank is missing."""
     trimmed = pc.replace_substring_regex(pc.utf8_trim_whitespace(values), r"\.0*$", "")
     return pc.if_else(pc.equal(trimmed, ""), None, trimmed).cast(pa.int32())

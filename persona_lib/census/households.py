@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from persona_lib.census import vintages
 from persona_lib.census.codebook import PLAIN
@@ -31,6 +33,14 @@ _LANGUAGE_ORDER = (
 _COLUMNS = {"household_type": "HHT", "family_presence": "HUPAOC", "household_language": "HHL"}
 
 
+def of_persons(households: pd.DataFrame, persons: pd.DataFrame) -> pd.DataFrame:
+    """The records of the households that these persons live in; by Arrow, since `isin` looks at texts one by one."""
+    if households.empty:
+        return households
+    homes, wanted = (pa.array(rows["SERIALNO"], pa.string()) for rows in (households, persons))
+    return households[pc.is_in(homes, value_set=wanted).to_numpy(zero_copy_only=False)]
+
+
 def attach(
     rows: pd.DataFrame,
     households: pd.DataFrame,
@@ -43,7 +53,7 @@ def attach(
     Missing where a person's household has no record, or the records lack the column.
     """
     nothing = pd.DataFrame({column: pd.Series(pd.NA, index=rows.index, dtype="str") for column in _COLUMNS})
-    matched = households[households["SERIALNO"].isin(rows["SERIALNO"])].reset_index(drop=True)
+    matched = of_persons(households, rows).reset_index(drop=True)
     if matched.empty:
         return nothing
     present = {

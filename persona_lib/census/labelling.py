@@ -7,9 +7,9 @@ import pandas as pd
 
 from persona_lib.census import codebook, vintages
 from persona_lib.census.archives import PumsError
+from persona_lib.census.households import of_persons
 
 MISSING = "\0"  # the column is not in this row's file
-MOST_UNLABELLED = 0.01  # of the records with a code in a column; with more, the dictionary is the wrong one
 _RENAMED = ("state", "relationship")
 _PERSON = (
     *("SEX", "RAC1P", "HISP", "ANC1P", "NATIVITY", "CIT", "POBP", "ENG", "SCHL", "ESR", "COW", "INDP", "OCCP"),
@@ -59,7 +59,7 @@ def labelling(persons: pd.DataFrame, households: pd.DataFrame, dictionary: pd.Da
             looked_up[first, last] = codebook.lookup(dictionary, year=int(last), first_year=int(first))
         labels = looked_up[first, last]
         rows = persons[persons["file"] == file]
-        homes = households[households["SERIALNO"].isin(rows["SERIALNO"])]
+        homes = of_persons(households, rows)
         variables = [*_PERSON, *(present(rows, quantity) for quantity in _RENAMED)]
         years = f"{last}" if first == last else f"{first}-{last}"
         for part, names in ((rows, variables), (homes, _HOUSEHOLD)):
@@ -103,7 +103,7 @@ def judge(persons: pd.DataFrame, households: pd.DataFrame, dictionary: pd.DataFr
     rows = persons[persons["file"] == row["file"]]
     years = years_of_files(rows).iloc[0]
     if row["column"] not in rows:
-        rows = households[households["SERIALNO"].isin(rows["SERIALNO"])]
+        rows = of_persons(households, rows)
     last = int(years["last"])
     known = codebook.codes(dictionary, year=last, first_year=int(years["first"])).get(row["column"], {})
     first = rows.iloc[np.flatnonzero(~code_list(rows, row["column"]).isin([*known, "", MISSING]))[0]]
@@ -111,7 +111,7 @@ def judge(persons: pd.DataFrame, households: pd.DataFrame, dictionary: pd.DataFr
         f"{first['file']}: line {first['line']}: {row['column']} is {first[row['column']]!r}: a code that the "
         f"dictionary does not know, as {row['n_unlabelled']:,} of {row['n_coded']:,} are, more than "
         f"{100 * most_unlabelled:g} % of them; give that of {vintages.code_years(row['column'], last)}: "
-        "DICTIONARY=FILE (persona census dictionary fetches it)"
+        "DICTIONARY=FILE (persona census dictionary fetches it), or raise census.most_unlabelled"
     )
 
 

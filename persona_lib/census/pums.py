@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -33,10 +33,11 @@ from persona_lib.census.columns import (
     Layout,
     layout,
 )
+from persona_lib.census.households import of_persons
 
 LARGEST_AGE = 99
 ROW_GROUP = 1 << 17
-_BLOCK_BYTES = 4 << 20
+_BLOCK_BYTES = 1 << 20  # a block and its columns fit a cache: a fifth faster than four times as much
 _AT_ONCE = 4  # members; each holds a row group of a hundred megabytes and more
 
 
@@ -137,25 +138,30 @@ def _store(
     fields = [(c, pa.int32() if c in integers else pa.string()) for c in plan.kept]
     fields += [(ALLOCATED, pa.int32())] if plan.flags else []
     schema = pa.schema(fields, {"file": label, "flags": "+".join(plan.flags)})
-    waiting: list[pa.RecordBatch] = []
-    n_waiting = n_rows = 0
-    with opened() as file, pq.ParquetWriter(path, schema, compression="snappy") as writer:
-        for batch in _streamed(file, types, plan.delimiter):
+    n_rows = 0
+    with opened() as file, pq.ParquetWriter(path, schema, compression="snappy", write_statistics=False) as writer:
+        for rows in _row_groups(_streamed(file, types, plan.delimiter)):
             try:
-                columns = plan.stored(batch, of_text=integers if as_text else ())
+                columns = plan.stored(rows, of_text=integers if as_text else ())
             except pa.ArrowInvalid as error:
                 raise _NoNumberError from error
             if any(columns[k].null_count for k in filled):
                 raise _BlankNumberError
-            waiting.append(pa.RecordBatch.from_arrays(columns, schema=schema))
-            n_waiting += len(batch)
-            n_rows += len(batch)
-            if n_waiting >= ROW_GROUP:
-                writer.write_table(pa.Table.from_batches(waiting))
-                waiting, n_waiting = [], 0
-        if waiting:
-            writer.write_table(pa.Table.from_batches(waiting))
+            writer.write_table(pa.Table.from_arrays(columns, schema=schema))
+            n_rows += len(rows)
     return n_rows
+
+
+def _row_groups(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
+    """Batches, which are as small as a processor's cache wants them, in tables of `ROW_GROUP` rows or a few more."""
+    waiting: list[pa.RecordBatch] = []
+    for batch in batches:
+        waiting.append(batch)
+        if sum(map(len, waiting)) >= ROW_GROUP:
+            yield pa.Table.from_batches(waiting)
+            waiting = []
+    if waiting:
+        yield pa.Table.from_batches(waiting)
 
 
 def _streamed(file: IO[bytes], types: dict[str, pa.DataType], delimiter: str) -> pacsv.CSVStreamingReader:
@@ -214,7 +220,8 @@ def load(stored: Iterable[Path], *, replicates: bool = False) -> tuple[pd.DataFr
     if joined:
         has = persons[joined].notna().any(axis=1)
         own = persons.loc[has, ["SERIALNO", *joined, "file", "line"]].drop_duplicates("SERIALNO")
-        homes = pd.concat([homes, own[~own["SERIALNO"].isin(homes["SERIALNO"])]], ignore_index=True)
+        has_record = own.index.isin(of_persons(own, homes).index)
+        homes = pd.concat([homes, own[~has_record]], ignore_index=True)
         persons = persons.drop(columns=joined)
     _refuse_repeated(persons, ["SERIALNO", "SPORDER"], "person")
     _refuse_repeated(homes, ["SERIALNO"], "household")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 from pandas.api.types import is_numeric_dtype
 
@@ -27,7 +28,7 @@ def describe_parts(
     *,
     households: pd.DataFrame,
     dictionary: pd.DataFrame,
-    most_unlabelled: float = labelling.MOST_UNLABELLED,
+    most_unlabelled: float,
     n_rows: int = 1 << 17,
 ) -> Iterator[pd.DataFrame]:
     """PUMS person rows as the table `census`, in parts: labels in plain words, income in dollars, weights.
@@ -212,8 +213,9 @@ def _labelled(rows: pd.DataFrame, variable: str, known: dict, *, universe: pd.Se
     """Labels of one variable; a blank is "unknown" inside the universe and "not in universe" outside."""
     found = code_list(rows, variable)
     labels = {**known.get(variable, {}), MISSING: UNKNOWN, "": NOT_IN_UNIVERSE}
-    words = mapped(found, [labels.get(code, UNKNOWN) for code in found.cat.categories]).astype("str")
-    return words.where(~((found == "") & universe), UNKNOWN)
+    words = [*(labels.get(code, UNKNOWN) for code in found.cat.categories), UNKNOWN]
+    place = np.where((found == "") & universe, len(words) - 1, found.cat.codes)
+    return pd.Series(pa.array(words, pa.large_string()).take(pa.array(place)), index=rows.index, dtype="str")
 
 
 def _refuse(rows: pd.DataFrame, variable: str, wrong: pd.Series, what: str) -> None:

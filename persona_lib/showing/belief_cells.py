@@ -41,6 +41,66 @@ def shares_held(cells: pd.DataFrame) -> pd.DataFrame:
     return found.join(counts).reset_index()
 
 
+OUT_OF_REACH = ("untold", "surveys")  # reasons that no model fitted to these surveys could mend
+
+
+def failures(cells: pd.DataFrame) -> pd.DataFrame:
+    """Every cell that fails now, the furthest from what is allowed first.
+
+    Parameters
+    ----------
+    cells : as for `shares_held`
+
+    Returns
+    -------
+    One row per cell: field, survey, by, level, answer, n; survey_percent (NaN where fewer than ten respondents stand
+    for it, which come last), now and allowed in percent; `beyond`, percentage points further than is allowed;
+    put_down_to.
+
+    Examples
+    --------
+    >>> one = {"field": ["ideology"], "survey": "gss", "by": "sex", "level": "Male", "answer": "Left", "n": 150}
+    >>> one |= {"share": 0.30, "now": 0.20, "allowed": 0.06, "holds": False, "put_down_to": "national"}
+    >>> failures(pd.DataFrame(one))[["survey_percent", "now", "beyond"]].values.tolist()
+    [[30.0, 20.0, 4.0]]
+    """
+    failed = cells[~cells["holds"]]
+    beyond = (failed["now"] - failed["share"]).abs() - failed["allowed"]
+    percents = {"survey_percent": failed["share"], "now": failed["now"], "allowed": failed["allowed"], "beyond": beyond}
+    found = failed[["field", "survey", "by", "level", "answer", "n"]].assign(
+        **{name: (100 * share).round(1) for name, share in percents.items()}, put_down_to=failed["put_down_to"]
+    )
+    order = beyond.sort_values(ascending=False, kind="stable", na_position="last").index
+    return found.loc[order].reset_index(drop=True)
+
+
+def failed_groups(cells: pd.DataFrame) -> pd.DataFrame:
+    """Where the cells fail: of every field and kind of group, how many, and by how much.
+
+    Returns
+    -------
+    One row per field and `by`, in their order in `cells`: n_cells, n_fail, one count per entry of `REASONS`, and
+    median_beyond, half of the failing cells being no further than so many points from what is allowed (NaN if none is).
+    """
+    keys, failed = ["field", "by"], failures(cells)
+    sizes = cells.groupby(keys, sort=False)["holds"].agg(n_cells="size", n_fail=lambda holds: int((~holds).sum()))
+    reasons = failed.groupby([*keys, "put_down_to"]).size().unstack(fill_value=0)
+    counts = reasons.reindex(index=sizes.index, columns=list(REASONS), fill_value=0)
+    return sizes.join(counts).join(failed.groupby(keys)["beyond"].median().rename("median_beyond")).reset_index()
+
+
+def in_one_sentence(cells: pd.DataFrame) -> str:
+    """How many cells hold, how many of the others any model would miss, and how close the rest is."""
+    failed = failures(cells)
+    n_out = int(failed["put_down_to"].isin(OUT_OF_REACH).sum())
+    close = int((failed["beyond"] < 1).sum())
+    return (
+        f"{int(cells['holds'].sum())} of {len(cells)} cells hold and {len(failed)} do not. Of these, {n_out} are out "
+        "of reach of any model of the fitted surveys, which are themselves further away than is allowed or never asked "
+        f"the two things together. {close} of those that fail miss by less than one point."
+    )
+
+
 def beside_surveys(cells: pd.DataFrame, *, answer: str, by: str) -> pd.DataFrame:
     """One answer's share in every group beside each survey, in percent.
 
@@ -67,6 +127,16 @@ def card_section(cells: pd.DataFrame) -> str:
         f"| {row.field} | {row.survey} | {row.n_cells} | {row.share_before:.0%} | {row.share_now:.0%} |"
         for row in held.itertuples()
     ]
+    places = [
+        f"| {row.field} | {row.by} | {row.n_cells} | {row.n_fail} | "
+        f"{' | '.join(str(getattr(row, name)) for name in REASONS)} | {_points(row.median_beyond)} |"
+        for row in failed_groups(cells).itertuples()
+    ]
+    furthest = [
+        f"| {row.field} | {row.survey} | {row.level}: {row.answer} | {row.survey_percent:.1f} | {row.now:.1f} "
+        f"| {row.allowed:.1f} | {REASONS[row.put_down_to]} |"
+        for row in failures(cells).dropna(subset="beyond").head(12).itertuples()
+    ]
     reasons = "; ".join(f"{held[name].iloc[-1]}: {words}" for name, words in REASONS.items())
     named = []
     for answer in ("Republican or leaning", "Catholic"):
@@ -85,9 +155,27 @@ made without it held against it, in every group of 100 respondents or more: with
 |---|---|---|---|---|
 {chr(10).join(lines)}
 
-Cells that fail now, and what they are put down to: {reasons}. Some of them, in percent:
+{in_one_sentence(cells)} What they are put down to: {reasons}.
+
+Where they fail, by the kind of group; the last column is by how many points half of them fail at most:
+
+| field | groups by | cells | fail | {" | ".join(REASONS)} | points |
+|---|---|---|---|{"---|" * len(REASONS)}---|
+{chr(10).join(places)}
+
+The twelve that are furthest off, in percent:
+
+| field | survey left out | group: answer | survey | model | allowed | put down to |
+|---|---|---|---|---|---|---|
+{chr(10).join(furthest)}
+
+Two answers by race or ethnicity, in percent:
 
 | answer | group | survey left out | survey | model before | model now | allowed | holds now |
 |---|---|---|---|---|---|---|---|
 {chr(10).join(named)}
 """
+
+
+def _points(value: float) -> str:
+    return "" if pd.isna(value) else f"{value:.1f}"

@@ -80,7 +80,9 @@ def seven_states(tmp_path_factory) -> pd.DataFrame:
     stored = pums.extract(sorted(PUMS.glob("csv_p??.zip")), tmp_path_factory.mktemp("records"))
     persons, homes = pums.load(stored)
     labels = codebook.read_dictionary(LABELS)
-    return pd.concat(records.describe_parts(persons, households=homes, dictionary=labels), ignore_index=True)
+    return pd.concat(
+        records.describe_parts(persons, households=homes, dictionary=labels, most_unlabelled=0.01), ignore_index=True
+    )
 
 
 def test_what_the_household_file_lacks_is_derived(tmp_path):

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 from pums_rows import ADULT, LABELS, described, read, read_labels, text_of
 
-from persona_lib.census import codebook, labelling, pums
+from persona_lib.census import codebook, labelling, pums, records
 from persona_lib.census.archives import PumsError
 from persona_lib.tables.schema import UNKNOWN
 
@@ -33,6 +33,16 @@ def test_above_the_declared_share_the_first_cell_is_named(tmp_path):
         PumsError, match="psam_p44.csv: line 2: POBP is '999': .*, as 1 of 50 are, more than 1 % of them"
     ):
         described(people(tmp_path, 50, POBP="999"), households=NOBODY, dictionary=read_labels(LABELS))
+
+
+def test_the_share_is_the_one_that_is_declared(tmp_path):
+    """One code of fifty is 2 %: that share passes, and none at all does not."""
+    given = {"households": NOBODY, "dictionary": read_labels(LABELS)}
+    persons = people(tmp_path, 50, POBP="999")
+    made = next(records.describe_parts(persons, **given, most_unlabelled=0.02))
+    assert (made["place_of_birth"] == UNKNOWN).sum() == 1
+    with pytest.raises(PumsError, match="more than 0 % of them.*or raise census.most_unlabelled"):
+        next(records.describe_parts(persons, **given, most_unlabelled=0.0))
 
 
 def test_a_code_that_its_year_lacks_is_looked_up_in_the_nearest_of_its_list(tmp_path):

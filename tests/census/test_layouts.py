@@ -1,8 +1,8 @@
 """One-year and five-year files of 2015 to 2024: made-up rows in the layout of each, read by the labels of its year.
 
-The shipped labels hold the official dictionaries of 2016 to 2019 and 2021 to 2023 (one year) and of 2011-2015 and
-2013-2017 to 2019-2023 (five years). Of the releases of which none could be had (2012-2016, 2020, 2024, 2020-2024)
-a FIXTURE stands here in their layout: its labels are made up and say so.
+The shipped labels hold the official dictionaries of 2016 to 2019 and 2021 to 2023 (one year) and of 2011-2015
+to 2019-2023 (five years). Of the releases of which none could be had (2020, 2024, 2020-2024) a FIXTURE stands here in
+their layout: its labels are made up and say so.
 """
 
 import pandas as pd
@@ -14,7 +14,7 @@ from persona_lib.tables import schema
 
 CODED = ("RAC1P", "HISP", "NATIVITY", "CIT", "POBP", "SCHL", "ESR", "COW", "INDP", "OCCP", "MAR", "MIL", "DIS")
 CODED = (*CODED, "ANC1P", "HICOV", "DREM", "DEYE", "DEAR", "SEX", "FER", "ENG", "LANX", "LANP")
-NO_DICTIONARY = {(2016, 5), (2020, 1), (2024, 1), (2024, 5)}
+NO_DICTIONARY = {(2020, 1), (2024, 1), (2024, 5)}
 RELEASES = [(year, span) for year in range(2015, 2025) for span in (1, 5)]
 
 
@@ -50,10 +50,6 @@ def fixture(year: int, span: int) -> str:
         "INDP": "RET-Made-up shops",
     }
     named = {c: words.get(c, f"made-up {c}") for c in (*CODED, "ST", "STATE", "RELP", "RELSHIPP") if codes.get(c)}
-    if year < 2017:
-        title = f"{year} ACS PUMS DATA DICTIONARY" if span == 1 else f"{first}-{year} ACS PUMS DATA DICTIONARY"
-        parts = [f"{c}\t\t{len(codes[c])}\n\tA question\n\t\t{codes[c]} .{label}\n" for c, label in named.items()]
-        return f"\t\t{title}\n\t\tOctober 19, {year + 1}\n\n" + "\n".join(parts)
     lines = ['NAME,SERIALNO,C,13,"Serial number"']
     lines += [f'VAL,SERIALNO,C,13,"{first}{kind}0000001","{year}{kind}9999999","identifier"' for kind in ("GQ", "HU")]
     for c, label in named.items():
@@ -87,9 +83,8 @@ def test_each_release_reads_by_the_shipped_labels(tmp_path, year, span):
 @pytest.mark.parametrize(("year", "span"), sorted(NO_DICTIONARY))
 def test_a_dictionary_of_the_release_alone_is_enough(tmp_path, year, span):
     """FIXTURES: a user who has the official dictionary of these releases gives it, and it is dated by its last year."""
-    ending = "csv" if year >= 2017 else "txt"
-    (tmp_path / f"d.{ending}").write_text(fixture(year, span), "utf-8")
-    labels = codebook.read_dictionary(tmp_path / f"d.{ending}")
+    (tmp_path / "d.csv").write_text(fixture(year, span), "utf-8")
+    labels = codebook.read_dictionary(tmp_path / "d.csv")
     assert set(labels["dictionary_year"]) == {year} and set(labels["first_year"]) == {year - span + 1}
     persons, homes = member(tmp_path, year, span)
     made = described(persons, households=homes, dictionary=labels)
@@ -124,6 +119,19 @@ def test_what_the_dictionary_of_2016_says_in_capitals_reads_as_in_other_years(tm
     assert not mine["label"].str.contains(r"[*\\]|\d{4} \.").any(), "marks of notes, or two values run together"
     made = described(persons, households=homes, dictionary=labels)
     assert made["job_description"].tolist() == ["Cashiers; industry: Grocery stores"]
+
+
+def test_the_dictionary_of_2012_to_2016_has_the_codes_of_those_beside_it():
+    """Oracle: the official dictionaries of 2011-2015 and 2013-2017; it has no code that neither has."""
+    of = {year: mine for year, mine in read_labels(LABELS).groupby("dictionary_year") if year in (2015, 2016, 2017)}
+    codes = {
+        year: set(zip(rows["variable"], rows["code"], strict=True))
+        for year, mine in of.items()
+        if len(rows := mine[mine["first_year"] == year - 4])
+    }
+    assert len(codes[2016]) == 1517 and not codes[2016] - codes[2015] - codes[2017]
+    lacking = {v: sum(name == v for name, _ in codes[2017] - codes[2016]) for v in ("ANC1P", "LANP", "OCCP", "POBP")}
+    assert lacking == {"ANC1P": 10, "LANP": 2, "OCCP": 0, "POBP": 10} and len(codes[2017] - codes[2016]) == 22
 
 
 def test_the_case_of_2011_has_its_birthplace_in_the_older_column(tmp_path):

@@ -138,7 +138,7 @@ def test_parts_are_the_whole_table_in_its_order(tmp_path):
         files[-1].write_text(text_of(rows), "utf-8")
     labels = codebook.read_dictionary(LABELS)
     persons, homes = pums.load(stored := pums.extract(files, tmp_path / "records"))
-    parts = list(records.describe_parts(persons, households=homes, dictionary=labels, n_rows=4))
+    parts = list(records.describe_parts(persons, households=homes, dictionary=labels, most_unlabelled=0.01, n_rows=4))
     assert len(parts) > 3 and all(part["household_id"].isin(parts[0]["household_id"]).sum() == 0 for part in parts[1:])
     whole = schema.check(described(persons, households=homes, dictionary=labels), "census")
     assert schema.write_parts(parts, tmp_path / "census.parquet", "census") == 27

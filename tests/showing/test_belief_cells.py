@@ -44,10 +44,26 @@ def test_the_card_counts_every_failure_and_names_none_of_a_few_people(cells):
     assert "| Catholic | Male | gss | under 10 people | 20.0 | 20.0 | 5.0 | no |" in text
 
 
+def test_cells_that_fail_by_hand(cells):
+    """|40 - 20| - 5 is 15 points; the cell of a few people has a verdict and no distance, and comes last."""
+    found = belief_cells.failures(cells)
+    assert found["answer"].tolist() == ["Right", "Catholic"] and found["beyond"].iloc[0] == 15.0
+    assert pd.isna(found["beyond"].iloc[1]) and pd.isna(found["survey_percent"].iloc[1])
+    groups = belief_cells.failed_groups(cells).set_index(["field", "by"])
+    assert groups.loc[("religion", "sex"), ["n_cells", "n_fail", "surveys", "chain"]].tolist() == [2, 1, 1, 0]
+    assert groups.loc[("ideology", "sex"), "median_beyond"] == 15.0
+    assert pd.isna(groups.loc[("religion", "sex"), "median_beyond"])
+    said = belief_cells.in_one_sentence(cells)
+    assert said.startswith("2 of 4 cells hold and 2 do not. Of these, 1 are out of reach") and " 0 of those" in said
+
+
 def test_the_committed_cells_are_shown_whole():
     cells = pd.read_csv(REFERENCE / "chain_cells.csv")
     held = belief_cells.shares_held(cells)
     assert held["n_cells"].iloc[-1] == len(cells) == held["n_cells"].iloc[:-1].sum()
     failed = held.iloc[-1][list(belief_cells.REASONS)].sum()
-    assert failed == (~cells["holds"]).sum()
+    assert failed == (~cells["holds"]).sum() == len(belief_cells.failures(cells))
+    groups = belief_cells.failed_groups(cells)
+    assert groups["n_cells"].sum() == len(cells) and groups["n_fail"].sum() == failed
+    assert (groups[list(belief_cells.REASONS)].sum(axis=1) == groups["n_fail"]).all()
     assert "| Republican or leaning | Black | cces | 5.4 |" in belief_cells.card_section(cells)
