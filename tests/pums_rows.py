@@ -93,11 +93,17 @@ def zipped(path: Path, members: dict[str, str]) -> Path:
     return path
 
 
-def tables_of(files: list[Path]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Census and replicates of PUMS files."""
-    persons, homes = pums.read_files(files)
+@cache
+def tables_of(*files: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Census and replicates of PUMS files, read once; a test that changes a table changes a copy."""
+    persons, homes = pums.read_files(list(files))
     made = described(persons, households=homes, dictionary=read_labels(LABELS))
     return schema.check(made, "census"), schema.check(replicate_weights(persons), "replicates")
+
+
+def seven_states() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Census and replicates of the seven official files of 2018."""
+    return tables_of(*sorted(PUMS.glob("csv_p??.zip")))
 
 
 def few(sample: tuple, n: int = 4) -> pd.DataFrame:

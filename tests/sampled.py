@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pandas as pd
+import pums_rows
 import pytest
-from pums_rows import PUMS, tables_of
 from small_personas import reference
 
 from persona_lib.sampling import population
@@ -42,4 +42,4 @@ def chain():
 @pytest.fixture(scope="module")
 def seven_states() -> tuple[pd.DataFrame, pd.DataFrame]:
     """Census and replicates of the seven official files."""
-    return tables_of(sorted(PUMS.glob("csv_p??.zip")))
+    return pums_rows.seven_states()

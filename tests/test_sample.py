@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from pums_rows import described, replicate_weights
+from pums_rows import described, needs_pums, replicate_weights, seven_states
 
 from persona_lib.census import codebook, published, pums
 from persona_lib.estimating.association import cramers_v, cross_table, effective_size
@@ -33,7 +33,6 @@ import sample_quality  # noqa: E402
 import sample_shares  # noqa: E402
 import sample_weights  # noqa: E402
 
-needs_pums = pytest.mark.skipif(not PUMS.is_dir(), reason="the official PUMS files are not at hand")
 POPULATION = 327_167_439  # published, 2018
 WITHIN_ONE_POINT = (
     *("age_years", "sex", "race", "education", "marital_status", "employment_status", "household_type"),
@@ -61,7 +60,7 @@ def people(persons) -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def source() -> pd.DataFrame:
     """The real records that it was made from, as the table `census`."""
-    return in_words(*pums.read_files(sorted(PUMS.glob("csv_p??.zip"))))
+    return seven_states()[0]
 
 
 @pytest.fixture(scope="module")

@@ -22,14 +22,14 @@ COPIED = (
 
 
 def unit_tests() -> int:
-    """pytest over tests/ and the doctests of the library; files spread over the cores."""
+    """pytest over tests/ and the doctests of the library; files spread over one more than the cores, as some wait."""
     command = [
         sys.executable,
         "-m",
         "pytest",
         "-q",
         "-n",
-        str(os.cpu_count()),
+        str((os.cpu_count() or 1) + 1),
         "--dist",
         "loadfile",
         "-m",

@@ -55,7 +55,8 @@ def grouped(found: pd.DataFrame, kept: dict[str, set[str]]) -> pd.DataFrame:
     out = found.copy()
     for attribute, names in kept.items():
         if "all other" in names:
-            out[attribute] = found[attribute].where(found[attribute].isin(names) | found[attribute].isna(), "all other")
+            words = found[attribute].astype("object")
+            out[attribute] = words.where(words.isin(names) | words.isna(), "all other")
         if set(found[attribute].dropna()) == {UNKNOWN}:
             out[attribute] = None
     return out

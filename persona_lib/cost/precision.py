@@ -175,8 +175,8 @@ def planned_precision(settings: Mapping, *, shares: Mapping[str, float] = SHARES
 
     Returns
     -------
-    One row per section: notebook, what (the share that it is about), n_personas, n_prompts, n_cells, n_raters,
-    n_attempts, half_width, detectable.
+    One row per section that asks anything: notebook, what (the share that it is about), n_personas, n_prompts, n_cells,
+    n_raters, n_attempts, half_width, detectable.
     """
     feedback, pool, ablation = settings["feedback"], settings["pool"], settings["ablation"]
     n, n_judged = settings["personas"]["n"], settings["validation"]["n_pairs"]
@@ -201,7 +201,8 @@ def planned_precision(settings: Mapping, *, shares: Mapping[str, float] = SHARES
         ("10 pass_at_k", "attempts of one model that pass", tried),
         ("11 pluralism", "choices with the majority, of a tenth of the personas", _crossed(n // 10, pool["n_items"])),
     ]  # fmt: skip
-    found = pd.DataFrame([(*names, *design, *precision(design, shares=shares)) for *names, design in rows])
+    asked = [(*names, *design, *precision(design, shares=shares)) for *names, design in rows if design.n_cells]
+    found = pd.DataFrame(asked)
     return found.set_axis(["notebook", "what", *Design._fields, *Precision._fields], axis=1)
 
 

@@ -7,15 +7,18 @@ the judge chose of a pair, shown this persona. `pool`: what the lead model chose
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from persona_lib.pluralism.majority import lead_model
 from persona_lib.tables import schema
+from persona_lib.tables.streams import generator
 
 SOURCES = ("pair", "other", "judged", "pool")
 TRAIN = "train"
 HELD_OUT = ("heldout_pair", "heldout_prompt", "heldout_persona")
 COLUMNS = ["source", "split", "persona_id", "prompt_id", "answer_a_id", "answer_b_id", "prefers_b", "is_history"]
+N_OTHERS = 4  # others' revisions that one is compared with, at most: all of them would grow as the square of the size
 
 
 def split_of(pairs: pd.DataFrame) -> pd.Series:
@@ -45,7 +48,8 @@ def of_pairs(pairs: pd.DataFrame) -> pd.DataFrame:
     held-out personas among them: a model that knows a person by earlier pairs may read these, but for the one of the
     very prompt that it is asked about.
     """
-    ok = pairs[pairs["status"] == "ok"]
+    read = ["persona_id", "prompt_id", "persona_split", "pair_split", "rejected_answer_id", "chosen_answer_id"]
+    ok = pairs.loc[pairs["status"] == "ok", read]  # without the critiques, which are most of the table
     found = ok[["persona_id", "prompt_id"]].assign(source="pair", split=split_of(ok), prefers_b=1)
     found["is_history"] = ok["pair_split"] == TRAIN
     found = found.assign(answer_a_id=ok["rejected_answer_id"], answer_b_id=ok["chosen_answer_id"])
@@ -60,18 +64,18 @@ def of_others(pairs: pd.DataFrame) -> pd.DataFrame:
 
     Returns
     -------
-    Columns `COLUMNS`, one row per ordered pair of revisions of one prompt; prefers_b is 1.
+    Columns `COLUMNS`, one row per revision and each of the next `N_OTHERS` personas' revisions of the same prompt, in
+    the order of their names and round in a circle; prefers_b is 1.
     """
-    own = of_pairs(pairs)
-    other = own[["prompt_id", "persona_id", "split", "answer_b_id"]].rename(
-        columns={"persona_id": "other_id", "split": "other_split", "answer_b_id": "answer_other_id"}
-    )
-    both = own.merge(other, on="prompt_id")
-    both = both[both["persona_id"] != both["other_id"]]
-    seen = (both["split"] == TRAIN, both["other_split"] == TRAIN)
-    both = both[(seen[0] & seen[1]) | ~(seen[0] | seen[1])]
-    both = both.assign(source="other", answer_a_id=both["answer_other_id"], is_history=False)
-    return both[COLUMNS].reset_index(drop=True)
+    own = of_pairs(pairs).assign(source="other", is_history=False)
+    is_train = own["split"] == TRAIN
+    own = own.assign(is_train=is_train).sort_values(["prompt_id", "is_train", "persona_id"], ignore_index=True)
+    by = own.groupby(["prompt_id", "is_train"])
+    place, size = by.cumcount().to_numpy(), by["persona_id"].transform("size").to_numpy()
+    row, step = np.nonzero(np.arange(1, N_OTHERS + 1) < size[:, None])
+    other = row - place[row] + (place[row] + 1 + step) % size[row]
+    revisions = own["answer_b_id"]
+    return own[COLUMNS].iloc[row].assign(answer_a_id=revisions.iloc[other].to_numpy()).reset_index(drop=True)
 
 
 def of_judgements(judgements: pd.DataFrame, pairs: pd.DataFrame, personas: pd.DataFrame) -> pd.DataFrame:
@@ -147,3 +151,15 @@ def comparisons(
         raise schema.SchemaError(f"pairs: persona {strange[0]!r} is not in table personas; read tables of one run")
     parts = [of_pairs(pairs), of_others(pairs), of_judgements(judgements, pairs, personas)]
     return pd.concat([*parts, of_pool(pool_judgements, pool_items, personas)], ignore_index=True)
+
+
+def drawn(rows: pd.DataFrame, *, n_tests: int, seed: int) -> pd.DataFrame:
+    """The held-out comparisons that models are judged on: of each source and split at most `n_tests`, at random.
+
+    Returns
+    -------
+    Rows of `comparisons` in their order; none that is trained on.
+    """
+    held_out = rows[rows["split"].isin(HELD_OUT)]
+    order = pd.Series(generator(seed, "learning.tests").permutation(len(held_out)), index=held_out.index)
+    return held_out[order.groupby([held_out["source"], held_out["split"]]).rank() <= n_tests].reset_index(drop=True)

@@ -18,6 +18,7 @@ LEAST_SHARE = 0.10  # a value that fewer train personas have, or all but so few,
 LEVELS = {"extremely low": -2.0, "low": -1.0, "average": 0.0, "high": 1.0, "extremely high": 2.0}
 AMOUNTS = {"age_years": (47.0, 18.0), "income_usd": (10.3, 1.2)}  # center and scale; income in logarithms
 LEAST_INCOME_USD = 1000.0
+BLOCK = 20_000  # texts read at once, so that memory does not grow with a run
 DEMOGRAPHIC, IDIOSYNCRATIC, ALL = "demographic", "idiosyncratic", "all"
 
 
@@ -43,7 +44,8 @@ class TextReader:
         found = pd.DataFrame({"n_words": table["n_words"] / WORDS_UNIT})
         if self.components is None:
             return found
-        placed = self.components.transform(table["text"]) / self.spread
+        parts = [self.components.transform(table["text"][at : at + BLOCK]) for at in range(0, len(table), BLOCK)]
+        placed = np.concatenate(parts or [np.empty((0, len(self.spread)))]) / self.spread
         names = [f"component_{i + 1:02d}" for i in range(len(self.spread))]
         return found.join(pd.DataFrame(placed, index=table.index, columns=names))
 

@@ -40,7 +40,7 @@ def scored(rows: pd.DataFrame, fitted: Mapping[str, Scorer]) -> pd.DataFrame:
 
     Parameters
     ----------
-    rows : the result of `comparisons`
+    rows : the result of `comparisons`, or of `comparisons.drawn`
     fitted : the result of `reward_models.fit`
 
     Returns

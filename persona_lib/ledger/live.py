@@ -66,6 +66,7 @@ class Ledger:
     def __init__(self, folder: str | Path, stage: str, *, shard: int, of: int, ask_again: Collection[str] = ()) -> None:
         if not 0 <= shard < of:
             raise LedgerError(f"shard {shard} of {of}: shards are numbered 0 to {of - 1}")
+        self._of = of
         self.path = Path(folder) / f"{stage}-{shard}-of-{of}.jsonl"
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.stage = stage
@@ -197,7 +198,8 @@ class Ledger:
 
     def seal(self, path: str | Path, *, facts: Mapping) -> None:
         """Write the sealed copy of all that was used."""
-        sealed.write(self._used(), path, facts=facts, said=self._said)
+        level = sealed.WHOLE if self._of == 1 else sealed.PART
+        sealed.write(self._used(), path, facts=facts, said=self._said, level=level)
 
     def pack(self) -> None:
         """Compress this shard's file, at the end of a simulated stage: what is packed is found as before."""

@@ -133,13 +133,13 @@ def run_ablation(
     revised = rows.assign(pairs="revised", answer_b_id="revision." + rows["revision"])
     final = tries[tries["stands"]].set_index("row").assign(answer_id=revised["answer_b_id"])
     both = pd.concat([revised, rows.assign(pairs="pool")], ignore_index=True)
-    arms = [
-        both.assign(arm=arm, persona=both[arm.removesuffix(AGAIN)], sample=int(arm.endswith(AGAIN))) for arm in ARMS
-    ]
-    wanted = pd.concat(arms, ignore_index=True)
     known_answers = pd.concat([pool_answers, final], ignore_index=True)
     key = ["attribute", "persona_id", "item_id", "pairs", "arm", "shown_attributes", "swapped"]
-    return wanted[key].join(choose(wanted, known_answers, ask=ask)), answer_rows(written)
+    choices = []
+    for arm in ARMS:  # one after the other, so that a quarter of the requests is in memory at once
+        wanted = both.assign(arm=arm, persona=both[arm.removesuffix(AGAIN)], sample=int(arm.endswith(AGAIN)))
+        choices.append(wanted[key].join(choose(wanted, known_answers, ask=ask)))
+    return pd.concat(choices, ignore_index=True), answer_rows(written)
 
 
 def collect_ablation(tables: dict, settings: dict, *, shard: int, of: int, ask: Ask) -> None:

@@ -55,7 +55,7 @@ def test_shares_of_allocated_values_are_those_of_a_plain_count():
     """Vermont, weighted, adults: pandas over the raw columns against the table, for each attribute with one flag."""
     with zipfile.ZipFile(PUMS / "csv_pvt.zip") as archive, archive.open("psam_p50.csv") as member:
         raw = pd.read_csv(member, dtype=str, keep_default_na=False)
-    made, _ = tables_of([PUMS / "csv_pvt.zip"])
+    made, _ = tables_of(PUMS / "csv_pvt.zip")
     adults = raw[raw["AGEP"].astype(int) >= 18]
     weight, ours = adults["PWGTP"].astype(int), made[made["age_years"] >= 18]
     for attribute, ((flag, *others), *_) in vintages.flags().items():

@@ -10,6 +10,7 @@ from scipy import stats
 from statsmodels.stats.power import tt_ind_solve_power
 from statsmodels.stats.proportion import proportion_confint
 
+from persona_lib.commands.configuration import read_configuration
 from persona_lib.cost import precision
 from persona_lib.cost.precision import SHARES, Design
 from persona_lib.tables import schema
@@ -106,6 +107,16 @@ def test_every_section_is_planned_at_demo_and_larger_sizes():
     assert (many["half_width"] < small["half_width"]).all() and small["detectable"].between(0, 1).all()
     needed = precision.needed_for(small, (0.1,))
     assert len(needed) == len(small) and needed["personas_and_prompts"].notna().all()
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in Path("config").glob("*.yaml") if path.stem != "schema"))
+def test_every_shipped_size_is_planned_down_to_the_smallest(name):
+    """Of two personas a tenth is nobody: that section asks nothing and has no row."""
+    settings = read_configuration(["config/demo.yaml", f"config/{name}.yaml"])
+    planned = precision.planned_precision(settings)
+    assert (planned["n_cells"] > 0).all() and len(precision.needed_for(planned)) == 2 * len(planned)
+    assert ("11 pluralism" in set(planned["notebook"])) == (settings["personas"]["n"] >= 10)
+    assert "08 ablation" in precision.precision_sentences(settings)
 
 
 def test_the_plan_says_what_it_can_decide_and_whence_it_knows():

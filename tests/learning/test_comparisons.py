@@ -39,6 +39,45 @@ def test_another_revision_is_of_the_same_prompt_and_another_persona(rows):
     assert len(other) and (a[2] == b[2]).all() and (a[1] != b[1]).all() and (b[1] == other["persona_id"]).all()
 
 
+def pairs_of(n, prompt, split="train"):
+    """n personas' pairs on one prompt."""
+    people = [f"p{k}" for k in range(n)]
+    return pd.DataFrame({
+        "persona_id": people, "prompt_id": prompt, "persona_split": split, "pair_split": "train", "status": "ok",
+        "rejected_answer_id": f"plain.{prompt}", "chosen_answer_id": [f"revision.{p}.{prompt}" for p in people],
+    })  # fmt: skip
+
+
+def test_others_are_all_of_a_few_and_the_next_four_of_many():
+    """Of three each meets the two others, of seven the next four in a circle, so each is met as often as it meets."""
+    found = comparisons.of_others(pd.concat([pairs_of(3, "x"), pairs_of(7, "y"), pairs_of(1, "z")]))
+    few, many = found[found["prompt_id"] == "x"], found[found["prompt_id"] == "y"]
+    assert len(few) == 6 and len(many) == 7 * 4 and len(found) == 34 and not found.duplicated().any()
+    assert set(many["answer_a_id"].value_counts()) == {4} and (many["answer_a_id"] != many["answer_b_id"]).all()
+    p5 = many.loc[many["persona_id"] == "p5", "answer_a_id"]
+    assert set(p5) == {f"revision.{p}.y" for p in ("p6", "p0", "p1", "p2")}
+
+
+def test_what_is_trained_on_meets_only_what_is_trained_on():
+    new = pairs_of(2, "x", split="heldout_persona").assign(persona_id=["n0", "n1"])
+    new["chosen_answer_id"] = ["revision.n0.x", "revision.n1.x"]
+    found = comparisons.of_others(pd.concat([pairs_of(2, "x"), new]))
+    assert {frozenset(row) for row in found[["answer_a_id", "answer_b_id"]].to_numpy()} == {
+        frozenset({"revision.p0.x", "revision.p1.x"}),
+        frozenset({"revision.n0.x", "revision.n1.x"}),
+    }
+
+
+def test_drawn_are_so_many_of_each_kind_and_split_and_none_that_is_trained_on(rows):
+    some, every = (comparisons.drawn(rows, n_tests=n, seed=3) for n in (10, 10**6))
+    sizes = every.groupby(["source", "split"]).size()
+    assert (some.groupby(["source", "split"]).size() == sizes.clip(upper=10)).all() and "train" not in set(
+        some["split"]
+    )
+    pd.testing.assert_frame_equal(every, rows[rows["split"] != "train"].reset_index(drop=True))
+    assert not some.equals(comparisons.drawn(rows, n_tests=10, seed=4))
+
+
 def test_a_judgement_under_a_held_out_persona_of_a_train_pair_is_left_out(run):
     train_pair = run.pairs[(run.pairs["persona_split"] == "train") & (run.pairs["pair_split"] == "train")].iloc[0]
     new = run.personas.loc[run.personas["persona_split"] != "train", "persona_id"].iloc[0]

@@ -30,6 +30,15 @@ def test_a_new_text_is_read_as_a_known_one_of_the_same_words():
     assert np.allclose(reader.features(new), reader.features(answers).loc[known["answer_id"]], rtol=0, atol=1e-12)
 
 
+def test_texts_read_in_blocks_are_read_alike(monkeypatch):
+    answers = small_run().answers
+    reader = features.learn_texts(answers, fitted_on=set(answers["answer_id"]), n_components=3, seed=1)
+    at_once = reader.features(answers)
+    monkeypatch.setattr(features, "BLOCK", 7)
+    pd.testing.assert_frame_equal(reader.features(answers), at_once)
+    assert reader.features(answers.iloc[:0]).shape == (0, 4)
+
+
 def test_without_texts_only_the_length_is_left():
     answers = small_run().answers
     found = text_features(answers, fitted_on=set(), n_components=3, seed=1)
