@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("inspect_ai", reason="make test-system installs Inspect apart from all else")
 
-from inspect_ai.model import ChatMessageAssistant, ContentText, ModelOutput  # noqa: E402
+from inspect_ai.model import ChatCompletionChoice, ChatMessageAssistant, ContentText, ModelOutput  # noqa: E402
 
 from persona_lib.evals import bridge  # noqa: E402
 from persona_lib.messages import reply  # noqa: E402
@@ -16,9 +16,8 @@ ASKED = Request("contestant", "m", ({"role": "system", "content": "s"}, {"role":
 
 
 def said(content, stop_reason="stop"):
-    output = ModelOutput.from_content("m", "", stop_reason=stop_reason)
-    output.choices[0].message = ChatMessageAssistant(content=content)
-    return reply.read(ASKED, bridge.body(output))
+    choice = ChatCompletionChoice(message=ChatMessageAssistant(content=content), stop_reason=stop_reason)
+    return reply.read(ASKED, bridge.body(ModelOutput(model="m", choices=[choice])))
 
 
 def test_the_words_go_out_as_they_are():
