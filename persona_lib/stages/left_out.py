@@ -77,7 +77,12 @@ def run_left_out(plan: pd.DataFrame, personas: pd.DataFrame, prompts: pd.DataFra
 
 def collect_left_out(tables: dict, settings: dict, *, shard: int, of: int, ask: Ask) -> None:
     """Ask for the attempts of one shard and their examination."""
-    people = (tables["personas"], tables["prompts"])
-    asked = {"contestants": ask.roles["contestants"], "seed": settings["seed"]}
-    plan = plan_left_out(*people, **settings["left_out"], **asked)
-    run_left_out(of_shard(plan, "prompt_id", shard=shard, of=of), *people, ask=ask)
+    personas, prompts = tables["personas"], tables["prompts"]
+    plan = plan_left_out(
+        personas,
+        prompts,
+        **settings["left_out"],
+        contestants=ask.roles["contestants"],
+        seed=settings["seed"],
+    )
+    run_left_out(of_shard(plan, "prompt_id", shard=shard, of=of), personas, prompts, ask=ask)
