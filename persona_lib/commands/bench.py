@@ -23,7 +23,7 @@ import pandas as pd
 from persona_lib.asking.client import AskError
 from persona_lib.asking.prices import read_prices
 from persona_lib.commands import collect
-from persona_lib.commands.inputs import UsageError, add_prices, found, read_tables
+from persona_lib.commands.inputs import REFERENCE, UsageError, add_prices, found, read_tables
 from persona_lib.cost.dry_run import DryRun
 from persona_lib.cost.plan import read_lengths
 from persona_lib.ledger.live import Ledger
@@ -34,8 +34,16 @@ from persona_lib.tables.values import MODES
 
 CONTESTANT, EXAMINER = "contestant", "examiner"
 NEEDED = ("personas", "prompts", "pairs", "answers", "judgements")
+POOL = ("pool_items", "pool_answers", "pool_judgements", "persona_weights")
 UNUSABLE = re.compile("too few can be used|no reply can be used")
 TEMPLATES, SIMULATED_JUDGE = "data/templates", "sim-judge"
+
+
+EXTRAS = {  # stage: its title in the report, and what scores it
+    "left_out": ("Leave one out", "persona_lib.evals.evaluations:score_left_out"),
+    "comparison": ("Gold comparison", "persona_lib.evals.evaluations:score_gold"),
+    "survey": ("Survey beside real people", "persona_lib.evals.evaluations:score_survey"),
+}
 
 
 class NotScorable(UsageError):
@@ -60,6 +68,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--n", type=int, default=700, help="persona x prompt items; the paper has 700")
     parser.add_argument("--n-calibration", type=int, default=100, help="pairs that try the judge, three calls each")
     parser.add_argument("--pass-at-k", type=int, default=0, metavar="K", help="attempts an item for pass@k; 0: none")
+    parser.add_argument("--loo", type=int, default=0, metavar="ITEMS", help="items for leave-one-out; 0: none")
+    what = "personas for the gold comparison, at most those whom the run's raters judged for; 0: none"
+    parser.add_argument("--comparison", type=int, default=0, metavar="PERSONAS", help=what)
+    parser.add_argument("--survey", type=int, default=0, metavar="PERSONAS", help="personas for the survey; 0: none")
     parser.add_argument("--concurrency", type=int, default=16, help="requests under way at once")
     parser.add_argument("--max-tokens", type=int, default=1024, help="of a reply")
     parser.add_argument("--seed", type=int, default=20240724, help="which items are drawn")
@@ -88,10 +100,13 @@ def bench(chosen: argparse.Namespace) -> None:
         Too few replies can be used; with counts.
     """
     settings = _settings(chosen)
-    read = [f"{name}={Path(chosen.tables) / f'{name}.parquet'}" for name in NEEDED]
+    needed = [*NEEDED, *(POOL if chosen.comparison else [])]
+    read = [f"{name}={Path(chosen.tables) / f'{name}.parquet'}" for name in needed]
+    read += [f"survey_items={REFERENCE}/survey_items.csv"] if chosen.survey else []
     tables = read_tables(read)
     folder = Path(chosen.out) / _name(chosen, settings)
-    stages = ["benchmark", *(["pass_at_k"] if chosen.pass_at_k else [])]
+    wanted = {"pass_at_k": chosen.pass_at_k, "left_out": chosen.loo, "comparison": chosen.comparison}
+    stages = ["benchmark", *(name for name, n in (wanted | {"survey": chosen.survey}).items() if n)]
     _confirm(chosen, settings, tables, folder, stages)
     for stage in stages:
         own: dict[str, Any] = {"stage": stage, "settings": json.dumps(settings), "read": read, "templates": TEMPLATES}
@@ -147,10 +162,13 @@ def _settings(chosen: argparse.Namespace) -> dict[str, Any]:
     return {
         "seed": chosen.seed,
         "mode": "live" if is_live else "simulate",
-        "roles": {"contestants": [CONTESTANT], "examiner": EXAMINER},
+        "roles": {"contestants": [CONTESTANT], "examiner": EXAMINER, "panel": [CONTESTANT]},
         "endpoints": endpoints,
         "benchmark": sizes,
         "pass_at_k": {"n_items": min(chosen.n, 200), "n_attempts": chosen.pass_at_k},
+        "left_out": {"n_items": chosen.loo},
+        "comparison": {"n_personas": chosen.comparison},
+        "survey": {"n_items": 10, "n_personas": chosen.survey, "n_oneself": 20},
     }
 
 
@@ -223,6 +241,10 @@ def _scored(
     }
     if "pass_at_k" in stages:
         shown["pass@k"] = _repeated(settings, tables, folder)
+    for stage, (title, scored) in EXTRAS.items():
+        if stage in stages:
+            replies = found("persona_lib.ledger.replay:replay")(folder / "sealed" / f"{stage}.parquet")
+            shown[title] = found(scored)(chosen.tables, settings, ask=replies)
     facts = {
         "model": chosen.model,
         "date": date.today().isoformat(),

@@ -40,6 +40,8 @@ STAGES = {
     "benchmark": "persona_lib.stages.benchmark:collect_benchmark",
     "pass_at_k": "persona_lib.stages.pass_at_k:collect_pass_at_k",
     "survey": "persona_lib.stages.survey:collect_survey",
+    "left_out": "persona_lib.stages.left_out:collect_left_out",
+    "comparison": "persona_lib.stages.comparison:collect_comparison",
 }
 # of real people whose answers the user holds: `persona people`
 OF_PEOPLE = {

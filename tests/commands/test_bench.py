@@ -38,6 +38,16 @@ def test_a_model_is_scored_and_the_same_command_asks_nothing_again(bench, tmp_pa
     assert ledger == {p.name: p.read_bytes() for p in (tmp_path / "out").glob("*/ledger/*.parquet")}
 
 
+def test_what_is_asked_for_on_request_stands_in_the_report(bench, tmp_path):
+    arguments = ("--base-url", "simulator", "--model", "sim-large", "--yes")
+    status, said = bench(*arguments, "--loo", "2", "--comparison", "2", "--survey", "2")
+    assert status == 0 and "left_out: 136 calls to make" in said.out, "2 items, 33 attributes and the whole, two calls"
+    page = next((tmp_path / "out").glob("*/report.html")).read_text()
+    assert "Leave one out" in page and "contestant|religion" in page
+    assert "Gold comparison" in page and "contestant|both_right" in page
+    assert "Survey beside real people" in page and "contestant|persona|all" in page
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

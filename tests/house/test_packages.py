@@ -26,6 +26,7 @@ MAY_IMPORT = {  # a package's folder is its layer
     "asking": {"tables", "messages", "ledger"},
     "cost": {"tables", "messages", "ledger", "asking", "stages"},
     "exporting": {"tables"},
+    "evals": {"tables", "messages", "stages", "measuring", "pluralism", "people"},
     "showing": {"exporting", "tables", "estimating", "measuring"},
     "site": {"tables", "showing"},
     "simulator": {"tables", "messages"},

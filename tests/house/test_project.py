@@ -38,7 +38,8 @@ def test_environment_and_pyproject_name_the_same_packages():
 
 
 @pytest.mark.parametrize(
-    "lock", ["requirements.lock", "requirements-lab.lock", "requirements-site.lock", "requirements-system.lock"]
+    "lock",
+    ["requirements.lock", *(f"requirements-{name}.lock" for name in ("lab", "site", "system", "inspect"))],
 )
 def test_lock_satisfies_pyproject_and_names_no_address(lock):
     text = (ROOT / lock).read_text("utf-8")
@@ -46,10 +47,10 @@ def test_lock_satisfies_pyproject_and_names_no_address(lock):
     locked = dict(re.findall(r"^([a-z0-9._-]+)==([^\s;\\]+)", text, flags=re.M))
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     wanted = [*project["dependencies"], *project["optional-dependencies"]["ci"]]
-    for name, extra in (("lab", "dev"), ("site", "site"), ("system", "system")):
+    for name, extra in (("lab", "dev"), ("site", "site"), ("system", "system"), ("inspect", "inspect")):
         wanted += project["optional-dependencies"][extra] if name in lock else []
     for requirement in map(Requirement, wanted):
-        assert requirement.specifier.contains(locked[requirement.name.lower()]), requirement
+        assert requirement.specifier.contains(locked[requirement.name.lower().replace("_", "-")]), requirement
 
 
 def test_the_lock_of_the_weak_model_is_its_server_and_its_file_and_names_no_address():
