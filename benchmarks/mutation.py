@@ -39,6 +39,7 @@ PRELOADED = (
     "pandas",
     "scipy.stats",
     "pyarrow.parquet",
+    "seaborn",
     "statsmodels.api",
     "openai",
     "snakemake.cli",

@@ -206,11 +206,11 @@ def _matrices(
 
 def _draw_matrix(axes: Axes, matrix: pd.DataFrame, upper: np.ndarray) -> QuadMesh:
     """The upper triangle: undefined cells grey with a stroke, the diagonal outlined; a dash, seen in grey, below 0."""
+    import seaborn as sns
+
     gone = matrix.isna().to_numpy() & upper
-    shown = np.ma.masked_array(matrix, matrix.isna().to_numpy() | ~upper)
-    cells = axes.pcolormesh(shown, vmin=-1, vmax=1, cmap="PuOr_r")
-    axes.set(aspect="equal", ylim=(len(matrix), 0))
-    axes.spines[:].set_visible(False)
+    hidden = matrix.isna().to_numpy() | ~upper
+    sns.heatmap(matrix, vmin=-1, vmax=1, cmap="PuOr_r", ax=axes, cbar=False, mask=hidden, square=True)
     spots = list(zip(*np.where(gone), strict=True))
     axes.add_collection(PatchCollection([Rectangle((x, y), 1, 1) for y, x in spots], facecolor=PALE, linewidth=0))
     strokes = [((x + 0.2, y + 0.8), (x + 0.8, y + 0.2)) for y, x in spots]
@@ -224,7 +224,7 @@ def _draw_matrix(axes: Axes, matrix: pd.DataFrame, upper: np.ndarray) -> QuadMes
     places = np.arange(len(matrix)) + 0.5
     axes.set_xticks(places, matrix.index, rotation=90)
     axes.set_yticks(places, matrix.index, rotation=0)
-    return cells
+    return axes.collections[0]
 
 
 def _shared(cells: pd.DataFrame) -> str:
@@ -253,6 +253,8 @@ def model_histograms(kappas: pd.DataFrame, agreement: pd.DataFrame, *, simulated
 
 
 def _histograms(cells: pd.DataFrame, agreement: pd.DataFrame, *, title: str, about: str, simulated: bool) -> Figure:
+    import seaborn as sns
+
     panels, headline = list(dict.fromkeys(cells["panel"])), _headline(agreement)
     n_columns = 3
     n_rows = -(-len(panels) // n_columns)
@@ -273,14 +275,13 @@ def _histograms(cells: pd.DataFrame, agreement: pd.DataFrame, *, title: str, abo
         )
         axes.set_label(panel)
         for is_own in (True, False):
-            values = rows.loc[rows["is_own"] == is_own, "kappa"].dropna()
-            heights = 100 * np.histogram(values, BINS)[0] / max(len(values), 1)
-            if is_own:
-                bars = axes.bar(BINS[:-1], heights, np.diff(BINS), align="edge", zorder=2, linewidth=0.4)
-                for each in bars:
-                    each.set(facecolor=SAME, edgecolor=INK)
-            else:
-                axes.stairs(heights, BINS, color=INK, linewidth=1.3, zorder=3)
+            values = rows.loc[rows["is_own"] == is_own, "kappa"].dropna().to_numpy()
+            if len(values):
+                look = {"facecolor": SAME, "edgecolor": INK, "linewidth": 0.4, "alpha": 1, "zorder": 2}
+                look = (
+                    look if is_own else {"color": INK, "linewidth": 1.3, "fill": False, "element": "step", "zorder": 3}
+                )
+                sns.histplot(x=values, bins=BINS, stat="percent", ax=axes, **look)
         if panel in headline.index:
             row = headline.loc[panel]
             axes.axvspan(row["low"], row["high"], color="#F7DCCB", linewidth=0, zorder=0.5)
