@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection, PatchCollection, QuadMesh
+from matplotlib.collections import Collection, LineCollection, PatchCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
@@ -204,7 +204,7 @@ def _matrices(
     return page.figure
 
 
-def _draw_matrix(axes: Axes, matrix: pd.DataFrame, upper: np.ndarray) -> QuadMesh:
+def _draw_matrix(axes: Axes, matrix: pd.DataFrame, upper: np.ndarray) -> Collection:
     """The upper triangle: undefined cells grey with a stroke, the diagonal outlined; a dash, seen in grey, below 0."""
     import seaborn as sns
 
