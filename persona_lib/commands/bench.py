@@ -168,7 +168,7 @@ def _settings(chosen: argparse.Namespace) -> dict[str, Any]:
         "pass_at_k": {"n_items": min(chosen.n, 200), "n_attempts": chosen.pass_at_k},
         "left_out": {"n_items": chosen.loo},
         "comparison": {"n_personas": chosen.comparison},
-        "survey": {"n_items": 10, "n_personas": chosen.survey, "n_oneself": 20},
+        "survey": {"n_items": 10, "n_personas": chosen.survey, "n_oneself": 20, "n_history_personas": 0},
     }
 
 
@@ -197,7 +197,7 @@ def _confirm(chosen: argparse.Namespace, settings: dict, tables: Mapping, folder
     for stage in stages:
         with Ledger(folder / "ledger", stage, shard=0, of=1) as ledger:
             dry = DryRun(endpoints, settings["roles"], templates, ledger, lengths=read_lengths(chosen.lengths))
-            partial(found(collect.STAGES[stage]), tables, settings, shard=0, of=1)(ask=dry)
+            partial(found((collect.STAGES | collect.OF_BENCH)[stage]), tables, settings, shard=0, of=1)(ask=dry)
         n_missing += sum(n for n, _ in dry.missing.values())
         print(f"{stage}: {dry.sentence(prices)}")
     if chosen.yes or not n_missing:
@@ -235,7 +235,7 @@ def _scored(
     shown = {
         "The examiner": statistics[statistics["statistic"].isin(["sensitivity", "specificity", "calibration"])],
         "Differences between modes": statistics[statistics["statistic"].eq("difference") & _mine(statistics)],
-        f"Groups and where they meet, mode {last}": found(f"{measured}intersections:intersection_statistics")(
+        f"Groups and where they meet, mode {last}": found("persona_lib.evals.intersections:intersection_statistics")(
             attempts, personas, mode=last
         ),
     }

@@ -40,6 +40,9 @@ STAGES = {
     "benchmark": "persona_lib.stages.benchmark:collect_benchmark",
     "pass_at_k": "persona_lib.stages.pass_at_k:collect_pass_at_k",
     "survey": "persona_lib.stages.survey:collect_survey",
+}
+# of one model, beside the Snakefile's: `persona bench`
+OF_BENCH = {
     "left_out": "persona_lib.stages.left_out:collect_left_out",
     "comparison": "persona_lib.stages.comparison:collect_comparison",
 }
@@ -100,7 +103,7 @@ def collect(chosen: argparse.Namespace) -> None:
     AskError
         Among much else: no reply of the stage can be used.
     """
-    functions = STAGES | OF_PEOPLE
+    functions = STAGES | OF_BENCH | OF_PEOPLE
     if chosen.stage not in functions:
         raise UsageError(f"no stage {chosen.stage!r}; stages are {', '.join(STAGES)}")
     settings = read_settings(chosen.settings)

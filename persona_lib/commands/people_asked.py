@@ -22,7 +22,6 @@ from persona_lib.cost.plan import read_lengths
 from persona_lib.ledger.live import Ledger
 from persona_lib.messages import templates as forms
 from persona_lib.messages.endpoint import SIMULATOR, read_endpoints
-from persona_lib.people import prism
 from persona_lib.stages.history import KS
 from persona_lib.tables.files import whole
 
@@ -95,6 +94,8 @@ def _ask_history(chosen: argparse.Namespace) -> None:
 
 
 def _judge_prism(chosen: argparse.Namespace) -> None:
+    from persona_lib.people import prism  # statistics are imported when they are needed
+
     people = prism.read_people(chosen.survey)
     pairs, answers = prism.read_pairs(chosen.utterances, seed=chosen.seed)
     known = people.loc[people["description"] != "", "person_id"]

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from persona_lib.evals.intersections import intersection_statistics
+from persona_lib.evals.left_out import left_out_statistics
 from persona_lib.measuring.benchmark import benchmark_statistics
-from persona_lib.measuring.intersections import intersection_statistics
-from persona_lib.measuring.left_out import left_out_statistics
 from persona_lib.measuring.pass_at_k import pass_at_k_statistics
 from persona_lib.measuring.survey import people_shares, survey_statistics
 from persona_lib.messages.ask import Ask
@@ -203,7 +203,8 @@ def score_gold(folder: str | Path, settings: Mapping, *, ask: Ask) -> pd.DataFra
 
 def score_survey(folder: str | Path, settings: Mapping, *, ask: Ask) -> pd.DataFrame:
     """The survey's score from replies that are all there already."""
-    return _scored(survey_score(folder, REFERENCE, **settings["survey"], seed=settings["seed"]), ask)
+    sizes = {name: settings["survey"][name] for name in ("n_items", "n_personas", "n_oneself")}
+    return _scored(survey_score(folder, REFERENCE, **sizes, seed=settings["seed"]), ask)
 
 
 def _scored(evaluation: Evaluation, ask: Ask) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 The excess of `ablation` takes means and clusters their errors. Here the same choices enter a logistic regression with
 random effects of persona and question: of every question, the two pairs of choices from different arms, and the two of
 one arm. The odds ratio is 1 (its logarithm 0) where the attribute changes nothing. Within a question the pairs share
-choices, which the model takes as independent: that makes it a little too careful, as `benchmarks/README.md` measures.
+choices, which the model takes as independent.
 """
 
 from __future__ import annotations

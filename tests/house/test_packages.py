@@ -26,7 +26,7 @@ MAY_IMPORT = {  # a package's folder is its layer
     "asking": {"tables", "messages", "ledger"},
     "cost": {"tables", "messages", "ledger", "asking", "stages"},
     "exporting": {"tables"},
-    "evals": {"tables", "messages", "stages", "measuring", "pluralism", "people"},
+    "evals": {"tables", "messages", "stages", "estimating", "measuring", "pluralism", "people"},
     "showing": {"exporting", "tables", "estimating", "measuring"},
     "site": {"tables", "showing"},
     "simulator": {"tables", "messages"},

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from persona_lib.measuring.left_out import left_out_statistics
+from persona_lib.evals.left_out import left_out_statistics
 
 
 def attempts(n=20):

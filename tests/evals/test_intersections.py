@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from persona_lib.measuring.intersections import intersection_statistics
+from persona_lib.evals.intersections import intersection_statistics
 
 
 def test_shares_by_hand():
