@@ -100,7 +100,13 @@ rule seal:
         "workflow/run_persona.py"
 
 
-rule census:
+rule executed:
+    """What the rules of notebooks have in common. It makes nothing; a rule that is used hands its params on."""
+    script:
+        "workflow/run_notebook.py"
+
+
+use rule executed as census with:
     """01: who lives in the United States?  (Figure 13)"""
     input:
         **notebook("01_census"),
@@ -117,11 +123,9 @@ rule census:
         most_unlabelled=config["census"]["most_unlabelled"],
     message:
         "01 census"
-    script:
-        "workflow/run_notebook.py"
 
 
-use rule census as population with:
+use rule executed as population with:
     """02: does a weighted draw look like its census?  (Figures 2, 13)"""
     input:
         **notebook("02_population"),
@@ -163,7 +167,7 @@ rule collect_personas:
         "workflow/run_persona.py"
 
 
-use rule census as personas with:
+use rule executed as personas with:
     """03: what is a persona made of, and where does each field come from?  (Figures 1, 2)"""
     input:
         **notebook("03_personas"),
@@ -211,7 +215,7 @@ use rule collect_personas as collect_prompts with:
         "collect prompts, shard {wildcards.shard} of {wildcards.of}"
 
 
-use rule census as prompts with:
+use rule executed as prompts with:
     """04: which questions divide people?  (Figure 3)"""
     input:
         **notebook("04_prompts"),
@@ -248,7 +252,7 @@ use rule collect_personas as collect_feedback with:
         "collect feedback, shard {wildcards.shard} of {wildcards.of}"
 
 
-use rule census as feedback with:
+use rule executed as feedback with:
     """05: how does a critique become a preference?  (Figure 4)"""
     input:
         **notebook("05_feedback"),
@@ -288,7 +292,7 @@ use rule collect_personas as collect_validation with:
         "collect validation, shard {wildcards.shard} of {wildcards.of}"
 
 
-use rule census as validation with:
+use rule executed as validation with:
     """06: do the pairs say what their personas prefer?"""
     input:
         **notebook("06_validation"),
@@ -361,7 +365,7 @@ use rule collect_personas as collect_pool with:
         "collect pool, shard {wildcards.shard} of {wildcards.of}"
 
 
-use rule census as agreement with:
+use rule executed as agreement with:
     """07: how often do raters agree beyond chance?  (Figures 6-9)"""
     input:
         **notebook("07_agreement"),
@@ -408,7 +412,7 @@ use rule collect_personas as collect_ablation with:
         "collect ablation, shard {wildcards.shard} of {wildcards.of}"
 
 
-use rule census as ablation with:
+use rule executed as ablation with:
     """08: which attribute moves a choice?  (Figure 5)"""
     input:
         **notebook("08_ablation"),
@@ -455,7 +459,7 @@ use rule collect_personas as collect_benchmark with:
         "collect benchmark, shard {wildcards.shard} of {wildcards.of}"
 
 
-use rule census as benchmark with:
+use rule executed as benchmark with:
     """09: can a model write for a persona?  (Figures 10, 11)"""
     input:
         **notebook("09_benchmark"),
@@ -499,7 +503,7 @@ use rule collect_personas as collect_pass_at_k with:
         "collect pass_at_k, shard {wildcards.shard} of {wildcards.of}"
 
 
-use rule census as pass_at_k with:
+use rule executed as pass_at_k with:
     """10: how much do more attempts help?  (Figure 12)"""
     input:
         **notebook("10_pass_at_k"),
@@ -520,7 +524,7 @@ use rule census as pass_at_k with:
         "10 pass_at_k"
 
 
-use rule census as pluralism with:
+use rule executed as pluralism with:
     """11: who is served worse than the majority?"""
     input:
         **notebook("11_pluralism"),
@@ -565,7 +569,7 @@ use rule collect_personas as collect_survey with:
         "collect survey, shard {wildcards.shard} of {wildcards.of}"
 
 
-use rule census as humans with:
+use rule executed as humans with:
     """12: what do real people do beside simulated ones?"""
     input:
         **notebook("12_humans"),
@@ -616,7 +620,7 @@ rule utilities:
         "workflow/run_persona.py"
 
 
-use rule census as learning with:
+use rule executed as learning with:
     """13: what do the pairs teach a model?"""
     input:
         **notebook("13_learning"),
@@ -641,7 +645,7 @@ use rule census as learning with:
         "13 learning"
 
 
-use rule census as figures with:
+use rule executed as figures with:
     """14: the paper's figures"""
     input:
         **notebook("14_figures"),
@@ -694,7 +698,7 @@ rule truth:
         "workflow/run_persona.py"
 
 
-use rule census as claims with:
+use rule executed as claims with:
     """15: what does the paper claim, and what do we find?"""
     input:
         **notebook("15_claims"),
