@@ -22,6 +22,7 @@ REFERENCE = Path(__file__).parents[1] / "data" / "reference"
 # a run that was started in the background ignores Ctrl-C, and so would the processes whose Ctrl-C is tested
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # and under nohup the end of the session
 
 
 def pytest_collection_finish():

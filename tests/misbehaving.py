@@ -19,6 +19,10 @@ class Scripted(BaseHTTPRequestHandler):
         seen.append((self.path, dict(self.headers)))
         script[min(len(seen), len(script)) - 1](self)
 
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.do_GET()
+
     def reply(self, status: int, body: bytes = b"", *, length: int | None = None, **headers: str) -> None:
         self.send_response(status)
         for name, value in headers.items():

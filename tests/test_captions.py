@@ -50,7 +50,9 @@ def topics():
     prompts = table("prompts")
     kept = prompts[prompts["is_kept"]]["prompt_split"].value_counts()
     splits = [f"train ({kept['train']:,})", f"held out ({kept['heldout_prompt']:,})"]
-    return [f"the {kept.sum():,} prompts kept", *splits, f"all {len(prompts):,} prompts"]
+    prism = pd.read_csv(ROOT / "data/reference/prism_topics.csv").query("topic in @prompts.topic")["conversations"]
+    beside = f"{prism.sum():,} conversations of people"
+    return [f"the {kept.sum():,} prompts kept", *splits, f"all {len(prompts):,} prompts", beside]
 
 
 def influence():

@@ -100,7 +100,11 @@ def main() -> int:
 def _judge_until(named: list[str]) -> None:
     """Stop at a name after which no run can stop: of no rule, or of one whose steps wait for one another."""
     text = Path("Snakefile").read_text("utf-8")
-    rules = [name for name in re.findall(r"^(?:rule|use rule \w+ as) (\w+)", text, flags=re.M) if name not in ("seal", "executed")]
+    rules = [
+        name
+        for name in re.findall(r"^(?:rule|use rule \w+ as) (\w+)", text, flags=re.M)
+        if name not in ("seal", "executed")
+    ]
     if unknown := [name for name in named if name not in rules]:
         sys.exit(f"UNTIL={unknown[0]}: no rule to stop after; these are {', '.join(rules)}")
 

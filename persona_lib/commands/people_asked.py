@@ -40,8 +40,10 @@ def add_arguments(ways: argparse._SubParsersAction) -> None:
     about = "a person given as k of its past answers, or by its attributes: how often a model tells the next answer"
     history = add_way(ways, "ask-history", about, EXAMPLES["ask-history"])
     history.add_argument("--layout", required=True, help="as of persona people tables; anes1996 needs no file")
-    history.add_argument("--file", metavar="FILE", help="the survey's file")
-    history.add_argument("--year", type=int, help="the year of the answers, in a file of several years")
+    history.add_argument("--file", metavar="FILE", help="the survey's file; anes1996's own if not given")
+    history.add_argument(
+        "--year", type=int, help="the year of the answers, in a file of several years; all if not given"
+    )
     history.add_argument("--n-people", type=int, default=50, help="people who are drawn")
     history.add_argument("--n-targets", type=int, default=4, help="answers of each that are asked for")
     history.set_defaults(run=_ask_history)
@@ -58,7 +60,9 @@ def add_arguments(ways: argparse._SubParsersAction) -> None:
     for parser in (history, judge):
         parser.add_argument("--base-url", required=True, metavar="URL", help=f"the model's API; or {SIMULATOR}")
         parser.add_argument("--model", required=True, metavar="NAME", help="the model, as its API knows it")
-        parser.add_argument("--key-variable", metavar="NAME", help="environment variable that holds the key")
+        parser.add_argument(
+            "--key-variable", metavar="NAME", help="environment variable that holds the key; no key if not given"
+        )
         parser.add_argument("--concurrency", type=int, default=16, help="requests under way at once")
         parser.add_argument("--max-tokens", type=int, default=1024, help="of a reply")
         parser.add_argument(

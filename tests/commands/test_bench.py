@@ -1,11 +1,18 @@
 """`persona bench`: scored, paid for once, and bad input is one line."""
 
 import json
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 from whole_runs import ROOT, served
 
 from persona_lib import cli
+from persona_lib.ledger.live import Ledger
 
 SMALL = ["--n", "6", "--n-calibration", "2", "--modes", "output_only", "--quiet"]
 
@@ -81,3 +88,42 @@ def test_a_server_of_which_nothing_can_be_used_is_one_line_with_counts(bench, tm
     last = said.err.strip().splitlines()[-1]
     assert status == 1 and last.startswith("persona: not scorable: ") and "refused" in last
     assert not (tmp_path / "board").exists()
+
+
+def test_a_live_model_that_nobody_serves_is_one_line(bench, serve, tmp_path):
+    error = {"message": "The model `m` does not exist", "code": "model_not_found", "type": "invalid_request_error"}
+    address, _ = serve(lambda http: http.reply(404, json.dumps({"error": error}).encode()))
+    status, said = bench("--base-url", f"{address}/v1", "--model", "m", "--judge", "j", "--yes")
+    last = said.err.strip().splitlines()[-1]
+    assert status == 1 and last.startswith("persona: ") and "The model `m` does not exist" in last
+    assert not (tmp_path / "board").exists()
+
+
+def test_killed_midway_it_goes_on_with_what_it_has_paid_for(tmp_path):
+    out = tmp_path / "out"
+    with served({}) as address:
+        command = [
+            Path(sys.executable).with_name("persona"),
+            "bench",
+            "--out",
+            out,
+            "--leaderboard",
+            tmp_path / "board",
+        ]
+        command += [*SMALL, "--n", "60", "--base-url", address, "--model", "m", "--judge", "j", "--yes"]
+        told = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "env": os.environ | {"PYTHONUNBUFFERED": "1"}}
+        with subprocess.Popen(command, cwd=ROOT, text=True, **told) as begun:
+            while not (ledgers := list(out.glob("*/ledger/benchmark-*.jsonl"))) or len(lines(ledgers[0])) < 20:
+                assert begun.poll() is None
+                time.sleep(0.02)
+            begun.kill()
+            first, _ = begun.communicate(timeout=30)
+        with Ledger(ledgers[0].parent, "benchmark", shard=0, of=1):
+            kept = len(lines(ledgers[0])) - 3  # less the first line and the two endpoints' checks; a torn one is cut
+        again = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    wanted, left = (int(re.search(r"benchmark: (\d+) calls to make", said)[1]) for said in (first, again.stdout))
+    assert 0 < left == wanted - kept and list((tmp_path / "board").glob("*.json"))
+
+
+def lines(path):
+    return path.read_bytes().splitlines()

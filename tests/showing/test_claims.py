@@ -212,6 +212,9 @@ def test_statistics_that_claims_name_exist_in_the_expected_tables(name):
     if not path.exists():
         pytest.skip("the demo run has not been refreshed yet")
     statistics = schema.read(path, name)
+    if name == "people_agreement":
+        assert statistics.empty, "nobody was asked in the demo run"
+        return
     for row in claims.read_register(REGISTER).query("table == @name").itertuples():
         groups = statistics.loc[statistics["statistic"] == row.statistic, "group"]
         wanted = re.split("[,>]", row.group) if row.rule == "ordering" else [row.group]
