@@ -10,25 +10,17 @@ import argparse
 import hashlib
 import json
 import re
-import sys
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import date
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from persona_lib.asking.client import AskError
-from persona_lib.asking.prices import read_prices
-from persona_lib.commands import collect
+from persona_lib.commands import one_model
 from persona_lib.commands.inputs import REFERENCE, UsageError, add_prices, found, read_tables
-from persona_lib.cost.dry_run import DryRun
-from persona_lib.cost.plan import read_lengths
-from persona_lib.ledger.live import Ledger
-from persona_lib.messages import templates as forms
-from persona_lib.messages.endpoint import SIMULATOR, read_endpoints
+from persona_lib.messages.endpoint import SIMULATOR
 from persona_lib.tables import schema
 from persona_lib.tables.values import MODES
 
@@ -36,7 +28,7 @@ CONTESTANT, EXAMINER = "contestant", "examiner"
 NEEDED = ("personas", "prompts", "pairs", "answers", "judgements")
 POOL = ("pool_items", "pool_answers", "pool_judgements", "persona_weights")
 UNUSABLE = re.compile("too few can be used|no reply can be used")
-TEMPLATES, SIMULATED_JUDGE = "data/templates", "sim-judge"
+SIMULATED_JUDGE = "sim-judge"
 
 
 EXTRAS = {  # stage: its title in the report, and what scores it
@@ -107,13 +99,11 @@ def bench(chosen: argparse.Namespace) -> None:
     folder = Path(chosen.out) / _name(chosen, settings)
     wanted = {"pass_at_k": chosen.pass_at_k, "left_out": chosen.loo, "comparison": chosen.comparison}
     stages = ["benchmark", *(name for name, n in (wanted | {"survey": chosen.survey}).items() if n)]
-    _confirm(chosen, settings, tables, folder, stages)
+    one_model.confirm(chosen, settings, tables, folder, stages)
     for stage in stages:
-        own: dict[str, Any] = {"stage": stage, "settings": json.dumps(settings), "read": read, "templates": TEMPLATES}
-        own |= {"ledger": str(folder / "ledger"), "sealed": str(folder / "sealed" / f"{stage}.parquet")}
-        own |= {"shard": 0, "of": 1, "ask_again": None, "cap_usd": chosen.cap_usd, "quiet": chosen.quiet, "log": None}
         try:
-            collect.collect(argparse.Namespace(**own, prices=chosen.prices, lengths=chosen.lengths))
+            sealed = folder / "sealed" / f"{stage}.parquet"
+            one_model.collected(chosen, stage, settings, read, folder, sealed=sealed, quiet=chosen.quiet)
         except AskError as error:
             if UNUSABLE.search(str(error)):
                 raise NotScorable(f"not scorable: {error}") from error
@@ -149,10 +139,7 @@ def _settings(chosen: argparse.Namespace) -> dict[str, Any]:
     for alias, (url, model, key) in asked.items():
         if url == SIMULATOR:
             _known(model)
-        limits = {"concurrency": chosen.concurrency, "timeout_s": 120, "retries": 5}
-        parameters = {"temperature": 1.0, "max_tokens": chosen.max_tokens}
-        endpoints[alias] = {"base_url": url, "model": model, "key_variable": key, **limits, "parameters": parameters}
-        endpoints[alias]["repairs"] = url != SIMULATOR
+        endpoints[alias] = one_model.endpoint(chosen, url, model, key)
     is_live = any(url != SIMULATOR for url, _, _ in asked.values())
     sizes = {
         "n_items": chosen.n,
@@ -185,27 +172,6 @@ def _name(chosen: argparse.Namespace, settings: Mapping) -> str:
         json.dumps([settings, str(Path(chosen.tables).resolve())], sort_keys=True).encode()
     ).hexdigest()
     return f"{re.sub('[^a-z0-9]+', '-', chosen.model.lower()).strip('-') or 'model'}-{digest[:8]}"
-
-
-def _confirm(chosen: argparse.Namespace, settings: dict, tables: Mapping, folder: Path, stages: list[str]) -> None:
-    """Say what is still to be asked and what it costs, and ask whether to go on."""
-    endpoints, templates = read_endpoints(settings["endpoints"]), forms.load(TEMPLATES)
-    if settings["mode"] == "simulate":
-        version = found("persona_lib.commands.collect:_world")(settings)
-        endpoints = {alias: replace(one, model=f"{one.model}@{version}") for alias, one in endpoints.items()}
-    prices, n_missing = read_prices(chosen.prices), 0
-    for stage in stages:
-        with Ledger(folder / "ledger", stage, shard=0, of=1) as ledger:
-            dry = DryRun(endpoints, settings["roles"], templates, ledger, lengths=read_lengths(chosen.lengths))
-            partial(found((collect.STAGES | collect.OF_BENCH)[stage]), tables, settings, shard=0, of=1)(ask=dry)
-        n_missing += sum(n for n, _ in dry.missing.values())
-        print(f"{stage}: {dry.sentence(prices)}")
-    if chosen.yes or not n_missing:
-        return
-    if not sys.stdin.isatty():
-        raise UsageError("nobody is there to say yes; give --yes to make these calls")
-    if input("make these calls? [y/N] ").strip().lower() not in ("y", "yes"):
-        raise UsageError("nothing was asked")
 
 
 def _scored(

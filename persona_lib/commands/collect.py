@@ -7,6 +7,7 @@ import logging
 import math
 import signal
 import sys
+from collections import ChainMap
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -51,6 +52,7 @@ OF_PEOPLE = {
     "history": "persona_lib.stages.history:collect_history",
     "prism": "persona_lib.stages.judging:collect_prism",
 }
+ALL = ChainMap(STAGES, OF_BENCH, OF_PEOPLE)
 
 
 class Stage(Protocol):
@@ -103,8 +105,7 @@ def collect(chosen: argparse.Namespace) -> None:
     AskError
         Among much else: no reply of the stage can be used.
     """
-    functions = STAGES | OF_BENCH | OF_PEOPLE
-    if chosen.stage not in functions:
+    if chosen.stage not in ALL:
         raise UsageError(f"no stage {chosen.stage!r}; stages are {', '.join(STAGES)}")
     settings = read_settings(chosen.settings)
     templates = forms.load(chosen.templates)
@@ -119,7 +120,7 @@ def collect(chosen: argparse.Namespace) -> None:
         version = _world(settings)
         endpoints |= {e.alias: replace(e, model=f"{e.model}@{version}") for e in simulated}
     stage: Stage = partial(
-        found(functions[chosen.stage]), read_tables(chosen.read), settings, shard=chosen.shard, of=chosen.of
+        found(ALL[chosen.stage]), read_tables(chosen.read), settings, shard=chosen.shard, of=chosen.of
     )
     with _like_ctrl_c(), ExitStack() as stack:
         place = {"shard": chosen.shard, "of": chosen.of, "ask_again": chosen.ask_again or ()}

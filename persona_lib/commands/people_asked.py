@@ -7,25 +7,18 @@ twice. What people answered stays in that folder.
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from persona_lib.asking.prices import read_prices
-from persona_lib.commands import collect
+from persona_lib.commands import one_model
 from persona_lib.commands.inputs import REFERENCE, UsageError, add_prices, add_way, found, read_tables
-from persona_lib.cost.dry_run import DryRun
-from persona_lib.cost.plan import read_lengths
-from persona_lib.ledger.live import Ledger
-from persona_lib.messages import templates as forms
-from persona_lib.messages.endpoint import SIMULATOR, read_endpoints
+from persona_lib.messages.endpoint import SIMULATOR
 from persona_lib.stages.history import KS
 from persona_lib.tables.files import whole
 
-JUDGE, TEMPLATES = "judge", "data/templates"
+JUDGE = "judge"
 EXAMPLES = {
     "ask-history": "persona people ask-history --layout anes1996 --base-url simulator --model sim-large "
     "--out data/raw/history",
@@ -131,32 +124,11 @@ def _ask(chosen: argparse.Namespace, stage: str, tables: dict[str, pd.DataFrame]
     for name, table in tables.items():
         table.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
     is_live = chosen.base_url != SIMULATOR
-    endpoint: dict[str, Any] = {
-        "base_url": chosen.base_url, "model": chosen.model, "key_variable": chosen.key_variable, "repairs": is_live
-    }  # fmt: skip
-    endpoint |= {"concurrency": chosen.concurrency, "timeout_s": 120, "retries": 5}
-    endpoint |= {"parameters": {"temperature": 1.0, "max_tokens": chosen.max_tokens}}
     settings = {"seed": chosen.seed, "mode": "live" if is_live else "simulate", "roles": {"judge": JUDGE}, **more}
+    endpoint = one_model.endpoint(chosen, chosen.base_url, chosen.model, chosen.key_variable)
     settings |= {"endpoints": {JUDGE: endpoint}}
     read = [f"{name}={folder / f'{name}.csv'}" for name in tables]
-    own: dict[str, Any] = {"stage": stage, "settings": json.dumps(settings), "read": read, "templates": TEMPLATES}
-    own |= {"ledger": str(folder / "ledger"), "sealed": str(folder / "sealed.parquet"), "shard": 0, "of": 1}
-    own |= {"ask_again": None, "cap_usd": chosen.cap_usd, "quiet": True, "log": None}
     if is_live and not chosen.yes:
-        _confirm(chosen, stage, settings, read)
-    collect.collect(argparse.Namespace(**own, prices=chosen.prices, lengths=chosen.lengths))
+        one_model.confirm(chosen, settings, read_tables(read), folder, [stage])
+    one_model.collected(chosen, stage, settings, read, folder, sealed=folder / "sealed.parquet", quiet=True)
     return found("persona_lib.ledger.replay:replay")(folder / "sealed.parquet")
-
-
-def _confirm(chosen: argparse.Namespace, stage: str, settings: dict, read: list[str]) -> None:
-    endpoints, templates = read_endpoints(settings["endpoints"]), forms.load(TEMPLATES)
-    with Ledger(Path(chosen.out) / "ledger", stage, shard=0, of=1) as ledger:
-        dry = DryRun(endpoints, settings["roles"], templates, ledger, lengths=read_lengths(chosen.lengths))
-        found(collect.OF_PEOPLE[stage])(read_tables(read), settings, shard=0, of=1, ask=dry)
-    print(f"{stage}: {dry.sentence(read_prices(chosen.prices))}")
-    if not any(n for n, _ in dry.missing.values()):
-        return
-    if not sys.stdin.isatty():
-        raise UsageError("nobody is there to say yes; give --yes to make these calls")
-    if input("make these calls? [y/N] ").strip().lower() not in ("y", "yes"):
-        raise UsageError("nothing was asked")

@@ -8,6 +8,7 @@ import pandas as pd
 
 from persona_lib.estimating import resample
 from persona_lib.measuring.benchmark import CLUSTERS, own_attempts
+from persona_lib.tables import schema
 from persona_lib.tables.groups import MIN_GROUP, persona_groups
 
 
@@ -36,5 +37,4 @@ def intersection_statistics(attempts: pd.DataFrame, personas: pd.DataFrame, *, m
                 group = " & ".join(f"{name}={value}" for name, value in zip(names, values, strict=True))
                 part = own[own["persona_id"].isin(members.index)]
                 rows.append(resample.clustered_rate(part, value="passed", clusters=CLUSTERS).row("pass_rate", group))
-    columns = ["statistic", "group", "estimate", "low", "high", "n", "n_excluded", "method"]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=list(schema.tables()["benchmark"].columns))

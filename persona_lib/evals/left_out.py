@@ -11,7 +11,6 @@ from persona_lib.tables import schema
 
 CLUSTERS = ["persona_id", "prompt_id"]
 WHOLE = "whole"
-COLUMNS = ["statistic", "group", "estimate", "low", "high", "n", "n_excluded", "method"]
 
 
 def left_out_statistics(attempts: pd.DataFrame) -> pd.DataFrame:
@@ -46,4 +45,4 @@ def left_out_statistics(attempts: pd.DataFrame) -> pd.DataFrame:
     method = f"Benjamini-Hochberg over {len(adjusted)} differences"
     for group, value in adjusted.items():
         rows.append(schema.statistic("p_adjusted", str(group), float(value), n=len(adjusted), method=method))
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return pd.DataFrame(rows, columns=list(schema.tables()["benchmark"].columns))

@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from persona_lib.pluralism.majority import lead_model
 from persona_lib.tables import schema
+from persona_lib.tables.judgements import lead_model
 from persona_lib.tables.streams import generator
 
 SOURCES = ("pair", "other", "judged", "pool")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pandas as pd
 
 from persona_lib.estimating.resample import MIN_CLUSTERS, clustered_mean, clustered_rate
+from persona_lib.tables.histories import DESCRIPTION
 
-RIGHT, GAIN, DESCRIPTION = "right_asked", "gain_asked", "description"
+RIGHT, GAIN = "right_asked", "gain_asked"
 CLUSTERS = ["person_id", "item_id"]
 
 

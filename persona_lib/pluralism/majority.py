@@ -22,17 +22,9 @@ from persona_lib.pluralism.steering import gold_statistics, overton_statistics, 
 from persona_lib.pluralism.worst_group import intersection_statistics, worst_group_statistics
 from persona_lib.tables import schema, streams
 from persona_lib.tables.groups import MIN_GROUP, persona_groups
+from persona_lib.tables.judgements import lead_model
 
 CLUSTERS = ["persona_id", "item_id"]
-
-
-def lead_model(judgements: pd.DataFrame) -> str:
-    """The model that judged the pool for the most personas, the first by name if several did."""
-    models = judgements[judgements["role"] == "panel"]
-    if models.empty:
-        raise schema.SchemaError("pool_judgements: no rows of a model; collect the pool with a panel")
-    n_personas = models.groupby("rater_id")["persona_shown_id"].nunique()
-    return str(n_personas.sort_index().idxmax())
 
 
 def pool_choices(judgements: pd.DataFrame, items: pd.DataFrame, *, rater: str) -> pd.DataFrame:

@@ -25,6 +25,8 @@ UNUSED = "On one side of the comparison no choice could be used, so there is not
 LEAST_CELL_IN = 0.1  # below it the names of the personas would run into each other: they stand in the CSV
 BINS = np.linspace(-1, 1, 21)
 SAME = "#8CBCE0"  # bars of one persona on both sides, pale enough for the outline that crosses them
+OWN = {"facecolor": SAME, "edgecolor": INK, "linewidth": 0.4, "alpha": 1, "zorder": 2}
+OTHER = {"color": INK, "linewidth": 1.3, "fill": False, "element": "step", "zorder": 3}
 RATERS = "held-out rater and majority"
 LIKENESS = ("rater-majority", "model-rater", "model-model")  # whose agreement orders the personas, the first at hand
 
@@ -277,11 +279,7 @@ def _histograms(cells: pd.DataFrame, agreement: pd.DataFrame, *, title: str, abo
         for is_own in (True, False):
             values = rows.loc[rows["is_own"] == is_own, "kappa"].dropna().to_numpy()
             if len(values):
-                look = {"facecolor": SAME, "edgecolor": INK, "linewidth": 0.4, "alpha": 1, "zorder": 2}
-                look = (
-                    look if is_own else {"color": INK, "linewidth": 1.3, "fill": False, "element": "step", "zorder": 3}
-                )
-                sns.histplot(x=values, bins=BINS, stat="percent", ax=axes, **look)
+                sns.histplot(x=values, bins=BINS, stat="percent", ax=axes, **(OWN if is_own else OTHER))
         if panel in headline.index:
             row = headline.loc[panel]
             axes.axvspan(row["low"], row["high"], color="#F7DCCB", linewidth=0, zorder=0.5)

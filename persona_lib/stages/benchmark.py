@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -269,6 +269,23 @@ def _words(text: str) -> set[str]:
     joined = re.sub(r"(?<=\d),(?=\d{3})", "", text.casefold())
     words = re.findall(r"\d+|[^\W\d_]{2,}", joined)
     return {word.removesuffix("s") if len(word) > 3 else word for word in words}
+
+
+def collect_planned(
+    stage: str,
+    plan: Callable[..., pd.DataFrame],
+    tables: dict,
+    settings: dict,
+    *,
+    shard: int,
+    of: int,
+    ask: Ask,
+    tried: Callable[..., pd.DataFrame] = run,
+) -> None:
+    """Plan a stage by its block of the settings, and ask for the attempts of one shard and their examination."""
+    personas, prompts = tables["personas"], tables["prompts"]
+    asked = plan(personas, prompts, **settings[stage], contestants=ask.roles["contestants"], seed=settings["seed"])
+    tried(steps.of_shard(asked, "prompt_id", shard=shard, of=of), personas, prompts, ask=ask)
 
 
 def collect_benchmark(tables: dict, settings: dict, *, shard: int, of: int, ask: Ask) -> None:

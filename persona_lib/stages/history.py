@@ -15,12 +15,12 @@ import pandas as pd
 from persona_lib.messages.ask import Ask
 from persona_lib.stages import steps
 from persona_lib.stages.judging import choose
-from persona_lib.tables.histories import Past, written
+from persona_lib.tables.histories import DESCRIPTION, Past, written
+from persona_lib.tables.judgements import lead_model
 from persona_lib.tables.schema import SchemaError
 from persona_lib.tables.streams import generator
 
 KS = (0, 1, 2, 4, 8)
-DESCRIPTION = "description"
 SPLIT = "|"  # between the answers of an item
 SAMPLE = 2  # the pool has asked for the same choices under a description as samples 0 and 1
 GIVEN = ["person_id", "item_id", "answer"]
@@ -113,11 +113,12 @@ def ask_survey(
 
 
 def pool_answers_given(judgements: pd.DataFrame, items: pd.DataFrame) -> pd.DataFrame:
-    """Choices of the model that judged most, with the whole description, once: `GIVEN`."""
-    rows = judgements[(judgements["role"] == "panel") & (judgements["lines_shown"] == "all")]
-    rows = rows[(rows["repeat"] == 0) & (rows["persona_shown_id"] != "") & (rows["status"] == "ok")]
-    lead = rows["rater_id"].value_counts().sort_index(kind="stable").idxmax() if len(rows) else ""
-    rows = rows[rows["rater_id"] == lead].merge(items[["item_id", "answer_b_id"]], on="item_id")
+    """Choices of the lead model, with the whole description, once: `GIVEN`."""
+    rows = judgements[(judgements["role"] == "panel") & (judgements["rater_id"] == lead_model(judgements))]
+    rows = rows[(rows["lines_shown"] == "all") & (rows["repeat"] == 0)]
+    rows = rows[(rows["persona_shown_id"] != "") & (rows["status"] == "ok")].merge(
+        items[["item_id", "answer_b_id"]], on="item_id"
+    )
     chose_b = (rows["chosen_answer_id"] == rows["answer_b_id"]).astype(int)
     return rows.assign(answer=chose_b).rename(columns={"persona_shown_id": "person_id"})[GIVEN]
 

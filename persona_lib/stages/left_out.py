@@ -7,8 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from persona_lib.messages.ask import Ask
-from persona_lib.stages.benchmark import cross, draw_items, run
-from persona_lib.stages.steps import of_shard
+from persona_lib.stages.benchmark import collect_planned, cross, draw_items, run
 from persona_lib.tables import schema
 from persona_lib.tables.descriptions import line, values_of
 from persona_lib.tables.schema import SchemaError
@@ -77,12 +76,4 @@ def run_left_out(plan: pd.DataFrame, personas: pd.DataFrame, prompts: pd.DataFra
 
 def collect_left_out(tables: dict, settings: dict, *, shard: int, of: int, ask: Ask) -> None:
     """Ask for the attempts of one shard and their examination."""
-    personas, prompts = tables["personas"], tables["prompts"]
-    plan = plan_left_out(
-        personas,
-        prompts,
-        **settings["left_out"],
-        contestants=ask.roles["contestants"],
-        seed=settings["seed"],
-    )
-    run_left_out(of_shard(plan, "prompt_id", shard=shard, of=of), personas, prompts, ask=ask)
+    collect_planned("left_out", plan_left_out, tables, settings, shard=shard, of=of, ask=ask, tried=run_left_out)

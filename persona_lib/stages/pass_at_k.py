@@ -5,8 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from persona_lib.messages.ask import Ask
-from persona_lib.stages.benchmark import cross, draw_items, run
-from persona_lib.stages.steps import of_shard
+from persona_lib.stages.benchmark import collect_planned, cross, draw_items
 
 ATTEMPTED = ("chain_of_thought", "output_only", "baseline")
 REEXAMINED = ("chain_of_thought", "baseline")
@@ -31,12 +30,4 @@ def plan_pass_at_k(
 
 def collect_pass_at_k(tables: dict, settings: dict, *, shard: int, of: int, ask: Ask) -> None:
     """Ask for the repeated attempts of one shard and their examination."""
-    personas, prompts = tables["personas"], tables["prompts"]
-    plan = plan_pass_at_k(
-        personas,
-        prompts,
-        **settings["pass_at_k"],
-        contestants=ask.roles["contestants"],
-        seed=settings["seed"],
-    )
-    run(of_shard(plan, "prompt_id", shard=shard, of=of), personas, prompts, ask=ask)
+    collect_planned("pass_at_k", plan_pass_at_k, tables, settings, shard=shard, of=of, ask=ask)

@@ -92,6 +92,7 @@ class TestCollect:
         server.delay_s = 0.2
         with started(house(concurrency=1)) as first:
             while not server.calls:
+                assert first.poll() is None, first.stderr.read()
                 time.sleep(0.05)
             assert cli.main(house()) == 1
             assert f"process {first.pid} on {socket.gethostname()} writes to it" in capsys.readouterr().err
@@ -103,6 +104,7 @@ class TestCollect:
         server.delay_s = 0.1
         with started(house()) as run:
             while sum(server.calls.values()) < 30:
+                assert run.poll() is None, run.stderr.read()
                 time.sleep(0.05)
             run.send_signal(signal.SIGINT)
             said = run.communicate(timeout=20)[1]
@@ -124,6 +126,7 @@ class TestCollect:
         server.delay_s = 0.2
         with started(house()) as run:
             while sum(server.calls.values()) < 20:
+                assert run.poll() is None, run.stderr.read()
                 time.sleep(0.05)
             for one in (number, *{signal.SIGTERM, signal.SIGHUP} - {number}):  # some who end a job send both
                 run.send_signal(one)
