@@ -32,6 +32,8 @@ def test_people_are_measured_as_raters_are_and_nothing_else_is_repeated(pool):
     for group, row in told.items():
         same = of_raters.loc[("kappa_content", group)]
         assert (row.estimate, row.low, row.n) == pytest.approx((same["estimate"], same["low"], same["n"]))
+    of_models = set(found.loc[found["group"].isin([f"people|{model}" for model in MODELS]), "statistic"])
+    assert not {"scored", "prevalence"} & of_models, "how often a model chose at all says nothing about people"
     assert not {"kappa_retest", "large|small", "panel"} & ({*found["statistic"]} | {g[7:] for g in found["group"]})
 
 
