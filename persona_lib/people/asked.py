@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from persona_lib.estimating.resample import MIN_CLUSTERS, clustered_mean, clustered_rate
-from persona_lib.tables.histories import DESCRIPTION
+from persona_lib.tables.values import DESCRIPTION
 
 RIGHT, GAIN = "right_asked", "gain_asked"
 CLUSTERS = ["person_id", "item_id"]

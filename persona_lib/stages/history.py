@@ -15,10 +15,11 @@ import pandas as pd
 from persona_lib.messages.ask import Ask
 from persona_lib.stages import steps
 from persona_lib.stages.judging import choose
-from persona_lib.tables.histories import DESCRIPTION, Past, written
+from persona_lib.tables.histories import Past, written
 from persona_lib.tables.judgements import lead_model
 from persona_lib.tables.schema import SchemaError
 from persona_lib.tables.streams import generator
+from persona_lib.tables.values import DESCRIPTION
 
 KS = (0, 1, 2, 4, 8)
 SPLIT = "|"  # between the answers of an item

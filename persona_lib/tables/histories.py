@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from persona_lib.tables.descriptions import one_line
 
-DESCRIPTION = "description"  # how a person is given whose past answers are not shown
 ASKED, ANSWERED, OVER = "Asked: ", "Answered: ", "Rather than: "
 
 

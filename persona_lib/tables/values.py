@@ -14,6 +14,7 @@ FILLED_IN = "; filled in by the Census Bureau (allocation flag)"  # how the sour
 UNFLAGGED = "; the file has no allocation flag of it"
 OF_HOUSEHOLDS = ("household_type", "family_presence")  # published tables count households by them, not persons
 PLACEBO = "placebo"  # an attribute that says nothing of substance, beside the 33
+DESCRIPTION = "description"  # how a person is given of whom no past answers are shown, beside k=0, k=1, ...
 OVERTON_WINDOW = 0.2  # share of the people from which on an answer belongs to what a model must give
 PARTS = ("demographic", "idiosyncratic", "values")  # of a description, judged by alone: see `descriptions.part`
 MODES = list(tables()["attempts"].columns["mode"].values or ())  # in the order of the paper's Figure 10
