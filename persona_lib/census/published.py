@@ -239,15 +239,12 @@ def _simple(census: pd.DataFrame, attribute: str) -> pd.Series:
     if attribute == "income_usd":
         return income_band(values, census["age_years"])
     if attribute == "place_of_birth":
-        known = (values != UNKNOWN) & (census["citizenship"] != UNKNOWN)
-        near = pd.Series("Foreign country", index=census.index, dtype="str")
-        near = near.mask(census["citizenship"].isin(_BORN[1:3]), "Abroad, but native")
-        near = near.mask(census["citizenship"] == _BORN[0], "Another state")
-        near = near.mask(
-            (census["citizenship"] == _BORN[0]) & (values.astype("str") == census["state"].astype("str")),
-            "State of residence",
-        )
-        return near.where(known, UNKNOWN)
+        status, state = census["citizenship"], census["state"].astype("category")
+        is_here = values.astype("category").cat.set_categories(state.cat.categories) == state
+        is_native, is_abroad = status == _BORN[0], status.isin(_BORN[1:3])
+        near = [(values == UNKNOWN) | (status == UNKNOWN), is_native & is_here, is_native, is_abroad]
+        names = [UNKNOWN, "State of residence", "Another state", "Abroad, but native", "Foreign country"]
+        return pd.Series(pd.Categorical.from_codes(np.select(near, range(4), 4), names), index=census.index)
     return values
 
 

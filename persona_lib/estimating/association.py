@@ -104,6 +104,8 @@ def cross_table(a: pd.Series, b: pd.Series, weights: np.ndarray | pd.Series) -> 
 def lumped(categories: pd.Series, weights: np.ndarray | pd.Series, *, most: int = 12) -> pd.Series:
     """At most `most` categories: the heaviest stay, the rest become "all other"; missing stays missing.
 
+    Of dtype category, whatever the dtype given, with only what occurs as categories.
+
     Ties go by name. Give every file that is compared the same grouping: lump one and map the others.
 
     Examples
@@ -111,12 +113,14 @@ def lumped(categories: pd.Series, weights: np.ndarray | pd.Series, *, most: int 
     >>> lumped(pd.Series(["a", "b", "c", "c"]), np.ones(4), most=2).tolist()
     ['all other', 'all other', 'c', 'c']
     """
-    categories = categories.astype("str")
-    total = pd.Series(np.asarray(weights, dtype="float64"), index=categories.index).groupby(categories).sum()
-    if len(total) <= most:
-        return categories
-    heaviest = total.sort_index().sort_values(ascending=False, kind="stable").index[: most - 1]
-    return categories.where(categories.isin(heaviest) | categories.isna(), "all other")
+    kinds = categories.astype("category").cat.remove_unused_categories()
+    names = kinds.cat.categories.astype("str")
+    total = pd.Series(np.asarray(weights, dtype="float64")).groupby(kinds.array, observed=True).sum().set_axis(names)
+    if len(total) > most:
+        heaviest = total.sort_index().sort_values(ascending=False, kind="stable").index[: most - 1]
+        names = names.where(names.isin(heaviest), "all other")
+    place, distinct = pd.factorize(names, sort=True)
+    return pd.Series(pd.Categorical.from_codes(np.append(place, -1)[kinds.cat.codes], distinct), index=categories.index)
 
 
 def total_variation(a: np.ndarray, b: np.ndarray | float) -> np.ndarray:

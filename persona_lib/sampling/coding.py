@@ -26,7 +26,8 @@ class Coded:
         """
         codes, n = self.codes[rows], len(self.labels) + 1
         if weights is None:
-            return np.bincount(codes.ravel(), minlength=n)[:-1]
+            blocks = (codes[start : start + BLOCK] for start in range(0, len(codes), BLOCK))
+            return sum((np.bincount(block.ravel(), minlength=n) for block in blocks), np.zeros(n, dtype="int64"))[:-1]
         return np.sum([np.bincount(column, weights, minlength=n) for column in codes.T], axis=0)[:-1]
 
     def tally_all(self, weights: np.ndarray) -> np.ndarray:
@@ -50,8 +51,8 @@ class Coded:
             return counts / self.asked(counts)
 
     def indicators(self) -> np.ndarray:
-        """Persons x categories: 1 in the person's own category of each attribute, 0 elsewhere."""
-        ones = np.zeros((len(self.codes), len(self.labels) + 1), dtype="float32")
+        """Persons x categories, one byte each: 1 in the person's own category of each attribute, 0 elsewhere."""
+        ones = np.zeros((len(self.codes), len(self.labels) + 1), dtype="int8")
         np.put_along_axis(ones, self.codes.astype("int64"), 1, axis=1)
         return ones[:, :-1]
 

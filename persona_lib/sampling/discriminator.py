@@ -8,7 +8,7 @@ from scipy import linalg, stats
 
 from persona_lib.sampling import coding
 from persona_lib.sampling.fidelity import ENOUGH, categories, locate, verdict
-from persona_lib.sampling.population import Frame
+from persona_lib.sampling.population import BLOCK, Frame
 from persona_lib.tables.schema import NOT_IN_UNIVERSE, statistic
 from persona_lib.tables.streams import generator
 
@@ -17,20 +17,22 @@ _STEPS, _CLOSE = 25, 1e-5  # of fitted chances: where a category holds no draw t
 
 
 def design_matrix(persons: pd.DataFrame, weights: np.ndarray, *, n_draws: int) -> np.ndarray:
-    """Persons x terms: a constant, and an indicator of every category of every attribute but one.
+    """Persons x terms, one byte each: a constant, and an indicator of every category of every attribute but one.
 
     Categories that expect fewer than five draws are summed within their attribute, as such terms would fit
     single persons. Terms that the others already tell (who was not asked for an occupation was not asked
     for an industry) are left out, so the columns are independent.
     """
     share = pd.Series(weights / weights.sum(), index=persons.index)
-    columns = categories(persons).astype("str").fillna(NOT_IN_UNIVERSE)
+    columns = categories(persons)
     for attribute in columns:
-        size = share.groupby(columns[attribute]).transform("sum")
-        columns[attribute] = columns[attribute].where(size * n_draws >= ENOUGH, "all other")
-    ones = coding.code(columns).indicators().astype("float64")
-    terms = np.hstack([np.ones((len(persons), 1)), ones])
-    _, triangle, order = linalg.qr(terms * np.sqrt(share.to_numpy())[:, None], mode="economic", pivoting=True)
+        named = columns[attribute].astype("str").fillna(NOT_IN_UNIVERSE)
+        size = share.groupby(named).transform("sum")
+        columns[attribute] = named.where(size * n_draws >= ENOUGH, "all other").astype("category")
+    ones = coding.code(columns).indicators()
+    terms = np.hstack([np.ones((len(persons), 1), dtype=ones.dtype), ones])
+    scaled = np.multiply(terms, np.sqrt(share.to_numpy())[:, None], order="F")
+    _, triangle, order = linalg.qr(scaled, mode="raw", pivoting=True, overwrite_a=True)
     rank = int((np.abs(np.diag(triangle)) > 1e-9 * np.abs(triangle[0, 0])).sum())
     return terms[:, np.sort(order[:rank])]
 
@@ -44,7 +46,7 @@ def propensity_error(terms: np.ndarray, census: np.ndarray, draws: np.ndarray) -
 
     Parameters
     ----------
-    terms : rows x k, with a constant, of full rank
+    terms : rows x k, with a constant, of full rank; numbers of any type, taken as floats a block of rows at a time
     census, draws : how often each row counts as census (its scaled weight), and as a draw
 
     References
@@ -66,10 +68,16 @@ def propensity_error(terms: np.ndarray, census: np.ndarray, draws: np.ndarray) -
     total = census + draws
     chance = draws.sum() / total.sum()
     slopes, guess = np.zeros(terms.shape[1]), np.full(len(terms), 0.5)
+    blocks = [slice(start, start + BLOCK) for start in range(0, len(terms), BLOCK)]
     for _ in range(_STEPS):
-        curvature = terms.T @ ((total * guess * (1 - guess))[:, None] * terms)
-        slopes += linalg.solve(curvature, terms.T @ (draws - total * guess), assume_a="pos")
-        before, guess = guess, 1 / (1 + np.exp(-(terms @ slopes)))
+        curvature, slope = np.zeros((terms.shape[1],) * 2), np.zeros(terms.shape[1])
+        for here in blocks:
+            some = terms[here].astype("float64")
+            curvature += some.T @ ((total * guess * (1 - guess))[here, None] * some)
+            slope += some.T @ (draws - total * guess)[here]
+        slopes += linalg.solve(curvature, slope, assume_a="pos")
+        utility = np.concatenate([terms[here].astype("float64") @ slopes for here in blocks])
+        before, guess = guess, 1 / (1 + np.exp(-utility))
         if np.abs(guess - before).max() < _CLOSE:
             break
     return float((total * (guess - chance) ** 2).sum() / total.sum())

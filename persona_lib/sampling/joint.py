@@ -25,8 +25,9 @@ def grouped(persons: pd.DataFrame, weights: np.ndarray) -> pd.DataFrame:
     """Every attribute's categories, the lightest lumped into one beyond `MOST`; not in universe is a category."""
     found = categories(persons)
     for attribute in found:
-        few = association.lumped(found[attribute], weights, most=MOST).fillna(NOT_IN_UNIVERSE)
-        found[attribute] = few.astype("category")
+        few = association.lumped(found[attribute], weights, most=MOST)
+        names = sorted({*few.cat.categories, NOT_IN_UNIVERSE})
+        found[attribute] = few.cat.set_categories(names).fillna(NOT_IN_UNIVERSE)
     return found
 
 
@@ -86,7 +87,8 @@ def against_source(frame: Frame, draws: pd.DataFrame, *, seed: int, n_redraws: i
     triples = list(combinations(range(len(names)), 3))
     triples = [triples[place] for place in sorted(rng.permutation(len(triples))[:N_TRIPLES])]
     tables = _Tables(coded, pairs, triples)
-    census = tables.of(np.arange(len(weights)), weights)
+    del coded
+    census = tables.of(slice(None), weights)
     of_census = np.array([association.cramers_v(table, n=np.inf) for table in census.inside])
     drawn, again = tables.of(rows), [tables.of(redrawn) for redrawn in frame.again(rows, rng, n_redraws)]
     gaps = np.array([association.cramers_v(table) for table in drawn.inside]) - of_census
@@ -137,15 +139,15 @@ class _Tables:
     """Counts the margins of any set of the pool's persons."""
 
     def __init__(self, coded: coding.Coded, pairs: list[tuple], triples: list[tuple]):
-        self.codes = coded.codes
-        self.first = np.flatnonzero(np.diff(coded.owner, prepend=-1)).astype("int16")
+        first = np.flatnonzero(np.diff(coded.owner, prepend=-1)).astype("int16")
+        self.codes = np.subtract(coded.codes, first, order="F")  # within each attribute from 0
         self.sizes = np.bincount(coded.owner).astype("int32")
         asked = (coded.labels["category"] != NOT_IN_UNIVERSE).to_numpy()
         self.asked = [np.flatnonzero(asked[coded.owner == place]) for place in range(len(self.sizes))]
         self.pairs, self.triples = pairs, triples
 
-    def of(self, rows: np.ndarray, weights: np.ndarray | None = None) -> _Margins:
-        local = [self.codes[rows, place] - first for place, first in enumerate(self.first)]
+    def of(self, rows: np.ndarray | slice, weights: np.ndarray | None = None) -> _Margins:
+        local = list(self.codes[rows].T)
         pairs = [self._cells(pair, local, weights) for pair in self.pairs]
         total = pairs[0].sum()
         inside = [table[np.ix_(self.asked[a], self.asked[b])] for table, (a, b) in zip(pairs, self.pairs, strict=True)]

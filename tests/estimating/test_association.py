@@ -60,7 +60,14 @@ def test_lumping_keeps_the_heaviest():
     found = lumped(pd.Series(["a", "b", "c", None, "d"]), [1, 5, 9, 9, 2], most=3)
     assert found.tolist()[:3] == ["all other", "b", "c"] and pd.isna(found[3]) and found[4] == "all other"
     same = pd.Series(["a", "b"])
-    assert lumped(same, [1, 1], most=2).equals(same)
+    assert lumped(same, [1, 1], most=2).equals(same.astype("category"))
+
+
+def test_lumping_categories_is_lumping_their_names():
+    words = pd.Series(["c", "a", "b", None, "d", "a"])
+    kinds = pd.Categorical(words, categories=["d", "unused", "c", "b", "a"])
+    for most in (2, 3, 9):
+        assert lumped(pd.Series(kinds), np.arange(6), most=most).equals(lumped(words, np.arange(6), most=most))
 
 
 class TestRaoScott:

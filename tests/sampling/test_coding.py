@@ -1,5 +1,7 @@
 """Persons as codes, tallied. Oracle: hand counts."""
 
+import tracemalloc
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -25,6 +27,21 @@ def test_many_weights_are_summed_in_blocks_of_any_size(monkeypatch):
     monkeypatch.setattr(coding, "BLOCK", 300)
     expected = [[np.bincount(p, column).tolist() for p in (place, place // 2)] for column in weights.T]
     assert coded.tally_all(weights).T.tolist() == [a + b for a, b in expected]
+
+
+def test_persons_are_counted_in_blocks(monkeypatch):
+    """Oracle: numpy's bincount of all at once, which takes eight bytes for each of the two of a code."""
+    rng = np.random.default_rng(1)
+    codes = rng.integers(0, 12, (60_000, 20)).astype("int16")
+    labels = pd.DataFrame({"attribute": "a", "category": [str(k) for k in range(11)]})
+    coded = coding.Coded(labels, codes, np.zeros(11, dtype=int))
+    monkeypatch.setattr(coding, "BLOCK", 7_000)
+    assert coded.tally().tolist() == np.bincount(codes.ravel(), minlength=12)[:-1].tolist()
+    tracemalloc.start()
+    coded.tally()
+    assert tracemalloc.get_traced_memory()[1] < codes.nbytes
+    tracemalloc.stop()
+    assert coded.tally(np.array([], dtype=int)).tolist() == [0] * 11
 
 
 def test_weighted_shares_by_hand():

@@ -1,5 +1,7 @@
 """Telling draws from the census by a model. Oracles: scikit-learn, Snoke's expectation."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from draws import drawn, value
@@ -24,7 +26,7 @@ class TestDiscriminator:
     def test_terms_are_independent_and_their_span_is_that_of_all(self, base):
         weights = base.pool["weight_persons"].to_numpy(float)
         terms = discriminator.design_matrix(base.pool, weights, n_draws=150)
-        assert np.linalg.matrix_rank(terms) == terms.shape[1] > 60
+        assert np.linalg.matrix_rank(terms) == terms.shape[1] > 60 and terms.dtype == np.int8
 
     def test_expectation_is_that_of_faithful_draws(self, base):
         """Snoke's expectation, and the chi-square behind the verdict: 30 faithful draws of 300 persons."""
@@ -55,6 +57,20 @@ class TestDiscriminator:
         ratio = found.loc["propensity_ratio"]
         assert ratio["estimate"] == pytest.approx(0.01 / (8 / 8 / (2 * len(draws))))
         assert (ratio["low"], ratio["high"]) == pytest.approx(tuple(stats.chi2.ppf([0.025, 0.975], 8) / 8))
+
+
+def test_the_error_is_that_of_all_rows_at_once_and_never_holds_them_as_floats(monkeypatch):
+    """Oracle: the same rows in one block. The terms have one byte each; a block of them eight."""
+    rng = np.random.default_rng(4)
+    terms = np.hstack([np.ones((30_000, 1), dtype="int8"), rng.integers(0, 2, (30_000, 59)).astype("int8")])
+    given = terms, rng.random(30_000) / 30, rng.integers(0, 2, 30_000).astype(float)
+    whole = discriminator.propensity_error(*given)
+    monkeypatch.setattr(discriminator, "BLOCK", 1_000)
+    tracemalloc.start()
+    error = discriminator.propensity_error(*given)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert error == pytest.approx(whole, rel=1e-12) and most < 2 * terms.nbytes
 
 
 def test_of_a_large_census_some_persons_are_taken(base, draws, monkeypatch):
