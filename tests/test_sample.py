@@ -287,6 +287,14 @@ class TestProgram:
         assert np.allclose(values, [1 - 2**-0.5, 1, 1 + 2**-0.5], atol=1e-5)
         assert np.allclose(((factors - 1) ** 2).sum(axis=1) * 4 / 80, 1)
 
+    def test_points_count_the_attributes_in_which_two_people_differ(self, people, persons):
+        """Somebody beside the same person of another sex, and beside the same whose ancestry was not asked."""
+        groups = sample_quality.categories(people).iloc[[0, 0, 0]]
+        groups.iloc[1, groups.columns.get_loc("sex")] = "Female" if groups["sex"].iloc[0] == "Male" else "Male"
+        groups.iloc[2, groups.columns.get_loc("ancestry")] = np.nan
+        at = sample_mixing.points(groups, persons.iloc[[0, 0, 0]], {})
+        assert ((at[1:] - at[0]) ** 2).sum(axis=1) == pytest.approx([1, 1])
+
     def test_a_swap_uses_every_block_once_and_never_ones_own_household(self):
         rng = np.random.default_rng(2)
         n = 60

@@ -42,7 +42,7 @@ COLUMNS = ["part", "first", "second", "sample", "reference", "n_sample", "n_refe
 
 def categories(census: pd.DataFrame) -> pd.DataFrame:
     """The category of every person in every attribute as the published tables group it; missing if not asked."""
-    return pd.DataFrame({attribute: published.category(census, attribute) for attribute in ATTRIBUTES})
+    return pd.DataFrame({attribute: published.category(census, attribute).astype("str") for attribute in ATTRIBUTES})
 
 
 def kept_categories(source: pd.DataFrame, weights: np.ndarray) -> dict[str, set[str]]:
