@@ -37,7 +37,7 @@ def correlation(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 def categories(persons: pd.DataFrame, attributes: Sequence[str] = ATTRIBUTES) -> pd.DataFrame:
     """The category of every person in every attribute, as `published.category` groups them."""
-    return pd.DataFrame({attribute: published.category(persons, attribute) for attribute in attributes})
+    return pd.DataFrame({attribute: published.category(persons, attribute) for attribute in attributes}, copy=False)
 
 
 def locate(frame: Frame, draws: pd.DataFrame) -> np.ndarray:

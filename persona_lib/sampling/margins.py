@@ -86,16 +86,19 @@ def tabulate(
         raise SchemaError("draws: a person_id is not in the census; draw from this census")
     areas = published.areas(census, totals)
     totals = published.of_years(totals, census)
-    here = {name: _categories(census, name, adults_only).where(may_be_drawn) for name in attributes}
+    here = code(
+        pd.DataFrame({a: _categories(census, a, adults_only).where(may_be_drawn) for a in attributes}, copy=False)
+    )
     once = weighted_shares(
         code(pd.DataFrame({name: _categories(drawn, name, adults_only) for name in attributes})),
         np.ones((len(drawn), 1)),
     )
     error = np.sqrt(once["share"] * (1 - once["share"]) / once.groupby("attribute")["n"].transform("sum"))
     parts = [
-        weighted_shares(code(pd.DataFrame(here)), weights).assign(source="census"),
+        weighted_shares(here, weights).assign(source="census"),
         once.assign(source="draws", standard_error=error),
     ]
+    del here  # 200 MB of the nation
     counted = {}
     for attribute in attributes:
         official = published.shares(totals, attribute, areas=areas)
@@ -103,8 +106,10 @@ def tabulate(
             labels = published.category(census, attribute).where(published.universe(census, attribute))
             counted[attribute] = labels.where(labels.isin(official["category"]))
             parts.append(official.assign(source="published", attribute=attribute, n=pd.NA))
-    if counted and len((file := code(pd.DataFrame(counted))).labels):
+    if counted and len((file := code(pd.DataFrame(counted, copy=False))).labels):
         parts.append(weighted_shares(file, weights).assign(source="file"))
+        del file
+    counted.clear()
     observed = schema.attributes().query("origin == 'observed'")["attribute"]
     parts += [_labels(census, may_be_drawn, drawn, name, adults_only=adults_only) for name in observed]
     found = pd.concat([part.astype({"n": "Int64"}) for part in parts], ignore_index=True)
