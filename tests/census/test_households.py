@@ -1,9 +1,10 @@
-"""Oracle: hand-made households; `sampling/test_seven_states.py` has the published tables."""
+"""Oracle: hand-made households; `tests/test_seven_states.py` has the published tables."""
 
 import pytest
 from pums_rows import ADULT, CHILD, LABELS, WIFE, described, household, one, read, text_of
 
 from persona_lib.census import codebook, pums
+from persona_lib.census.households import of_persons
 from persona_lib.tables import schema
 from persona_lib.tables.schema import NOT_IN_UNIVERSE
 
@@ -57,6 +58,7 @@ def test_household_record_goes_before_derivation(tmp_path):
     (tmp_path / "psam_p44.csv").write_text(text_of(people), "utf-8")
     (tmp_path / "psam_h44.csv").write_text(text_of(homes), "utf-8")
     persons, households = pums.read_files([tmp_path / "psam_p44.csv", tmp_path / "psam_h44.csv"])
+    assert of_persons(households, persons.head(2))["SERIALNO"].tolist() == ["2018HU0000001"], "theirs alone"
     labels = codebook.read_dictionary(LABELS)
     rows = schema.check(described(persons, households=households, dictionary=labels), "census")
     rows = rows.set_index("person_id")

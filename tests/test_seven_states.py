@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 from pums_rows import needs_pums
+from sampled import seven_states
 
 from persona_lib.census import published
 from persona_lib.estimating.corrections import adjusted_p_values
@@ -13,6 +14,7 @@ from persona_lib.sampling.survey_error import rao_scott_f
 from persona_lib.tables.schema import UNKNOWN
 
 ALL_DERIVED = "household_type+family_presence+household_language"
+__all__ = ["seven_states"]
 pytestmark = needs_pums
 
 
