@@ -30,7 +30,7 @@ INSPECT := $(VENV)-inspect/.ready
 export PATH := $(if $(filter /%,$(VENV)),,$(CURDIR)/)$(VENV)/bin:$(PATH)
 unexport PYTHONDONTWRITEBYTECODE PYTHONHOME
 
-.PHONY: bench help paper plan test test-system verify refresh lab site lock clean
+.PHONY: bench help paper plan test test-slow test-system verify refresh lab site lock clean
 
 help:
 	@sed -n '1,2s/^# //p' Makefile
@@ -73,6 +73,9 @@ bench: $(READY)
 
 test: $(READY)
 	@python -m workflow.check
+
+test-slow: $(READY)
+	@python -m workflow.check --slow
 
 test-system: $(SYSTEM) $(SITE) $(SMOLLM) $(INSPECT)
 	@python -m pytest -q -m system

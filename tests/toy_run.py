@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 KEY, MARKER = "sk-secret-0123456789abcdef", "marker-of-a-header-0123456789"
 
 
-N = 200
+N = 80
 
 
 TOY = """

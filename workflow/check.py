@@ -1,5 +1,9 @@
-"""`make test`: unit tests and doctests, then every notebook under nbval, strict, in a scratch copy, network off."""
+"""`make test`: unit tests and doctests, then every notebook under nbval, strict, in a scratch copy, network off.
 
+`make test-slow` runs the tests that are evidence rather than a guard, which take minutes and are marked `slow`.
+"""
+
+import argparse
 import os
 import shutil
 import subprocess
@@ -21,8 +25,11 @@ COPIED = (
 )
 
 
-def unit_tests() -> int:
-    """pytest over tests/ and the doctests of the library; files spread over one more than the cores, as some wait."""
+def unit_tests(*, slow: bool) -> int:
+    """pytest over tests/ and the doctests of the library, or what is slow of them.
+
+    Files are spread over one process more than the cores, as some wait; of the slow ones each test for itself.
+    """
     command = [
         sys.executable,
         "-m",
@@ -31,9 +38,9 @@ def unit_tests() -> int:
         "-n",
         str((os.cpu_count() or 1) + 1),
         "--dist",
-        "loadfile",
+        "worksteal" if slow else "loadfile",
         "-m",
-        "not slow and not system",
+        f"{'' if slow else 'not '}slow and not system",
     ]
     return subprocess.run(command, env=pinned(Path()), check=False).returncode
 
@@ -62,9 +69,13 @@ def notebook_tests(scratch: Path) -> int:
 
 
 def main() -> int:
-    """Run both, say both, fail if one failed."""
+    """Run both, say both, fail if one failed; or the slow tests."""
+    parser = argparse.ArgumentParser(prog="python -m workflow.check", description=__doc__)
+    parser.add_argument("--slow", action="store_true", help="the tests that are marked slow instead")
+    if parser.parse_args().slow:
+        return unit_tests(slow=True)
     print("tests of library, workflow and results", flush=True)
-    status = unit_tests()
+    status = unit_tests(slow=False)
     print("\nnotebooks against their committed outputs (nbval, strict)", flush=True)
     with tempfile.TemporaryDirectory(prefix="persona-compendium-") as folder:
         notebooks = notebook_tests(Path(folder))

@@ -10,7 +10,6 @@ from persona_lib.commands.configuration import read_configuration
 from persona_lib.commands.inputs import add_prices
 from persona_lib.cost import quote as quotes
 from persona_lib.cost.plan import read_lengths
-from persona_lib.cost.precision import SHARES, precision_sentences, shares_of
 from persona_lib.messages import templates as forms
 from persona_lib.tables import schema
 
@@ -25,6 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _plan(chosen: argparse.Namespace) -> None:
+    from persona_lib.cost import precision  # scipy is imported when it is needed
+
     settings = read_configuration(chosen.config)
     prices, templates = read_prices(chosen.prices), forms.load(chosen.templates)
     planned = quotes.quote(
@@ -35,13 +36,10 @@ def _plan(chosen: argparse.Namespace) -> None:
         prices=prices,
     )
     print(quotes.sentences(planned, settings, prices))
-    shares = _measured_shares(chosen.folder or Path("data/runs") / settings["run"])
-    print(f"\n{precision_sentences(settings, shares=shares or SHARES, measured=shares is not None)}")
+    pluralism = Path(chosen.folder or Path("data/runs") / settings["run"]) / "pluralism.parquet"
+    # None before a run has measured its components of variance
+    shares = precision.shares_of(schema.read(pluralism, "pluralism")) if pluralism.is_file() else None
+    measured = shares is not None
+    print(f"\n{precision.precision_sentences(settings, shares=shares or precision.SHARES, measured=measured)}")
     for line in quotes.too_short(planned, settings, templates):
         print(line)
-
-
-def _measured_shares(folder: str | Path) -> dict[str, float] | None:
-    """The components of variance that the run in a folder measured; None before it has."""
-    table = Path(folder) / "pluralism.parquet"
-    return shares_of(schema.read(table, "pluralism")) if table.is_file() else None

@@ -1,12 +1,12 @@
-"""Oracles: hand-made households, and the published ACS tables of seven states."""
+"""Oracle: hand-made households; `tests/test_seven_states.py` has the published tables."""
 
-import pandas as pd
 import pytest
-from pums_rows import ADULT, CHILD, LABELS, PUMS, ROOT, WIFE, described, household, needs_pums, one, read, text_of
+from pums_rows import ADULT, CHILD, LABELS, WIFE, described, household, one, read, text_of
 
-from persona_lib.census import codebook, published, pums, records
+from persona_lib.census import codebook, pums
+from persona_lib.census.households import of_persons
 from persona_lib.tables import schema
-from persona_lib.tables.schema import NOT_IN_UNIVERSE, UNKNOWN
+from persona_lib.tables.schema import NOT_IN_UNIVERSE
 
 ALL_DERIVED = "household_type+family_presence+household_language"
 
@@ -58,6 +58,7 @@ def test_household_record_goes_before_derivation(tmp_path):
     (tmp_path / "psam_p44.csv").write_text(text_of(people), "utf-8")
     (tmp_path / "psam_h44.csv").write_text(text_of(homes), "utf-8")
     persons, households = pums.read_files([tmp_path / "psam_p44.csv", tmp_path / "psam_h44.csv"])
+    assert of_persons(households, persons.head(2))["SERIALNO"].tolist() == ["2018HU0000001"], "theirs alone"
     labels = codebook.read_dictionary(LABELS)
     rows = schema.check(described(persons, households=households, dictionary=labels), "census")
     rows = rows.set_index("person_id")
@@ -72,17 +73,6 @@ def test_group_quarters_have_no_household(tmp_path):
     row = one(tmp_path, SERIALNO="2018GQ0000001", RELP="17")
     assert bool(row["is_group_quarters"])
     assert row[["household_type", "family_presence", "household_language"]].tolist() == [NOT_IN_UNIVERSE] * 3
-
-
-@pytest.fixture(scope="module")
-def seven_states(tmp_path_factory) -> pd.DataFrame:
-    """The census table of all official files at hand, household attributes derived: there is no household file."""
-    stored = pums.extract(sorted(PUMS.glob("csv_p??.zip")), tmp_path_factory.mktemp("records"))
-    persons, homes = pums.load(stored)
-    labels = codebook.read_dictionary(LABELS)
-    return pd.concat(
-        records.describe_parts(persons, households=homes, dictionary=labels, most_unlabelled=0.01), ignore_index=True
-    )
 
 
 def test_what_the_household_file_lacks_is_derived(tmp_path):
@@ -107,42 +97,3 @@ def test_language_codes_had_three_digits_until_2015(tmp_path, year, language, ex
     row = ADULT | {"SERIALNO": "0000012", "LANX": "1", "LANP": language, "ENG": "1", "INDP": "4970"}
     made = read(tmp_path, [row], name=f"ss{year % 100}pri.csv")
     assert made["household_language"].tolist() == [codebook.PLAIN["HHL"][expected]]
-
-
-@needs_pums
-def test_shares_of_seven_states_are_the_published_ones(seven_states):
-    """Oracle: ACS 2018 tables DP02, DP03, DP05. Large: at least a tenth of a state's persons, or of its households.
-
-    Two thirds of the ACS records are in PUMS, so a smaller item may be farther off by chance alone: in Vermont
-    households of nonrelatives are 11.5 % here and 9.1 % there (standard error of the file: 0.9).
-    """
-    totals = published.read_published(ROOT / "data/reference/published_acs2018_1yr.csv.gz")
-    people, gaps = seven_states, []
-    weight, state = people["weight_persons"], people["state"]
-    for attribute in published.GROUPS:
-        group = published.category(people, attribute).where(published.universe(people, attribute))
-        counted = weight.groupby([state, group]).sum()
-        is_home = attribute in ("household_type", "family_presence")
-        n_units = weight[people["relationship"].eq("Reference person") | (not is_home)].groupby(state).sum()
-        for area in n_units.index:
-            theirs = published.shares(totals, attribute, areas=[area]).set_index("category")["share"]
-            ours = counted[area].reindex(theirs.index, fill_value=0)
-            size = theirs * ours.sum() / n_units[area]
-            part = pd.DataFrame({"gap": ours / ours.sum() - theirs, "size": size, "state": area})
-            gaps.append(part.assign(attribute=attribute).reset_index())
-    gaps = pd.concat(gaps, ignore_index=True)
-    large = gaps[gaps["size"] >= 0.1]
-    assert {"household_type", "family_presence", "education", "race"} <= set(large["attribute"])
-    assert large["state"].nunique() == 7 and len(large) > 200
-    assert large["gap"].abs().max() < 0.02, large.loc[large["gap"].abs().idxmax()].to_dict()
-    assert (gaps["gap"].abs() < 0.02).mean() > 0.99
-
-
-@needs_pums
-def test_weights_of_seven_states_are_the_published_populations(seven_states):
-    totals = published.read_published(ROOT / "data/reference/published_acs2018_1yr.csv.gz")
-    theirs = totals[totals["variable"] == "DP05_0001"].set_index("area")["estimate"]
-    ours = seven_states.groupby("state")["weight_persons"].sum()
-    assert len(ours) == 7 and (ours / theirs[ours.index]).between(0.999, 1.001).all()
-    assert set(seven_states["household_derived"]) == {ALL_DERIVED}
-    assert UNKNOWN not in set(seven_states["household_type"])

@@ -14,7 +14,8 @@ import pytest
 import yaml
 from programs import ROOT
 
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+PROJECT, PYTEST = PYPROJECT["project"], PYPROJECT["tool"]["pytest"]["ini_options"]
 PYTHONS = [c.rpartition(" :: ")[2] for c in PROJECT["classifiers"] if "Python :: 3." in c]
 WORKFLOWS = {path.stem: yaml.safe_load(path.read_text("utf-8")) for path in ROOT.glob(".github/workflows/*.yml")}
 FIRST = "notebooks/00_overview.ipynb"
@@ -39,6 +40,17 @@ def test_the_check_runs_what_must_pass_on_every_python():
     run = [step for step in check["steps"] if "run" in step]
     assert [step["run"] for step in run] == ["bash .ci/run"]
     assert run[0]["env"]["PYTHON"] == "python${{ matrix.python }}"
+
+
+def test_what_no_change_waits_for_runs_every_week_and_leaves_no_marked_test_out():
+    """Each marker that `make test` leaves out belongs to a target of make, and each of these runs on a schedule."""
+    weekly, job = WORKFLOWS["weekly"], WORKFLOWS["weekly"]["jobs"]["weekly"]
+    (when,) = weekly[True]["schedule"]  # YAML reads the key on as true
+    assert re.fullmatch(r"\d+ \d+ \* \* [0-6]", when["cron"]), "a minute and an hour of one day of the week"
+    assert [step["run"] for step in job["steps"] if "run" in step] == ["make ${{ matrix.target }}"]
+    left_out = {f"test-{marker.partition(':')[0]}" for marker in PYTEST["markers"]}
+    assert set(job["strategy"]["matrix"]["target"]) == left_out == {"test-slow", "test-system"}
+    assert all(re.search(rf"^{target}: ", text("Makefile"), flags=re.M) for target in left_out)
 
 
 def test_the_pages_are_those_that_make_site_writes():

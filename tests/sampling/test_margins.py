@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from pums_rows import few, needs_pums
+from pums_rows import few
 
 from persona_lib.sampling import margins as made
 from persona_lib.sampling import population
@@ -57,42 +57,3 @@ def test_a_draw_of_somebody_else_stops(sample, totals):
     draws = pd.DataFrame({"draw": [0], "person_id": ["2018-nobody-01"]})
     with pytest.raises(SchemaError, match="a person_id is not in the census"):
         made.tabulate(sample[0], draws, weight_matrix(*sample), totals)
-
-
-@needs_pums
-def test_shares_of_seven_states_are_within_half_a_point_of_the_published(seven_states, totals):
-    census, replicates = seven_states
-    draws = population.draw(census, n_draws=10, seed=1)
-    margins = made.tabulate(census, draws, weight_matrix(census, replicates), totals)
-    wide = margins.pivot(index=["attribute", "category"], columns="source", values="share")
-    gaps = (wide["file"] - wide["published"]).dropna().abs()
-    assert len(gaps) > 80 and gaps.max() < 0.006 and gaps.mean() < 0.0012
-
-
-@needs_pums
-def test_shares_of_each_state_are_the_published_ones_within_their_errors(seven_states, totals):
-    census, replicates = seven_states
-    distances = []
-    for state in census["state"].unique():
-        rows = census[census["state"] == state]
-        draws = population.draw(rows, n_draws=5, seed=1)
-        margins = made.tabulate(rows, draws, weight_matrix(rows, replicates), totals)
-        wide = margins.pivot(index=["attribute", "category"], columns="source", values=["share", "standard_error"])
-        gaps = (wide["share", "file"] - wide["share", "published"]).dropna()
-        errors = np.hypot(wide["standard_error", "file"], wide["standard_error", "published"]).reindex(gaps.index)
-        assert gaps.abs().max() < 0.025, state
-        distances.append((gaps / errors)[errors > 1e-9])
-    far = pd.concat(distances).abs()
-    assert len(far) > 500 and far.max() < 3.5 and (far > 2).mean() < 0.05
-
-
-@needs_pums
-def test_replicate_errors_agree_with_published_margins_of_error(seven_states, totals):
-    """The files hold 1 % of the population; in a small state that is under half of the sample behind the
-    published error, so ours is larger by about the root of two."""
-    census, replicates = seven_states
-    rows = census[census["state"] == "Nebraska"]
-    margins = made.tabulate(rows, population.draw(rows, n_draws=5, seed=1), weight_matrix(rows, replicates), totals)
-    errors = margins.pivot(index=["attribute", "category"], columns="source", values="standard_error")
-    ratio = (errors["file"] / errors["published"]).loc[["education", "race", "industry", "occupation"]].dropna()
-    assert 1.2 < ratio.median() < 1.8

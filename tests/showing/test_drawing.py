@@ -15,49 +15,63 @@ from persona_lib.showing import drawing
 from persona_lib.tables import schema
 
 
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
+    """Figures that were drawn and saved, by their number, and the folder of their files."""
+    return {}, tmp_path_factory.mktemp("figures")
+
+
+@pytest.fixture
+def saved(every, number, kept):
+    """A stamped figure and its file, drawn once for all tests: nothing below changes it."""
+    made, folder = kept
+    if number not in made:
+        figure = every[number](True)
+        made[number] = figure, drawing.save(figure, folder / f"{number}.png")
+    return made[number]
+
+
 @pytest.mark.parametrize("number", range(1, 14))
 class TestEveryFigure:
-    def test_names_its_number_and_carries_the_stamp_only_if_it_must(self, every, number):
+    def test_names_its_number_and_carries_the_stamp_only_if_it_must(self, every, saved, number):
         """Figure 13 rests on no answer: its stamp says that the census is synthetic."""
         stamp = drawing.SYNTHETIC if number == 13 else drawing.STAMP
-        for is_stamped in (True, False):
-            figure = every[number](is_stamped)
+        for is_stamped, figure in ((True, saved[0]), (False, every[number](False))):
             head = [text.get_text() for text in figure.texts]
             assert head[0].startswith(f"Figure {number} · ")
             assert (stamp in head) == is_stamped and figure.stamps == (stamp,) * is_stamped
 
-    def test_is_saved_for_print_and_with_its_rows(self, every, number, tmp_path):
-        png = drawing.save(every[number](True), tmp_path / "a.png")
+    def test_is_saved_for_print_and_with_its_rows(self, saved):
+        png = saved[1]
         assert png.with_suffix(".pdf").read_bytes().startswith(b"%PDF")
         rows = pd.read_csv(png.with_suffix(".csv"))
         assert len(rows) and rows["part"].notna().all()
 
-    def test_fits_a_printed_page_with_type_that_can_be_read(self, every, number):
+    def test_fits_a_printed_page_with_type_that_can_be_read(self, saved):
         """A4 upright or across, with margins of half an inch; no type below 6 points at that size."""
-        figure = every[number](True)
+        figure = saved[0]
         width, height = sorted(figure.get_size_inches())
         assert width <= 7.6 and height <= 10.8, figure.get_size_inches()
         said = [text for text in figure.findobj(Text) if text.get_text().strip() and text.get_visible()]
         assert min(text.get_fontsize() for text in said) >= 6
 
-    def test_has_an_alternative_text(self, every, number, tmp_path):
-        alt = drawing.shown(drawing.save(every[number](True), tmp_path / "a.png")).alt
+    def test_has_an_alternative_text(self, saved, number):
+        alt = drawing.shown(saved[1]).alt
         assert alt.startswith(f"Figure {number} · ") and len(alt) > 80
 
-    def test_same_table_same_bytes_and_no_program_named(self, every, number, tmp_path):
-        figure = every[number](True)
-        one = drawing.save(figure, tmp_path / "a.png")
+    def test_same_table_same_bytes_and_no_program_named(self, every, saved, number, tmp_path):
+        figure, one = saved
         other = drawing.save(every[number](True), tmp_path / "deeper" / "b.png")
         for ending in (".png", ".pdf", ".csv"):
             assert one.with_suffix(ending).read_bytes() == other.with_suffix(ending).read_bytes()
-        assert not list(tmp_path.rglob(".*")), "a half-written file stayed behind"
+        assert not [*tmp_path.rglob(".*"), *one.parent.rglob(".*")], "a half-written file stayed behind"
         with Image.open(one) as image:
             assert set(image.info) == {"dpi", "Title", "Description", "Comment"}
             assert image.info["Comment"] == (drawing.SYNTHETIC if number == 13 else drawing.STAMP)
             np.testing.assert_allclose(image.size, figure.get_size_inches() * drawing.DOTS_PER_INCH, atol=1)
 
-    def test_text_stays_on_the_page(self, every, number):
-        figure = every[number](True)
+    def test_text_stays_on_the_page(self, saved):
+        figure = saved[0]
         figure.draw_without_rendering()
         width, height = figure.get_size_inches()
         used = figure.get_tightbbox()
