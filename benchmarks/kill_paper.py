@@ -1,6 +1,7 @@
 """Kill `make paper` at random moments, start it again, compare with an undisturbed run.
 
     python benchmarks/kill_paper.py --runs 5 --kills 4
+    python benchmarks/scaled.py tenth 0.1; python benchmarks/kill_paper.py --run tenth --runs 1 --kills 5
 
 Each run starts from nothing in a scratch copy and is killed (SIGKILL, the whole process group) `--kills` times at
 random moments before it may finish. Then every table, sealed ledger, figure and executed notebook must have the
@@ -22,9 +23,6 @@ sys.path.insert(0, os.getcwd())
 
 from workflow.compare import compare_file  # noqa: E402
 
-RESULTS = ("data/runs/demo", "figures/runs/demo")
-COMMAND = [sys.executable, "-m", "workflow.paper", "--run", "demo"]
-
 
 def copy_of_tree(scratch: Path) -> None:
     """The working tree without what git ignores."""
@@ -36,21 +34,22 @@ def copy_of_tree(scratch: Path) -> None:
         shutil.copyfile(name, scratch / name)
 
 
-def results(scratch: Path) -> dict[str, bytes]:
+def results(scratch: Path, name: str) -> dict[str, bytes]:
     """The bytes of everything that a rule declares as its result."""
     found = {}
-    for folder in RESULTS:
+    for folder in (f"data/runs/{name}", f"figures/runs/{name}"):
         for path in sorted((scratch / folder).rglob("*")):
             if path.is_file() and "ledger" not in path.parts and "logs" not in path.parts:
                 found[path.relative_to(scratch).as_posix()] = path.read_bytes()
     return found
 
 
-def run(scratch: Path, kill_after: float | None) -> bool:
+def run(scratch: Path, name: str, kill_after: float | None) -> bool:
     """Run to the end, or kill after so many seconds; true if it ended by itself, successfully."""
     log = (scratch / "kill.log").open("ab")
     environment = os.environ | {"PYTHONPATH": str(scratch)}
-    started = subprocess.Popen(COMMAND, cwd=scratch, env=environment, stdout=log, stderr=log, start_new_session=True)
+    command = [sys.executable, "-m", "workflow.paper", f"--run={name}"]
+    started = subprocess.Popen(command, cwd=scratch, env=environment, stdout=log, stderr=log, start_new_session=True)
     try:
         status = started.wait(timeout=kill_after)
     except subprocess.TimeoutExpired:
@@ -72,6 +71,7 @@ def first_difference(expected: Path, found: Path) -> str:
 def main() -> None:
     """Print one line per disturbed run and fail on the first difference."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--run", default="demo")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--kills", type=int, default=4)
     parser.add_argument("--seed", type=int, default=1)
@@ -81,9 +81,9 @@ def main() -> None:
         calm = Path(folder) / "calm"
         copy_of_tree(calm)
         start = time.monotonic()
-        run(calm, None)
+        run(calm, args.run, None)
         duration = time.monotonic() - start
-        expected = results(calm)
+        expected = results(calm, args.run)
         print(f"undisturbed: {duration:.0f} s, {len(expected)} files", flush=True)
         total = 0
         for number in range(args.runs):
@@ -92,11 +92,11 @@ def main() -> None:
             moments = []
             for _ in range(args.kills):
                 moment = rng.uniform(0.5, duration / args.kills)
-                if run(scratch, moment):
+                if run(scratch, args.run, moment):
                     break
                 moments.append(round(moment, 1))
-            run(scratch, None)
-            found = results(scratch)
+            run(scratch, args.run, None)
+            found = results(scratch, args.run)
             wrong = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
             total += len(moments)
             print(f"run {number}: killed after {moments} s: {'same bytes' if not wrong else wrong[:5]}", flush=True)

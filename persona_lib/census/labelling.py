@@ -53,11 +53,12 @@ def labelling(persons: pd.DataFrame, households: pd.DataFrame, dictionary: pd.Da
     knows; `n_unlabelled` whose code none knows, and `codes`, up to five such codes.
     """
     found = []
-    looked_up: dict[tuple[int, int], pd.DataFrame] = {}
+    looked_up: dict[tuple[int, int], tuple[dict[str, pd.DataFrame], pd.DataFrame]] = {}
     for file, first, last in years_of_files(persons).itertuples():
         if (first, last) not in looked_up:
-            looked_up[first, last] = codebook.lookup(dictionary, year=int(last), first_year=int(first))
-        labels = looked_up[first, last]
+            known = codebook.lookup(dictionary, year=int(last), first_year=int(first))
+            looked_up[first, last] = {str(name): rows for name, rows in known.groupby("variable")}, known.head(0)
+        labels, none = looked_up[first, last]
         rows = persons[persons["file"] == file]
         homes = of_persons(households, rows)
         variables = [*_PERSON, *(present(rows, quantity) for quantity in _RENAMED)]
@@ -65,18 +66,19 @@ def labelling(persons: pd.DataFrame, households: pd.DataFrame, dictionary: pd.Da
         for part, names in ((rows, variables), (homes, _HOUSEHOLD)):
             for name in names:
                 if has(part, name):
-                    found.append({"file": file, "years": years, "column": name, **_counted(part, name, labels)})
+                    counted = _counted(code_list(part, name), labels.get(name, none))
+                    found.append({"file": file, "years": years, "column": name, **counted})
     columns = ["file", "years", "column", "dictionary", "n_coded", "n_elsewhere", "n_unlabelled", "codes"]
     return pd.DataFrame(found, columns=columns)
 
 
-def _counted(rows: pd.DataFrame, variable: str, labels: pd.DataFrame) -> dict:
-    mine = labels[labels["variable"] == variable]
-    nearest = mine.loc[mine["is_nearest"], "dictionary"]
-    counts = code_list(rows, variable).value_counts().drop(["", MISSING], errors="ignore")
+def _counted(codes: pd.Series, labels: pd.DataFrame) -> dict:
+    """Of a column's codes, by the rows of `codebook.lookup` of its variable."""
+    nearest = labels.loc[labels["is_nearest"], "dictionary"]
+    counts = codes.value_counts().drop(["", MISSING], errors="ignore")
     counts = counts[counts > 0]
-    lacking = ~counts.index.isin(mine["code"])
-    elsewhere = counts.index.isin(mine.loc[~mine["is_nearest"], "code"])
+    lacking = ~counts.index.isin(labels["code"])
+    elsewhere = counts.index.isin(labels.loc[~labels["is_nearest"], "code"])
     unlabelled = [str(code) for code in counts.index[lacking]]
     return {
         "dictionary": nearest.iloc[0] if len(nearest) else "none",

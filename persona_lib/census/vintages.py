@@ -10,12 +10,13 @@ from functools import cache
 from pathlib import Path
 
 import pandas as pd
-import yaml
+
+from persona_lib.tables.files import read_yaml
 
 
 @cache
 def _declared() -> dict:
-    return yaml.safe_load(Path(__file__).with_name("vintages.yaml").read_text("utf-8"))
+    return read_yaml(Path(__file__).with_name("vintages.yaml"))
 
 
 def first_year() -> int:

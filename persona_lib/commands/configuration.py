@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import jsonschema
-import yaml
 
 from persona_lib.asking.prices import SpendError, price_of, read_prices
 from persona_lib.commands import sizes
@@ -24,6 +23,7 @@ from persona_lib.commands.inputs import REFERENCE
 from persona_lib.commands.strict_yaml import ConfigurationError, dotted, read
 from persona_lib.messages import keys
 from persona_lib.messages.endpoint import SIMULATOR, RequestError, read_endpoints, used
+from persona_lib.tables.files import read_yaml
 from persona_lib.tables.schema import attributes, tables
 
 SCHEMA = Path(__file__).resolve().parents[2] / "config" / "schema.yaml"
@@ -155,7 +155,7 @@ def _misnamed(config: Mapping, files: Sequence[str | Path]) -> Faults:
 
 @cache
 def _schema(path: Path = SCHEMA) -> dict:
-    return yaml.safe_load(path.read_text("utf-8"))
+    return read_yaml(path)
 
 
 def _against_schema(config: Mapping, _: Sequence) -> Faults:

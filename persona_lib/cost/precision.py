@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy.special import ndtr, ndtri, stdtrit
 
 from persona_lib.stages.feedback import pairs_each
 
@@ -80,8 +80,8 @@ def precision(design: Design, *, shares: Mapping[str, float] = SHARES) -> Precis
     spread += shares["persona_prompt"] / n + shares["judge"] / n_judged
     spread += shares["run"] / (n_judged * design.n_attempts)
     error = math.sqrt(SHARE * (1 - SHARE) * spread)
-    quantile = float(stats.t.ppf(0.5 + LEVEL / 2, df))
-    found = (quantile + float(stats.norm.ppf(POWER))) * error * math.sqrt(2)
+    quantile = float(stdtrit(df, 0.5 + LEVEL / 2))
+    found = (quantile + float(ndtri(POWER))) * error * math.sqrt(2)
     return Precision(min(1.0, quantile * error), min(1.0, found))
 
 
@@ -162,11 +162,11 @@ def ablation_power(
     if n_clusters < 2:
         return {"flips": float("nan"), "product": float("nan")}
     mean, differs = turned * (1 - 2 * retest), 1 - retest
-    quantile = float(stats.t.ppf(0.5 + LEVEL / 2, n_clusters - 1))
+    quantile = float(stdtrit(n_clusters - 1, 0.5 + LEVEL / 2))
     found = {}
     for name, power_of in (("flips", 1), ("product", 2)):
         variance = turned * differs**power_of + (1 - turned) * retest**power_of - mean**2
-        found[name] = float(stats.norm.cdf(mean / math.sqrt(variance / n_cells) - quantile))
+        found[name] = float(ndtr(mean / math.sqrt(variance / n_cells) - quantile))
     return found
 
 

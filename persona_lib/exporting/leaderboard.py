@@ -12,9 +12,8 @@ from typing import Any
 
 import jsonschema
 import pandas as pd
-import yaml
 
-from persona_lib.tables.files import whole
+from persona_lib.tables.files import read_yaml, whole
 from persona_lib.tables.schema import SchemaError
 from persona_lib.tables.values import MODES
 
@@ -85,7 +84,7 @@ def checked(entry: Any, where: str | Path) -> dict[str, Any]:
     SchemaError
         One line: the file, the place in it, and what is wrong.
     """
-    schema = yaml.safe_load(Path(__file__).with_name("leaderboard.yaml").read_text("utf-8"))
+    schema = read_yaml(Path(__file__).with_name("leaderboard.yaml"))
     error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(schema).iter_errors(entry))
     if error is not None:
         place = ".".join(map(str, error.absolute_path)) or "the whole"

@@ -17,6 +17,8 @@ from typing import Any
 import jsonschema
 import yaml
 
+from persona_lib.tables.files import read_yaml
+
 SLOTS = (
     "persona",
     "prompt",
@@ -91,7 +93,7 @@ def load(folder: str | Path) -> dict[str, Template]:
 
 def _read(path: Path) -> Template:
     try:
-        values = yaml.safe_load(path.read_text("utf-8"))
+        values = read_yaml(path)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise TemplateError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(values, dict):

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 
 from persona_lib.people.respondents import ATTRIBUTES, check
+from persona_lib.tables.files import read_yaml
 from persona_lib.tables.groups import age_group
 from persona_lib.tables.schema import SchemaError
 
@@ -20,7 +20,7 @@ from persona_lib.tables.schema import SchemaError
 @cache
 def layouts() -> dict[str, dict]:
     """What `layouts.yaml` declares, by the name of the layout."""
-    return yaml.safe_load(Path(__file__).with_name("layouts.yaml").read_text("utf-8"))["layouts"]
+    return read_yaml(Path(__file__).with_name("layouts.yaml"))["layouts"]
 
 
 def read_people(

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import yaml
 
 from persona_lib.estimating.resample import TOO_FEW
+from persona_lib.tables.files import read_yaml
 
 BRACKETS = "In brackets: 95 % intervals."
 
-UNITS = yaml.safe_load(Path(__file__).with_name("statistics.yaml").read_text("utf-8"))  # the names of each unit
+UNITS = read_yaml(Path(__file__).with_name("statistics.yaml"))  # the names of each unit
 SHARES, DIFFERENCES, DISTANCES = (frozenset(UNITS[unit]) for unit in ("shares", "differences", "distances"))
 
 

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 from scipy.optimize import brentq
-from scipy.stats import multivariate_normal, norm
+from scipy.special import ndtr, ndtri
+from scipy.stats import multivariate_normal
 
 from persona_lib.tables.groups import AGES
 from persona_lib.tables.streams import generator
@@ -24,7 +25,7 @@ VALUES = {  # of each attribute, with the shares of its values: made up, and of 
     "age_group": dict(zip(AGES, (0.3, 0.35, 0.2, 0.15), strict=True)),
     "schooling": {"High school or less": 0.4, "Some college": 0.3, "Bachelor's or more": 0.3},
 }
-_NODES = norm.ppf((np.arange(400) + 0.5) / 400)
+_NODES = ndtri((np.arange(400) + 0.5) / 400)
 
 
 def parts(humans: Mapping[str, float]) -> tuple[float, float, float]:
@@ -36,14 +37,14 @@ def parts(humans: Mapping[str, float]) -> tuple[float, float, float]:
         Attributes cannot explain more than people alike share: raise agreement or lower explained_share.
     """
     chance = (1 - np.sqrt(1 - humans["divisiveness"])) / 2
-    bound = float(norm.isf(chance))
+    bound = -float(ndtri(chance))
 
     def kappa(alike: float) -> float:
         both = multivariate_normal.cdf([-bound, -bound], cov=[[1, alike], [alike, 1]])
         return float(both - chance**2) / (chance * (1 - chance))
 
     def told(share: float) -> float:
-        p = norm.cdf((np.sqrt(share) * _NODES - bound) / np.sqrt(1 - share))
+        p = ndtr((np.sqrt(share) * _NODES - bound) / np.sqrt(1 - share))
         return 1 - float(_bits(p).mean() / _bits(np.array(chance)))
 
     alike = brentq(lambda share: kappa(share) - humans["agreement"], 1e-6, 0.999) if humans["agreement"] else 0.0

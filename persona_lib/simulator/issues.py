@@ -13,7 +13,8 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-import yaml
+
+from persona_lib.tables.files import read_yaml
 
 FOLDER = Path(__file__).with_name("issues")
 PROMPTS = Path(__file__).resolve().parents[2] / "data" / "prompts" / "bank.csv"
@@ -55,7 +56,7 @@ def declared_issues() -> dict[str, Mapping]:
     """
     found: dict[str, Mapping] = {}
     for path in sorted(FOLDER.glob("*.yaml")):
-        for issue in yaml.load(path.read_text("utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+        for issue in read_yaml(path):
             name = issue["issue"]
             if name in found:
                 raise ValueError(f"{path.name}: issue {name} is declared twice")

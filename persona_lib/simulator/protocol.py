@@ -73,9 +73,8 @@ def complete(body: Any, forms: Forms) -> dict:
     text, finish_reason = _cut(said.text, asked)
     prompt_tokens = sum(tokens(m["content"]) + 4 for m in asked.messages) + 2
     completion_tokens = tokens(text)
-    digest = roles.digest(asked.who.name, asked.messages, asked.sample).hex()
     return {
-        "id": f"chatcmpl-{digest[:24]}",
+        "id": f"chatcmpl-{said.digest.hex()[:24]}",
         "object": "chat.completion",
         "created": CREATED,
         "model": f"{asked.who.name}@{version()}",

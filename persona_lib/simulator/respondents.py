@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from persona_lib.simulator import surveys
 from persona_lib.simulator.forms import parse_description
@@ -64,7 +64,7 @@ def part_of_history(history: Sequence[histories.Past]) -> np.ndarray:
             options = surveys.items().get(past.question, ("", ()))[1]
             if past.answer in options:
                 rows.append(surveys.direction(past.question))
-                said.append(norm.ppf((options.index(past.answer) + 0.5) / len(options)))
+                said.append(ndtri((options.index(past.answer) + 0.5) / len(options)))
     if not rows:
         return np.zeros(len(load().dimensions))
     x = np.array(rows)

@@ -137,10 +137,11 @@ class Draft:
         towards: it must lean further towards what is suggested first, too; otherwise it must lean as far.
         """
         members = self._fitting(i)
+        members = members[np.isfinite(self._scores[members])]
         moves = np.round(self._bank.vectors[members] - self._bank.vector(self.sentences[i])[0], 9)
         further = moves @ self._first
         is_better = (moves @ self._aim > 0) & (further > 0 if towards else further >= 0)
-        members = members[is_better & np.isfinite(self._scores[members])]
+        members = members[is_better]
         room = len(self.sentences[i].split()) + spare
         for j in members[np.argsort(-self._scores[members], kind="stable")]:
             said = self._worded(i, int(j))

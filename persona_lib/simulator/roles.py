@@ -38,9 +38,10 @@ class Call:
 
 @dataclass(frozen=True)
 class Reply:
-    """What goes back: a text, or a refusal."""
+    """What goes back: a text, or a refusal; and the `digest` of the request, by which it was chosen."""
 
     text: str
+    digest: bytes
     refused: bool = False
 
 
@@ -251,18 +252,18 @@ def reply(forms: Forms, who: Model, messages: list[dict], *, sample: int = 0, sc
     """
     noise = digest(who.name, messages, sample)
     if uniform(noise, "refusal") < who.refusal_rate:
-        return Reply(phrases()["refusal"], refused=True)
+        return Reply(phrases()["refusal"], noise, refused=True)
     known = forms.recognise(messages)
     if known is None or known[0] not in HANDLERS:
         prompt = next((str(m["content"]) for m in reversed(messages) if m["role"] == "user"), "")
         call = Call({"prompt": prompt}, who, noise, sample)
-        return Reply(answer(call) if schema is None else json.dumps(smallest(schema)))
+        return Reply(answer(call) if schema is None else json.dumps(smallest(schema)), noise)
     name, slots = known
     call = Call(slots, who, noise, sample)
     if uniform(noise, "malformed") < who.malformed_rate:
         if name in STRUCTURED:
             broken = phrases()["malformed"]
-            return Reply(broken[int(uniform(noise, "how malformed") * len(broken))])
+            return Reply(broken[int(uniform(noise, "how malformed") * len(broken))], noise)
         if name == "answer_chain_of_thought":
-            return Reply(HANDLERS[name](call).replace("\nANSWER:\n", "\n"))
-    return Reply(HANDLERS[name](call))
+            return Reply(HANDLERS[name](call).replace("\nANSWER:\n", "\n"), noise)
+    return Reply(HANDLERS[name](call), noise)

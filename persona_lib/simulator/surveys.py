@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from persona_lib.simulator.world import declared, load, logistic
 from persona_lib.tables.streams import generator
@@ -56,7 +56,7 @@ def chances(z: np.ndarray | float, n_answers: int) -> np.ndarray:
     >>> chances(0.0, 2).tolist(), chances(3.0, 2).round(3).tolist()
     ([0.5, 0.5], [0.0, 1.0])
     """
-    bounds = norm.ppf(np.arange(1, n_answers) / n_answers)
+    bounds = ndtri(np.arange(1, n_answers) / n_answers)
     below = logistic((bounds - np.asarray(z, dtype=float)[..., None]) / declared_noise())
     edges = [np.zeros((*below.shape[:-1], 1)), below, np.ones((*below.shape[:-1], 1))]
     return np.diff(np.concatenate(edges, axis=-1), axis=-1)
@@ -93,7 +93,7 @@ def population_shares(question: str, options: Sequence[str]) -> np.ndarray:
     The own parts of positions are taken as normal, of the mean square that `shared_share` leaves them.
     """
     world = load()
-    nodes = norm.ppf((np.arange(N_NODES) + 0.5) / N_NODES)
+    nodes = ndtri((np.arange(N_NODES) + 0.5) / N_NODES)
     spread = np.sqrt(1 - float(world.parameters["shared_share"]))
     found = chances(world.shared @ direction(question) + spread * nodes, len(options)).mean(axis=0)
     return found[in_order(question, options)]

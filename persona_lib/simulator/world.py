@@ -15,8 +15,8 @@ from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
-import yaml
 
+from persona_lib.tables.files import read_yaml
 from persona_lib.tables.streams import generator
 
 BIG_FIVE = ("openness", "conscientiousness", "extraversion", "agreeableness", "neuroticism")
@@ -329,8 +329,7 @@ def _models(declared: Mapping) -> dict[str, Model]:
 
 def declared(name: str) -> dict:
     """What a YAML file of this package holds."""
-    text = Path(__file__).with_name(name).read_text("utf-8")
-    return yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    return read_yaml(Path(__file__).with_name(name))
 
 
 @cache

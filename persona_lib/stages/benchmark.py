@@ -13,12 +13,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import yaml
 
 from persona_lib.messages.ask import Ask
 from persona_lib.stages import steps
 from persona_lib.stages.calibration import calibrate, plan_calibration
 from persona_lib.tables.descriptions import label_of, values_of
+from persona_lib.tables.files import read_yaml
 from persona_lib.tables.schema import SchemaError, tables
 from persona_lib.tables.streams import generator
 from persona_lib.tables.values import MODES
@@ -256,10 +256,10 @@ def _synonyms(attribute: str, words: frozenset[str]) -> frozenset[str]:
 @cache
 def _listed_synonyms() -> dict[tuple[str, str], frozenset[str]]:
     """The synonyms of `synonyms.yaml` by attribute and word of its value."""
-    declared = yaml.safe_load(Path(__file__).with_name("synonyms.yaml").read_text("utf-8"))
+    listed = read_yaml(Path(__file__).with_name("synonyms.yaml"))
     return {
         (attribute, known): frozenset(_words(synonyms))
-        for attribute, by_word in declared.items()
+        for attribute, by_word in listed.items()
         for word, synonyms in by_word.items()
         for known in _words(word)
     }

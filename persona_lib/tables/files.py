@@ -1,4 +1,4 @@
-"""Files that are whole or not there: written beside their place and moved to it at the end."""
+"""Files that are whole or not there: written beside their place and moved to it at the end; and YAML, read fast."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 HALF = ".half"  # how a file that is still being written ends
 
@@ -39,3 +42,14 @@ def whole(path: str | os.PathLike, *, private: bool = False) -> Iterator[Path]:
         os.replace(half, path)
     finally:
         half.unlink(missing_ok=True)
+
+
+def read_yaml(path: str | os.PathLike) -> Any:
+    """What a YAML file of this library holds; by libyaml where PyYAML has it, which is ten times as fast.
+
+    Raises
+    ------
+    yaml.YAMLError, UnicodeDecodeError
+        For the settings of a user `commands.strict_yaml` gives errors that name the line and the key.
+    """
+    return yaml.load(Path(path).read_text("utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))

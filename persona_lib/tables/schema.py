@@ -16,9 +16,8 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-import yaml
 
-from persona_lib.tables.files import whole
+from persona_lib.tables.files import read_yaml, whole
 
 NOT_IN_UNIVERSE = "not in universe"
 UNKNOWN = "unknown"
@@ -67,10 +66,10 @@ def tables() -> dict[str, Table]:
     >>> tables()["pool_judgements"].key == tables()["judgements"].key
     True
     """
-    declared = yaml.safe_load((Path(__file__).with_name("tables.yaml")).read_text("utf-8"))
-    shapes = declared["shapes"]
+    written = read_yaml(Path(__file__).with_name("tables.yaml"))
+    shapes = written["shapes"]
     found: dict[str, Table] = {}
-    for name, spec in declared["tables"].items():
+    for name, spec in written["tables"].items():
         like = spec.get("like")
         if like == "statistics":
             columns, key = shapes["statistics"], ("statistic", "group")

@@ -12,18 +12,18 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 from simulated import REPO, description, spotless
 
 from persona_lib.simulator import issues, respondents, revising, writing
 from persona_lib.simulator.forms import parse_description
 from persona_lib.simulator.sentences import load_bank, split
 from persona_lib.simulator.world import load
+from persona_lib.tables.files import read_yaml
 from persona_lib.tables.schema import attributes
 
 BANK = pd.read_csv(REPO / "data/prompts/bank.csv", dtype=str, keep_default_na=False)
 ANSWERED = BANK[BANK["issue"] != ""].drop_duplicates("issue").reset_index(drop=True)  # one prompt of each issue
-DECLARED = [issue for path in sorted(issues.FOLDER.glob("*.yaml")) for issue in yaml.safe_load(path.read_text("utf-8"))]
+DECLARED = [issue for path in sorted(issues.FOLDER.glob("*.yaml")) for issue in read_yaml(path)]
 WHO = load().models["sim-large"]
 BRITISH = (
     r"\b(\w*colour\w*|neighbour\w*|labour\w*|favour\w*|behaviour\w*|judgement\w*|travell\w+|grey|organis\w+|towards|"

@@ -249,7 +249,7 @@ def test_same_request_same_answer_in_any_process_and_order(tmp_path):
         "todo = todo[::-1] if sys.argv[1] == 'back' else todo\n"
         "slots = {'persona': t.description(1)}\n"
         "got = {f'{m} {n} {s}': t.said(m, n, s, **slots).__dict__ for m, n, s in todo}\n"
-        "print(json.dumps(got, sort_keys=True))\n",
+        "print(json.dumps(got, sort_keys=True, default=bytes.hex))\n",
         "utf-8",
     )
     path = os.pathsep.join([str(REPO), str(REPO / "tests")])

@@ -1,9 +1,12 @@
-"""Files that are whole or not there: whatever ends the writing, nothing half-written is left."""
+"""Files that are whole or not there: whatever ends the writing, nothing half-written is left; and YAML."""
 
 import os
+from pathlib import Path
 
 import pytest
+import yaml
 
+from persona_lib.tables import files
 from persona_lib.tables.files import HALF, whole
 
 
@@ -48,3 +51,17 @@ def test_a_private_file_is_its_owners_from_the_first_byte_on(tmp_path):
         half.write_text("{}")
         assert half.stat().st_mode & 0o777 == 0o600
     assert (tmp_path / "x.json").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("package", ["census", "exporting", "people", "showing", "stages", "tables"])
+def test_yaml_is_what_pure_python_reads(package):
+    """The oracle is PyYAML's own reader, which may not be the one that is used."""
+    paths = list(Path(files.__file__).parents[1].joinpath(package).glob("*.yaml"))
+    assert paths and all(files.read_yaml(path) == yaml.safe_load(path.read_text("utf-8")) for path in paths)
+
+
+def test_what_is_no_yaml_or_would_run_something_is_refused(tmp_path):
+    for text in ("a: [1", "a: !!python/object/apply:os.getcwd []"):
+        (tmp_path / "x.yaml").write_text(text)
+        with pytest.raises(yaml.YAMLError):
+            files.read_yaml(tmp_path / "x.yaml")
