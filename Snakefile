@@ -535,6 +535,7 @@ use rule executed as pluralism with:
         pool_shares=rules.agreement.output.pool_shares,
         persona_weights=rules.personas.output.persona_weights,
         attempts=rules.benchmark.output.attempts,
+        pass_attempts=rules.pass_at_k.output.pass_attempts,
     output:
         pluralism=f"{RUN}/pluralism.parquet",
         notebook=f"{RUN}/notebooks/11_pluralism.ipynb",

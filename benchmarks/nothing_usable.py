@@ -4,8 +4,9 @@
 
 Runs the rules after the prompts at the smallest sizes that a configuration may have (`tests/whole_runs.py`: three
 personas, one model a role), once for each role and each of: refused, cut off, unparsed, not taken by the endpoint, and
-constant (answer A, nothing to revise, everybody). A finding must name no "nan". Prints one line a case and writes the
-table: role, kind, seconds, and what went wrong, empty where all notebooks ran. About 25 CPU seconds a case.
+constant (answer A, nothing to revise, everybody). A finding must name no "nan". Prints one line a case and adds it to
+the table: role, kind, what went wrong (empty where all notebooks ran) and CPU seconds. A case that the table holds
+already is not run again. About 50 CPU seconds a case.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ import matplotlib  # noqa: E402
 from whole_runs import ROLES, run_all  # noqa: E402
 
 KINDS = ("refused", "cut_off", "unparsed", "not_taken", "constant")
+COLUMNS = ["role", "kind", "went_wrong", "cpu_seconds"]
 
 
 def outcome(role: str, kind: str) -> str:
@@ -49,19 +51,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--role", choices=ROLES, action="append", help="this role alone; may be repeated")
     parser.add_argument("--kind", choices=KINDS, action="append", help="this kind alone; may be repeated")
-    parser.add_argument("--table", help="CSV file to write")
+    parser.add_argument("--table", help="CSV file to go on with")
     chosen = parser.parse_args()
     table = Path(chosen.table).resolve() if chosen.table else None
     matplotlib.use("Agg")
-    rows = []
+    done = pd.DataFrame(columns=COLUMNS)
+    if table and table.exists():
+        done = pd.read_csv(table, keep_default_na=False)
     for role in chosen.role or ROLES:
         for kind in chosen.kind or KINDS:
+            if ((done["role"] == role) & (done["kind"] == kind)).any():
+                continue
             began = time.process_time()
-            rows.append((role, kind, outcome(role, kind), round(time.process_time() - began, 1)))
-            print(*rows[-1], sep=" | ", flush=True)
-    if table:
-        columns = ["role", "kind", "went_wrong", "cpu_seconds"]
-        pd.DataFrame(rows, columns=columns).to_csv(table, index=False, lineterminator="\n")
+            row = (role, kind, outcome(role, kind), round(time.process_time() - began, 1))
+            print(*row, sep=" | ", flush=True)
+            done.loc[len(done)] = row
+            if table:
+                done.to_csv(table, index=False, lineterminator="\n")
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from persona_lib.census import published
 from persona_lib.cost.plan import planned_calls
 from persona_lib.measuring import ablation, agreement, benchmark, calibration, flip_odds, judges, pass_at_k, validation
 from persona_lib.pluralism import majority
+from persona_lib.pluralism.individuation import individuation_statistics
 from persona_lib.sampling import discriminator, fidelity, joint, official, population
 from persona_lib.stages.prompts import read_bank, screen
 from persona_lib.tables import schema
@@ -203,7 +204,8 @@ class TestRecomputation:
     def test_pluralism(self):
         inputs = (table(name) for name in ("pool_judgements", "pool_items", "personas", "attempts"))
         given = {"shares": table("pool_shares"), "weights": table("persona_weights")}
-        self.same("pluralism", majority.pluralism_statistics(*inputs, **given, n_bootstrap=N_BOOTSTRAP, seed=SEED))
+        found = majority.pluralism_statistics(*inputs, **given, n_bootstrap=N_BOOTSTRAP, seed=SEED)
+        self.same("pluralism", pd.concat([found, individuation_statistics(table("pass_attempts"))]))
 
     def test_fidelity(self):
         census, draws = table("census"), table("draws")

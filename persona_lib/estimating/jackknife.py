@@ -171,7 +171,7 @@ def _ends(value: float, half: float, scale: str, n_like: int) -> tuple[float, fl
         middle, reach = 1 + (k - 1) * value, half * k / (1 + (k - 1) * value) / (1 - value)
         low, high = 1 - k / (middle / (1 - value) * np.exp(np.clip([-reach, reach], -500, 500)) + k - 1)
     elif scale == "logit" and 0 < value < 1:
-        middle, reach = np.log(value / (1 - value)), half / (value * (1 - value))
+        middle, reach = np.log(value / (1 - value)), min(half / (value * (1 - value)), 500.0)
         low, high = 1 / (1 + np.exp(reach - middle)), 1 / (1 + np.exp(-reach - middle))
     else:
         return float("nan"), float("nan")

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+from sklearn.feature_extraction.text import CountVectorizer  # type: ignore[import-untyped]
 
 from persona_lib.simulator import expected, expected_attempts, studies
 from persona_lib.simulator.attempts import REEXAMINED
@@ -153,13 +154,42 @@ def repeated_truth(run: Run, persons: Persons) -> Truth:
     described = [text for text in persons.descriptions[:n] for _ in range(k)]
     prompts = [text for text in persons.prompts[:n] for _ in range(k)]
     found = {}
+    told: Truth = {}
     for alias, who in run.several("contestants").items():
+        written: dict[str, list[str]] = {}
         for mode in ("chain_of_thought", "output_only", "baseline"):
             slots = {"persona": described} if mode in TEMPLATES else {}
             answers = persons.write(TEMPLATES.get(mode, "answer"), who, prompt=prompts, **slots)
             answers = [text.rpartition("ANSWER:\n")[2] for text in answers]
             found[alias, mode] = accepted(run, described, prompts, answers).reshape(n, k)
-    return expected_attempts.repeated(found, again=REEXAMINED)
+            written[mode] = answers
+        told |= {("individuation", f"{alias}|{mode}"): individuated(written[mode], written["baseline"], k)
+                 for mode in TEMPLATES}  # fmt: skip
+    return expected_attempts.repeated(found, again=REEXAMINED) | told
+
+
+def individuated(written: list[str], default: list[str], n_attempts: int) -> float:
+    """How often naive Bayes on words tells an answer for a person from one for nobody, having read the others.
+
+    Parameters
+    ----------
+    written, default : item by item, `n_attempts` answers each
+
+    Examples
+    --------
+    >>> individuated(["buy now", "buy today"], ["wait here", "wait there"], 2)
+    1.0
+    """
+    hits = []
+    for start in range(0, len(written) if n_attempts > 1 else 0, n_attempts):
+        both = [*written[start : start + n_attempts], *default[start : start + n_attempts]]
+        counts = CountVectorizer().fit_transform(both).toarray()
+        sides = counts[:n_attempts], counts[n_attempts:]
+        for i in range(n_attempts):
+            own, other = (np.delete(side, i, axis=0).sum(axis=0) + 1 for side in sides)
+            odds = (sides[0][i] - sides[1][i]) @ np.log(own / own.sum() / (other / other.sum()))
+            hits.append(0.5 if abs(odds) < 1e-9 else float(odds > 0))
+    return float(np.mean(hits)) if hits else float("nan")
 
 
 def _share(n_persons: int, n_items: int) -> int:
