@@ -3,21 +3,23 @@
     python benchmarks/kill_paper.py --runs 5 --kills 4
     python benchmarks/scaled.py tenth 0.1; python benchmarks/kill_paper.py --run tenth --runs 1 --kills 5
 
-Each run starts from nothing in a scratch copy and is killed (SIGKILL, the whole process group) `--kills` times at
-random moments before it may finish. Then every table, sealed ledger, figure and executed notebook must have the
-bytes of an undisturbed run, and no half-written file may be left.
+Each run starts from nothing in a scratch copy and is killed (SIGKILL, to it and to all that it has started) `--kills`
+times at random moments before it may finish. Then every table, sealed ledger, figure and executed notebook must have
+the bytes of an undisturbed run, and no half-written file may be left.
 """
 
 import argparse
 import os
 import random
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
+
+import psutil
 
 sys.path.insert(0, os.getcwd())
 
@@ -53,8 +55,12 @@ def run(scratch: Path, name: str, kill_after: float | None) -> bool:
     try:
         status = started.wait(timeout=kill_after)
     except subprocess.TimeoutExpired:
-        os.killpg(started.pid, signal.SIGKILL)
+        everything = psutil.Process(started.pid).children(recursive=True)  # steps are in process groups of their own
+        for process in [started, *everything]:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
         started.wait()
+        psutil.wait_procs(everything)
         return False
     if status:
         sys.exit(f"a run failed; see {scratch / 'kill.log'}")
