@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from persona_lib.estimating.matrix import in_common
 from persona_lib.estimating.resample import LEVEL
 
 CALLS: Mapping[str, int] = {"one_arm_twice": 3, "both_twice": 4}  # of a question
@@ -63,23 +64,23 @@ def components(values: pd.DataFrame, *, of: str) -> dict[str, float]:
     -------
     persona, item, cell.
     """
-    sums = np.zeros((4, 2))
+    products = np.zeros((4, 2))
     for _, part in values.dropna(subset=[of]).groupby("attribute"):
         grid = part.pivot(index="persona_id", columns="item_id", values=of)
-        known, x = grid.notna().to_numpy(dtype=float), grid.fillna(0).to_numpy(dtype=float)
-        sums += [[_alike(each, way) for each in (x, known)] for way in ("cell", "persona", "item", "none")]
-    if (sums[:, 1] == 0).any():
+        x = grid.fillna(0).to_numpy(dtype=float)
+        alike = in_common(grid.notna().to_numpy(dtype=float)[None], x, x)
+        products += [[alike[way][0][0], alike[way][1][0]] for way in ("cell", "persona", "item", "none")]
+    if (products[:, 1] == 0).any():
         return dict.fromkeys(("persona", "item", "cell"), float("nan"))
-    cell, persona, item, none = sums[:, 0] / sums[:, 1]
+    cell, persona, item, none = products[:, 0] / products[:, 1]
     found = {"persona": persona - none, "item": item - none, "cell": cell - persona - item + none}
     return {name: max(0.0, float(value)) for name, value in found.items()}
 
 
-def _alike(x: np.ndarray, way: str) -> float:
-    """Sum of products of two different cells that have only the persona, the item or nothing in common; of squares."""
-    cell = (x**2).sum()
-    persona, item = (x.sum(axis=1) ** 2).sum() - cell, (x.sum(axis=0) ** 2).sum() - cell
-    return float({"cell": cell, "persona": persona, "item": item, "none": x.sum() ** 2 - persona - item - cell}[way])
+def error_of_mean(spread: Mapping[str, float], *, n_personas: float, n_items: float) -> float:
+    """Standard error of a mean over personas x items, from the `components` of its values."""
+    parts = spread["persona"] / n_personas, spread["item"] / n_items, spread["cell"] / (n_personas * n_items)
+    return float(np.sqrt(sum(parts)))
 
 
 def power(effect: float, spread: Mapping[str, float], *, n_personas: float, n_items: float) -> float:
@@ -102,7 +103,7 @@ def power(effect: float, spread: Mapping[str, float], *, n_personas: float, n_it
     >>> round(power(1.0, {"persona": 1.0, "item": 0.0, "cell": 0.0}, n_personas=5, n_items=99), 3)
     0.401
     """
-    error = np.sqrt(spread["persona"] / n_personas + spread["item"] / n_items + spread["cell"] / (n_personas * n_items))
+    error = error_of_mean(spread, n_personas=n_personas, n_items=n_items)
     df = min(n_personas, n_items) - 1
     if df < 1 or np.isnan(error):
         return float("nan")
@@ -131,7 +132,7 @@ def flip_power(compared: pd.DataFrame, *, effects: Sequence[float] = EFFECTS) ->
     rows = []
     for name, calls in CALLS.items():
         spread, n = components(values, of=name), n_calls / calls / n_items if n_items else float("nan")
-        error = np.sqrt(spread["persona"] / n + spread["item"] / n_items + spread["cell"] / (n * n_items))
+        error = error_of_mean(spread, n_personas=n, n_items=n_items)
         told = {f"power at {effect:g}": power(effect, spread, n_personas=n, n_items=n_items) for effect in effects}
         size = {"n_personas": round(n, 1), "n_items": n_items, "n_calls": n_calls}
         rows.append({"estimator": name, **size, "standard_error": error, **told})

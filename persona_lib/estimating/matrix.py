@@ -1,4 +1,4 @@
-"""Every persona against every other: kappas of two sets of choices, as matrices, and what their means are sure of.
+"""Choices of personas on items as arrays: kappas of all pairs of personas, what their means are sure of, and products.
 
 A set of choices is a persona x item array of 0 and 1, NaN where there is none.
 """
@@ -140,3 +140,36 @@ def _of_personas(kappa: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _ratio(total: np.ndarray | float, n: np.ndarray | int) -> np.ndarray:
     n = np.asarray(n)
     return np.where(n > 0, total / np.where(n > 0, n, 1), np.nan)
+
+
+def in_common(cells: np.ndarray, first: np.ndarray, second: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Products of a value of the first and one of the second: of one cell, of two with one item, persona or neither.
+
+    Their means are what components of variance are made of: what is alike only because of the persona, and so on.
+
+    Parameters
+    ----------
+    cells : sets x personas x items, 1 where a cell counts
+    first, second : values, personas x items; finite also where a cell does not count
+
+    Returns
+    -------
+    Of cell, item, persona and none, one per set: the sum of the products, and how many they are.
+
+    Examples
+    --------
+    >>> found = in_common(np.ones((1, 2, 2)), np.array([[1.0, 2], [3, 4]]), np.array([[1.0, 2], [3, 4]]))
+    >>> {name: (float(total[0]), int(n[0])) for name, (total, n) in found.items()}
+    {'cell': (30.0, 4), 'item': (22.0, 4), 'persona': (28.0, 4), 'none': (20.0, 4)}
+    """
+    x, y = cells * first, cells * second
+    same, n_same = (x * second).sum(axis=(1, 2)), cells.sum(axis=(1, 2))
+    by_item, n_item = (x.sum(axis=1) * y.sum(axis=1)).sum(axis=1), (cells.sum(axis=1) ** 2).sum(axis=1)
+    by_persona, n_persona = (x.sum(axis=2) * y.sum(axis=2)).sum(axis=1), (cells.sum(axis=2) ** 2).sum(axis=1)
+    whole, n_whole = x.sum(axis=(1, 2)) * y.sum(axis=(1, 2)), n_same**2
+    return {
+        "cell": (same, n_same),
+        "item": (by_item - same, n_item - n_same),
+        "persona": (by_persona - same, n_persona - n_same),
+        "none": (whole - by_item - by_persona + same, n_whole - n_item - n_persona + n_same),
+    }

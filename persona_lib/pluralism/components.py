@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from persona_lib.estimating.matrix import in_common
 from persona_lib.pluralism.grids import Panel, Statistic, jackknifed
 
 COMPONENTS = ("persona", "prompt", "persona_prompt", "judge", "run")
@@ -27,17 +28,7 @@ def alike(cells: np.ndarray, first: np.ndarray, second: np.ndarray) -> dict[str,
     cells : panels x personas x items, 1 where a cell counts
     first, second : choices or chances of answer b, personas x items
     """
-    x, y = cells * first, cells * second
-    same, n_same = (x * second).sum(axis=(1, 2)), cells.sum(axis=(1, 2))
-    by_item, n_item = (x.sum(axis=1) * y.sum(axis=1)).sum(axis=1), (cells.sum(axis=1) ** 2).sum(axis=1)
-    by_persona, n_persona = (x.sum(axis=2) * y.sum(axis=2)).sum(axis=1), (cells.sum(axis=2) ** 2).sum(axis=1)
-    whole, n_whole = x.sum(axis=(1, 2)) * y.sum(axis=(1, 2)), n_same**2
-    return {
-        "cell": same / n_same,
-        "item": (by_item - same) / (n_item - n_same),
-        "persona": (by_persona - same) / (n_persona - n_same),
-        "none": (whole - by_item - by_persona + same) / (n_whole - n_item - n_persona + n_same),
-    }
+    return {name: total / n for name, (total, n) in in_common(cells, first, second).items()}
 
 
 def shares(

@@ -11,10 +11,10 @@ from typing import Any
 
 import nbformat
 import pandas as pd
-import yaml
 
 from persona_lib.site import front, links, pages
 from persona_lib.tables import schema
+from persona_lib.tables.files import read_yaml
 
 TABLES = ("personas", "prompts", "pairs", "answers", "judgements", "figures", "claims")
 FIRST_FIGURES = ("1", "5")  # on the first page
@@ -68,7 +68,7 @@ def found_results(run: str, *, root: Path) -> Results:
 def _settings(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise SiteError(f"{path}: no such file; make paper writes it")
-    return yaml.safe_load(path.read_text("utf-8"))
+    return read_yaml(path)
 
 
 def read_tables(results: Results) -> dict[str, pd.DataFrame]:

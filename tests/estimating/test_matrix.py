@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import cohen_kappa_score
 
-from persona_lib.estimating.matrix import kappa_matrix, mean_kappas, other_counts
+from persona_lib.estimating.matrix import in_common, kappa_matrix, mean_kappas, other_counts
 
 
 def test_a_matrix_equals_scikit_learn_cell_by_cell():
@@ -85,3 +85,19 @@ def test_means_of_a_matrix_are_those_of_its_cells():
             one, two = first.copy(), second.copy()
             one[p, i] = two[p, i] = np.nan
             assert by_cell[number] == pytest.approx(means(one, two, everyone)[place])
+
+
+def test_products_of_cells_that_have_the_item_the_persona_or_nothing_in_common():
+    rng = np.random.default_rng(8)
+    cells, first, second = (rng.random((2, 4, 5)) < 0.7).astype(float), rng.normal(size=(4, 5)), rng.normal(size=(4, 5))
+    shared = {(True, True): "cell", (False, True): "item", (True, False): "persona", (False, False): "none"}
+    found = in_common(cells, first, second)
+    for one, shown in enumerate(cells):
+        wanted = {"cell": [], "item": [], "persona": [], "none": []}
+        places = np.argwhere(shown)
+        for p, i in places:
+            for q, j in places:
+                wanted[shared[p == q, i == j]].append(first[p, i] * second[q, j])
+        assert {name: n[one] for name, (_, n) in found.items()} == {name: len(each) for name, each in wanted.items()}
+        for name, (total, _) in found.items():
+            assert total[one] == pytest.approx(sum(wanted[name]))
