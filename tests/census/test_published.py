@@ -35,6 +35,16 @@ def test_income_bands_at_their_bounds(sample):
     assert published.category(nothing, "income_usd").isna().tolist() == [True, False, False, True]
 
 
+def test_a_birthplace_is_named_as_a_reader_would_put_it(sample):
+    lives = ["Vermont"] * 4
+    born = few(sample).assign(place_of_birth=["Vermont", "Maine", "Canada", "Germany"], state=lives)
+    native, abroad = published._BORN[0], published._BORN[2]
+    found = published.category(born.assign(citizenship=[native, native, published._BORN[4], abroad]), "place_of_birth")
+    assert found.tolist() == ["State of residence", "Another state", "Foreign country", "Abroad, but native"]
+    unknown = published.category(born.assign(citizenship=[UNKNOWN, native, native, native]), "place_of_birth")
+    assert unknown.tolist() == [UNKNOWN, *["Another state"] * 3]
+
+
 def test_published_shares_are_the_published_percentages(totals):
     """Percentages as printed in the nation's DP02 and DP05, 2018."""
     education = published.shares(totals, "education", areas=["United States"]).set_index("category")["share"]
