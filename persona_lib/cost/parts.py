@@ -9,7 +9,7 @@ import pandas as pd
 from persona_lib.cost.plan import ENDS, QUANTITIES, totals
 
 # Templates that ask for a verdict on answers.
-JUDGES = ("judge", "judge_no_persona", "judge_certainty", "examine", "find_dropped")
+JUDGES = ("judge", "judge_no_persona", "judge_certainty", "nearer", "examine", "find_dropped")
 JUDGED_IN = {"validation": "06", "pool": "07", "ablation": "08", "benchmark": "09", "pass_at_k": "10", "survey": "12"}
 WHOLE, PILOT = "whole run", "pilot"
 _PILOT: dict[str, dict] = {

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from persona_lib.simulator import portraits, respondents, revising, surveys, topics, writing
 from persona_lib.simulator.formats import smallest
 from persona_lib.simulator.forms import Forms, parse_description
+from persona_lib.simulator.nearness import VERDICTS, nearer_chances
 from persona_lib.simulator.sentences import phrase, phrases
 from persona_lib.simulator.world import Model, load, uniform
 from persona_lib.tables.descriptions import label_of
@@ -117,6 +118,12 @@ def judge_certainty(call: Call) -> str:
     return json.dumps({"choice": choice, "certainty": round(float(100 * respondents.certainty(chance)))})
 
 
+def nearer(call: Call) -> str:
+    chances = nearer_chances(*(call.slots[name] for name in ("answer", "answer_a", "answer_b")), call.who)
+    chosen = int((chances.cumsum() <= call.uniform("nearer")).sum())
+    return json.dumps({"nearer": VERDICTS[min(chosen, len(VERDICTS) - 1)]})
+
+
 def ask_share(call: Call) -> str:
     slots = call.slots
     share = respondents.share_first(slots["people"], slots["answer_a"], slots["answer_b"], call.who)
@@ -208,6 +215,7 @@ HANDLERS: Mapping[str, Callable[[Call], str]] = {
     "judge": judge,
     "judge_certainty": judge_certainty,
     "judge_no_persona": judge,
+    "nearer": nearer,
     "ask_share": ask_share,
     "answer_output_only": answer_output_only,
     "answer_chain_of_thought": answer_chain_of_thought,
@@ -228,6 +236,7 @@ STRUCTURED = frozenset(
         "judge",
         "judge_certainty",
         "judge_no_persona",
+        "nearer",
         "ask_share",
         "examine",
         "find_dropped",

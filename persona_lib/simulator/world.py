@@ -45,6 +45,7 @@ class Model:
     critic_error: float
     drop_factor: float
     extractor_error: float
+    guess_rate: float
     refusal_rate: float
     malformed_rate: float
 
