@@ -53,7 +53,7 @@ class Fake:
     """A judge that follows `rule`; other templates answer with their name."""
 
     roles = {"judge": "j", "answerer": "a", "panel": ["m1", "m2"], "raters": "rater", "critic": "c", "reviser": "r"}
-    roles |= {"contestants": ["m1", "m2"]}
+    roles |= {"contestants": ["m1", "m2"], "examiner": "e"}
     endpoints = {name: Endpoint(name, f"sim-{name}", SIMULATOR) for name in ("j", "a", "m1", "m2", "rater", "c", "r")}
     simulated, by_batch = True, False
 
@@ -70,12 +70,18 @@ class Fake:
             data = {"choice": self.rule(row)} if row.template.startswith("judge") and status == "ok" else None
             data = data | {"certainty": 75} if data and row.template == "judge_certainty" else data
             data = {"share_a": 30} if row.template == "ask_share" and status == "ok" else data
+            data = {"nearer": self.nearer(row)} if row.template == "nearer" and status == "ok" else data
             text = "" if status != "ok" else json.dumps(data) if data else self.says(row)
             rows.append(
                 {"text": text, "data": data, "status": status, "detail": "",
                  "request_hash": hashlib.sha256(key.encode()).hexdigest(), "tokens_in": 1, "tokens_out": 1}
             )  # fmt: skip
         return pd.DataFrame(rows, index=requests.index)
+
+    @staticmethod
+    def nearer(row) -> str:
+        """To the divergent answer, wherever it stands."""
+        return "A" if row.slots["answer_a"].startswith("divergent") else "B"
 
     @staticmethod
     def says(row) -> str:

@@ -8,6 +8,7 @@ import pandas as pd
 from persona_lib.messages.ask import Ask
 from persona_lib.stages import steps
 from persona_lib.stages.feedback import answer_rows
+from persona_lib.stages.given import give, plan_given
 from persona_lib.stages.judging import half_swapped, judge
 from persona_lib.stages.shares import plan_pool_shares, pool_shares
 from persona_lib.tables.schema import SchemaError
@@ -129,7 +130,7 @@ def plan_pool(
 
 
 def collect_pool(tables: dict, settings: dict, *, shard: int, of: int, ask: Ask) -> None:
-    """Answer and judge the pool items of one shard, and ask for the population's shares on them."""
+    """Answer and judge the pool items of one shard, ask for the population's shares on them, and let models write."""
     sizes = dict(settings["pool"])
     named_groups = sizes.pop("named_groups")
     items = plan_items(tables["prompts"], n_items=sizes.pop("n_items"), seed=settings["seed"])
@@ -147,3 +148,6 @@ def collect_pool(tables: dict, settings: dict, *, shard: int, of: int, ask: Ask)
     asked = {"panel": ask.roles["panel"], "named_groups": named_groups, "seed": settings["seed"]}
     shares = plan_pool_shares(items, tables["personas"], **asked)
     pool_shares(shares[shares["item_id"].map(is_mine).astype(bool)], tables["prompts"], answers, ask=ask)
+    given = plan_given(plan, contestants=ask.roles["contestants"], seed=settings["seed"])
+    mine = steps.of_shard(given, "item_id", shard=shard, of=of)
+    give(mine, tables["personas"], tables["prompts"], answers, ask=ask)

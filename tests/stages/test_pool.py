@@ -5,6 +5,7 @@ from judges import SIZES, Fake, personas, prompts
 
 from persona_lib.messages.endpoint import Endpoint
 from persona_lib.stages import judging
+from persona_lib.stages.given import give, plan_given
 from persona_lib.stages.pool import collect_pool, create_pool, plan_items, plan_pool
 from persona_lib.stages.shares import plan_pool_shares, pool_shares
 from persona_lib.tables.schema import SchemaError, check
@@ -113,4 +114,18 @@ def test_what_the_notebook_asks_is_what_was_collected():
     items, answers, _ = pooled(again)
     asked = plan_pool_shares(items, personas(5), panel=["m1", "m2"], named_groups=["race"], seed=1)
     pool_shares(asked, prompts(9), answers, ask=again)
+    pool = plan_pool(items, personas(5), panel=["m1", "m2"], raters="rater", **SIZES, seed=1)
+    give(plan_given(pool, contestants=["m1", "m2"], seed=1), personas(5), prompts(9), answers, ask=again)
     assert sorted(ask.asked) == sorted(again.asked)
+
+
+def test_shards_ask_together_what_one_asks():
+    settings = {"seed": 1, "pool": {"n_items": 4, **SIZES, "named_groups": ["race"]}}
+    tables = {"personas": personas(5), "prompts": prompts(9)}
+    asked = [[], []]
+    for together, of in zip(asked, (1, 2), strict=True):
+        for shard in range(of):
+            ask = Fake()
+            collect_pool(tables, settings, shard=shard, of=of, ask=ask)
+            together += ask.asked
+    assert sorted(asked[0]) == sorted(asked[1]) and any('"nearer"' in key for key in asked[1])
