@@ -65,8 +65,8 @@ def planned_calls(settings: Mapping, *, n_bank: int | None = None) -> pd.DataFra
     n_written = n_draws if settings["personas"]["model_stage"] else 0
     n_judged, n_items, n_panel = settings["validation"]["n_pairs"], pool["n_items"], pool["n_panel_personas"]
     n_named = sum(min(n_personas // MIN_GROUP, AT_MOST[attribute]) for attribute in pool["named_groups"])
-    n_given = n_panel * pool["n_panel_items"]
-    n_rated = pool["n_raters"] * n_given
+    n_rated = pool["n_raters"] * n_panel * pool["n_panel_items"]
+    n_given = min(pool["n_given_personas"], n_panel) * pool["n_panel_items"]
     n_ablated = len(settings["ablation"]["attributes"] or attributes())
     n_cells = (n_ablated + 1) * settings["ablation"]["n_personas"] * settings["ablation"]["n_questions"]
     cells = f"({n_ablated} attributes, placebo) x personas x questions"
@@ -102,8 +102,9 @@ def planned_calls(settings: Mapping, *, n_bank: int | None = None) -> pd.DataFra
         ("pool", "judge", roles["raters"], 2, n_rated, "raters x panel personas x panel items"),
         ("pool", "ask_share", roles["panel"], 2, n_items, "items, everybody"),
         ("pool", "ask_share", roles["panel"][0], 2, n_named * n_items, "named groups at most x items"),
-        ("pool", "answer_output_only", models, 2, n_given, "panel personas x panel items"),
-        ("pool", "nearer", roles["examiner"], 3, n_given * len(models), "panel personas x panel items x models"),
+        ("pool", "answer_output_only", models, 2, n_given, "panel personas at most x panel items"),
+        ("pool", "nearer", roles["examiner"], 3, n_given * len(models), "panel personas at most x panel items x "
+         "models"),
         ("ablation", critique, roles["critic"], 1, n_cells, f"{cells} x tries"),
         ("ablation", "revise", roles["reviser"], 2, n_cells, cells),
         ("ablation", "revise_again", roles["reviser"], 2, n_cells, f"{cells} x further tries"),

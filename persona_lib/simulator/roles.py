@@ -119,7 +119,8 @@ def judge_certainty(call: Call) -> str:
 
 
 def nearer(call: Call) -> str:
-    chances = nearer_chances(*(call.slots[name] for name in ("answer", "answer_a", "answer_b")), call.who)
+    slots = call.slots
+    chances = nearer_chances(slots["answer"], slots["answer_a"], slots["answer_b"], call.who)
     chosen = int((chances.cumsum() <= call.uniform("nearer")).sum())
     return json.dumps({"nearer": VERDICTS[min(chosen, len(VERDICTS) - 1)]})
 

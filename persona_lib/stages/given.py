@@ -6,36 +6,40 @@ neither the persona nor the model says which of the two known answers it is near
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from persona_lib.messages.ask import Ask
 from persona_lib.stages import steps
 from persona_lib.stages.judging import half_swapped
 from persona_lib.tables.schema import SchemaError, tables
+from persona_lib.tables.streams import generator
 
 NEAREST = {("A", False): "a", ("B", False): "b", ("A", True): "b", ("B", True): "a"}  # by what is said, and if swapped
 
 
-def plan_given(pool: pd.DataFrame, *, contestants: list[str], seed: int) -> pd.DataFrame:
-    """Every contestant writes for each persona and item of the pool that raters judge.
+def plan_given(pool: pd.DataFrame, *, n_personas: int, contestants: list[str], seed: int) -> pd.DataFrame:
+    """Every contestant writes for panel personas on the items of the pool that raters judge.
 
     Parameters
     ----------
     pool : what `plan_pool` returned
+    n_personas : random panel personas; all where there are fewer
 
     Returns
     -------
     One row per item, persona and model: item_id, prompt_id, answer_a_id, answer_b_id, persona_id, model, swapped (the
     judge sees answer b first: of each persona's items a random half, drawn anew for each model).
     """
-    cells = pool.loc[pool["role"] == "rater"].rename(columns={"persona_shown_id": "persona_id"})
+    cells = pool[pool["role"] == "rater"].rename(columns={"persona_shown_id": "persona_id"})
     cells = cells[["item_id", "prompt_id", "answer_a_id", "answer_b_id", "persona_id"]].drop_duplicates()
-    found = []
-    for model in contestants:
-        for key, part in cells.groupby("persona_id", sort=True):
-            swapped = half_swapped(len(part), seed, "judging.pool.given", model, str(key))
-            found.append(part.assign(model=model, swapped=swapped))
-    return pd.concat(found, ignore_index=True)
+    everyone = np.sort(cells["persona_id"].unique())
+    drawn = generator(seed, "judging.pool.given.personas").permutation(everyone)[:n_personas]
+    plan = cells[cells["persona_id"].isin(drawn)].merge(pd.DataFrame({"model": contestants}), how="cross")
+    plan["swapped"] = False
+    for (model, key), part in plan.groupby(["model", "persona_id"]):
+        plan.loc[part.index, "swapped"] = half_swapped(len(part), seed, "judging.pool.given", model, key)
+    return plan
 
 
 def give(

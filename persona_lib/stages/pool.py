@@ -132,7 +132,7 @@ def plan_pool(
 def collect_pool(tables: dict, settings: dict, *, shard: int, of: int, ask: Ask) -> None:
     """Answer and judge the pool items of one shard, ask for the population's shares on them, and let models write."""
     sizes = dict(settings["pool"])
-    named_groups = sizes.pop("named_groups")
+    named_groups, n_given = sizes.pop("named_groups"), sizes.pop("n_given_personas")
     items = plan_items(tables["prompts"], n_items=sizes.pop("n_items"), seed=settings["seed"])
     plan = plan_pool(
         items,
@@ -148,6 +148,6 @@ def collect_pool(tables: dict, settings: dict, *, shard: int, of: int, ask: Ask)
     asked = {"panel": ask.roles["panel"], "named_groups": named_groups, "seed": settings["seed"]}
     shares = plan_pool_shares(items, tables["personas"], **asked)
     pool_shares(shares[shares["item_id"].map(is_mine).astype(bool)], tables["prompts"], answers, ask=ask)
-    given = plan_given(plan, contestants=ask.roles["contestants"], seed=settings["seed"])
+    given = plan_given(plan, n_personas=n_given, contestants=ask.roles["contestants"], seed=settings["seed"])
     mine = steps.of_shard(given, "item_id", shard=shard, of=of)
     give(mine, tables["personas"], tables["prompts"], answers, ask=ask)

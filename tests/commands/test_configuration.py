@@ -47,7 +47,7 @@ def at_root(monkeypatch):
         ("sead: 1", "sead: unknown; did you mean seed?"),
         ("pool: {n_item: 9}", "pool.n_item: unknown; did you mean n_items?"),
         ("pool: {zzz: 9}", "pool.zzz: unknown; known are n_items, n_panel_personas, n_raters, n_panel_items, "
-         "named_groups"),
+         "n_given_personas, named_groups"),
         ("mode: alive", "mode: 'alive' is none of simulate, live, replay"),
         ("seed: -1", "seed: -1 is too small; at least 0"),
         ("shards: 2000", "shards: 2000 is too large; at most 1000"),

@@ -18,11 +18,11 @@ class Writer(Fake):
         return f"answer {self.n_written}" if row.template == "answer_output_only" else Fake.says(row)
 
 
-def planned(ask):
+def planned(ask, n_personas=3):
     """Raters judge two items for each of three personas."""
     items, answers = create_pool(prompts(9), n_items=4, seed=1, ask=ask)
     pool = plan_pool(items, personas(5), panel=["m1", "m2"], raters="rater", **SIZES, seed=1)
-    return pool, plan_given(pool, contestants=["m1", "m2"], seed=1), answers
+    return pool, plan_given(pool, n_personas=n_personas, contestants=["m1", "m2"], seed=1), answers
 
 
 def given(ask):
@@ -39,6 +39,15 @@ def test_every_contestant_writes_for_what_raters_judge_and_half_is_shown_in_the_
         assert set(own[["item_id", "persona_id"]].itertuples(index=False, name=None)) == cells and len(own) == 6
         assert (own.groupby("persona_id")["swapped"].sum() == 1).all(), "one of two"
     assert set(plan["model"]) == {"m1", "m2"}
+
+
+@pytest.mark.parametrize(("n", "n_there"), [(0, 0), (2, 2), (9, 3)])
+def test_so_many_personas_or_all_and_for_none_nothing_is_asked(n, n_there):
+    ask = Writer()
+    _, plan, answers = planned(ask, n_personas=n)
+    table = check(give(plan, personas(5), prompts(9), answers, ask=ask), "given_answers")
+    assert table["persona_id"].nunique() == n_there and len(table) == n_there * 2 * 2
+    assert any(row.template in ("answer_output_only", "nearer") for row in ask.rows) == (n > 0)
 
 
 def test_the_judge_is_told_neither_the_persona_nor_the_model_and_the_side_is_that_of_the_text():

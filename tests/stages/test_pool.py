@@ -108,19 +108,19 @@ def test_a_pool_that_cannot_be_says_so(change, message):
 
 def test_what_the_notebook_asks_is_what_was_collected():
     ask = Fake()
-    settings = {"seed": 1, "pool": {"n_items": 4, **SIZES, "named_groups": ["race"]}}
+    settings = {"seed": 1, "pool": {"n_items": 4, **SIZES, "n_given_personas": 3, "named_groups": ["race"]}}
     collect_pool({"personas": personas(5), "prompts": prompts(9)}, settings, shard=0, of=1, ask=ask)
     again = Fake()
     items, answers, _ = pooled(again)
     asked = plan_pool_shares(items, personas(5), panel=["m1", "m2"], named_groups=["race"], seed=1)
     pool_shares(asked, prompts(9), answers, ask=again)
     pool = plan_pool(items, personas(5), panel=["m1", "m2"], raters="rater", **SIZES, seed=1)
-    give(plan_given(pool, contestants=["m1", "m2"], seed=1), personas(5), prompts(9), answers, ask=again)
+    give(plan_given(pool, n_personas=3, contestants=["m1", "m2"], seed=1), personas(5), prompts(9), answers, ask=again)
     assert sorted(ask.asked) == sorted(again.asked)
 
 
 def test_shards_ask_together_what_one_asks():
-    settings = {"seed": 1, "pool": {"n_items": 4, **SIZES, "named_groups": ["race"]}}
+    settings = {"seed": 1, "pool": {"n_items": 4, **SIZES, "n_given_personas": 3, "named_groups": ["race"]}}
     tables = {"personas": personas(5), "prompts": prompts(9)}
     asked = [[], []]
     for together, of in zip(asked, (1, 2), strict=True):
