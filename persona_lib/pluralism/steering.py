@@ -161,13 +161,16 @@ def gold(chosen: np.ndarray, preferred: np.ndarray, outcome: str) -> Statistic:
     return value
 
 
-def gold_statistics(panel: Panel) -> list[dict]:
-    """gold_comparison of `model|outcome`: which answer a model picks for two personas of opposite preferences."""
+def gold_statistics(panel: Panel, name: str = "gold_comparison") -> list[dict]:
+    """gold_comparison of `model|outcome`: which answer a model picks for two personas of opposite preferences.
+
+    Under another `name` of panels whose choices are something else than picks.
+    """
     rows = []
     what = "share of pairs of personas with opposite preferences on an item"
     for model, chosen in panel.models.items():
         known = panel.comparable(chosen)
         for outcome in GOLD:
             found = jackknifed(gold(chosen, panel.preferred, outcome), known, scale="logit", what=what)
-            rows.append(found.row("gold_comparison", f"{model}|{outcome}"))
+            rows.append(found.row(name, f"{model}|{outcome}"))
     return rows
