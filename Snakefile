@@ -349,7 +349,7 @@ rule dataset:
 
 
 use rule collect_personas as collect_pool with:
-    """Answer the common pool twice and let every rater judge it."""
+    """Answer the common pool twice, let every rater judge it, and let models write for the panel's personas."""
     input:
         personas=rules.personas.output.personas,
         prompts=rules.prompts.output.prompts,
@@ -378,6 +378,7 @@ use rule executed as agreement with:
         pool_answers=f"{RUN}/pool_answers.parquet",
         pool_judgements=f"{RUN}/pool_judgements.parquet",
         pool_shares=f"{RUN}/pool_shares.parquet",
+        given_answers=f"{RUN}/given_answers.parquet",
         kappas=f"{RUN}/kappas.parquet",
         agreement=f"{RUN}/agreement.parquet",
         people_agreement=f"{RUN}/people_agreement.parquet",
@@ -533,6 +534,7 @@ use rule executed as pluralism with:
         pool_items=rules.agreement.output.pool_items,
         pool_judgements=rules.agreement.output.pool_judgements,
         pool_shares=rules.agreement.output.pool_shares,
+        given_answers=rules.agreement.output.given_answers,
         persona_weights=rules.personas.output.persona_weights,
         attempts=rules.benchmark.output.attempts,
         pass_attempts=rules.pass_at_k.output.pass_attempts,

@@ -19,6 +19,7 @@ from persona_lib.census import published
 from persona_lib.cost.plan import planned_calls
 from persona_lib.measuring import ablation, agreement, benchmark, calibration, flip_odds, judges, pass_at_k, validation
 from persona_lib.pluralism import majority
+from persona_lib.pluralism.given import given_statistics
 from persona_lib.pluralism.individuation import individuation_statistics
 from persona_lib.sampling import discriminator, fidelity, joint, official, population
 from persona_lib.stages.prompts import read_bank, screen
@@ -118,6 +119,8 @@ class TestLineage:
             ("pool_items", "answer_a_id", "pool_answers", "answer_id"),
             ("pool_items", "answer_b_id", "pool_answers", "answer_id"),
             ("pool_judgements", "item_id", "pool_items", "item_id"),
+            ("given_answers", "item_id", "pool_items", "item_id"),
+            ("given_answers", "persona_id", "personas", "persona_id"),
             ("ablation_judgements", "item_id", "pool_items", "item_id"),
             ("ablation_judgements", "persona_id", "personas", "persona_id"),
             ("attempts", "persona_id", "personas", "persona_id"),
@@ -137,6 +140,7 @@ class TestLineage:
             ("judgements", "validation"),
             ("pool_answers", "pool"),
             ("pool_judgements", "pool"),
+            ("given_answers", "pool"),
             ("ablation_judgements", "ablation"),
             ("attempts", "benchmark"),
             ("dropped", "benchmark"),
@@ -205,7 +209,9 @@ class TestRecomputation:
         inputs = (table(name) for name in ("pool_judgements", "pool_items", "personas", "attempts"))
         given = {"shares": table("pool_shares"), "weights": table("persona_weights")}
         found = majority.pluralism_statistics(*inputs, **given, n_bootstrap=N_BOOTSTRAP, seed=SEED)
-        self.same("pluralism", pd.concat([found, individuation_statistics(table("pass_attempts"))]))
+        names = ("given_answers", "pool_judgements", "pool_items", "personas", "persona_weights")
+        written = given_statistics(*(table(name) for name in names))
+        self.same("pluralism", pd.concat([found, written, individuation_statistics(table("pass_attempts"))]))
 
     def test_fidelity(self):
         census, draws = table("census"), table("draws")
