@@ -24,6 +24,7 @@ from persona_lib.tables import descriptions, histories, schema, streams
 _ASIDE = {"__main__.py", "app.py", "batches.py", "faults.py", "inside.py"}
 _ASIDE |= {"humans.py", "expected.py", "populations.py", "studies.py", "attempts.py", "truth.py", "truth_of_panels.py"}
 _ASIDE |= {"expected_judges.py", "truth_of_judges.py", "truth_of_small_panels.py", "truth_of_texts.py"}
+_ASIDE |= {"truth_of_given.py"}
 
 
 @cache

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from persona_lib.simulator.issues import POSITION
@@ -12,10 +14,11 @@ VERDICTS = ("A", "B", "neither")
 _NEITHER = VERDICTS.index("neither")
 
 
-def positions(text: str) -> set[int]:
+@lru_cache(maxsize=20_000)
+def positions(text: str) -> frozenset[int]:
     """The positions on issues that a text holds, as numbers of sentences of the bank; none in a text from elsewhere."""
     bank = load_bank()
-    return {j for j in map(bank.find, split(text)) if j is not None and bank.kind[j] == POSITION}
+    return frozenset(j for j in map(bank.find, split(text)) if j is not None and bank.kind[j] == POSITION)
 
 
 def nearer_chances(answer: str, first: str, second: str, who: Model) -> np.ndarray:

@@ -30,6 +30,7 @@ from persona_lib.simulator.portraits import drop_chance_on
 from persona_lib.simulator.respondents import model
 from persona_lib.simulator.roles import HANDLERS, Call
 from persona_lib.simulator.runs import Items, Persons, Run, placed
+from persona_lib.simulator.truth_of_given import given_truth
 from persona_lib.simulator.truth_of_panels import panel_truth
 from persona_lib.simulator.truth_of_texts import N_ITEMS, ablation_truth, attempts_truth, pairs_truth, repeated_truth
 from persona_lib.simulator.world import Model, load
@@ -138,8 +139,8 @@ def _batch(run: Run, declared: Mapping[str, pd.DataFrame], tables: Mapping[str, 
     everyone = declared["persons"].iloc[number::N_BATCHES]
     texts = declared["prompts"]["text"].to_numpy(dtype=object)
     of_persons, of_items = (texts[_in_turn(n, len(texts), number)] for n in (len(everyone), N_ITEMS))
-    items = _pool_items(list(of_items), run.role("answerer"), rng)
-    people = Population(load(), _columns(everyone["description"]), **items)
+    known = _pool_answers(list(of_items), run.role("answerer"), rng)
+    people = Population(load(), _columns(everyone["description"]), **placed(*known))
     persons = Persons(everyone["description"].tolist(), list(of_persons), people, rng)
     n_raters = run.settings["pool"]["n_raters"]
     found = expected.influences(people.parts()) | pairs_truth(run, persons)
@@ -159,6 +160,7 @@ def _batch(run: Run, declared: Mapping[str, pd.DataFrame], tables: Mapping[str, 
     chances = everywhere(replace(people, **given), lead)
     found |= expected.item_majorities(chances, item_ids, n_others=n_others)
     found |= attempts_truth(run, persons, chances) | repeated_truth(run, persons)
+    found |= given_truth(run, persons, list(of_items), known, generator(run.seed, "truth.given", str(number)))
     return found | expected_judges.corrected(found)
 
 
@@ -172,14 +174,14 @@ def _columns(descriptions: pd.Series) -> dict[str, list[str]]:
     return {name: [own.get(name, "") for own in lines] for name in load().weights}
 
 
-def _pool_items(prompts: list[str], who: Model, rng: np.random.Generator) -> Items:
+def _pool_answers(prompts: list[str], who: Model, rng: np.random.Generator) -> tuple[list[str], list[str]]:
     """New items: the two answers to every prompt."""
     first = [HANDLERS["answer"](Call({"prompt": text}, who, rng.bytes(32), 0)) for text in prompts]
     second = [
         HANDLERS["answer_divergent"](Call({"prompt": text, "answer": answer}, who, rng.bytes(32), 0))
         for text, answer in zip(prompts, first, strict=True)
     ]
-    return placed(first, second)
+    return first, second
 
 
 def _given_items(tables: Mapping[str, pd.DataFrame]) -> tuple[list[str], Items]:

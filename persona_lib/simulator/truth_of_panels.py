@@ -41,8 +41,8 @@ def panel_truth(
     """
     n, m = people.n_persons, len(people.first)
     swapped = rng.random((n, m)) < 0.5
-    chosen = {name: _grid(people, who, swapped, rng) for name, who in models.items()}
-    rated = [_grid(people, raters, swapped, rng) for _ in range(3)]
+    chosen = {name: chances_of_b(people, who, swapped, rng) for name, who in models.items()}
+    rated = [chances_of_b(people, raters, swapped, rng) for _ in range(3)]
     wanted, single = majority(rated), np.mean(rated, axis=0)
     inside = {"all": np.ones(n, bool)} | {name: who for name, who in groups.items() if who.sum() >= LEAST}
     sexes = [who for name, who in inside.items() if name.startswith("sex|")]
@@ -50,12 +50,12 @@ def panel_truth(
     for name, x in chosen.items():
         for group, who in inside.items():
             apart = (x - single)[who]
-            found["squared_distance", f"{name}|{group}"] = _pairs(apart, apart).mean()
-        agree = _pairs(x, wanted) + _pairs(1 - x, 1 - wanted)
+            found["squared_distance", f"{name}|{group}"] = over_pairs(apart, apart).mean()
+        agree = over_pairs(x, wanted) + over_pairs(1 - x, 1 - wanted)
         found["steerability", name] = (x * wanted + (1 - x) * (1 - wanted)).mean() - agree.mean()
-        opposite = _pairs(1 - wanted, wanted).mean()
-        right = _pairs((1 - wanted) * (1 - x), wanted * x).mean() / opposite
-        wrong = _pairs((1 - wanted) * x, wanted * (1 - x)).mean() / opposite
+        opposite = over_pairs(1 - wanted, wanted).mean()
+        right = over_pairs((1 - wanted) * (1 - x), wanted * x).mean() / opposite
+        wrong = over_pairs((1 - wanted) * x, wanted * (1 - x)).mean() / opposite
         gold = {"both_right": right, "both_wrong": wrong, "same_answer": 1 - right - wrong}
         found |= {("gold_comparison", f"{name}|{outcome}"): share for outcome, share in gold.items()}
         found["flattening", f"{name}|all"] = _differ(wanted) - _differ(x)
@@ -64,12 +64,12 @@ def panel_truth(
             found["flattening", f"{name}|sex"] = float(np.mean(flat))
             found["caricature", f"{name}|sex"] = _between(x, *sexes) - _between(wanted, *sexes)
     found |= _asked(people, models, single, inside) | _components(list(chosen.values()))
-    raters_of_all = [*rated, *(_grid(people, raters, swapped, rng) for _ in range(n_raters - 3))]
+    raters_of_all = [*rated, *(chances_of_b(people, raters, swapped, rng) for _ in range(n_raters - 3))]
     said = {name: _said(people, who, people.world.shared) for name, who in models.items()}
     return found | small_panel_truth(chosen, raters_of_all, said, rng, n_persons=n_drawn)
 
 
-def _grid(people: Population, who: Model, swapped: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def chances_of_b(people: Population, who: Model, swapped: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Chance of answer b in these orders, persons x items; a rater's taste is drawn anew for each person."""
     p, q = (grid.ravel() for grid in np.meshgrid(*map(np.arange, swapped.shape), indexing="ij"))
     tastes = who.taste * rng.standard_normal((people.n_persons, len(people.world.dimensions)))
@@ -77,12 +77,12 @@ def _grid(people: Population, who: Model, swapped: np.ndarray, rng: np.random.Ge
     return by_content(people, who, positions[p], q, swapped=swapped.ravel()).reshape(swapped.shape)
 
 
-def _pairs(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+def over_pairs(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Per item, the mean of first x second over pairs of different persons.
 
     Examples
     --------
-    >>> _pairs(np.array([[1.0], [2.0], [3.0]]), np.ones((3, 1))).tolist()
+    >>> over_pairs(np.array([[1.0], [2.0], [3.0]]), np.ones((3, 1))).tolist()
     [2.0]
     """
     n = len(first)
@@ -91,13 +91,13 @@ def _pairs(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 def _differ(chances: np.ndarray) -> float:
     """Chance that two different persons get different answers to an item."""
-    return float(2 * _pairs(chances, 1 - chances).mean())
+    return float(2 * over_pairs(chances, 1 - chances).mean())
 
 
 def _between(chances: np.ndarray, one: np.ndarray, other: np.ndarray) -> float:
     """Mean over items of the squared difference of two groups' shares."""
     first, second = chances[one], chances[other]
-    apart = _pairs(first, first) + _pairs(second, second) - 2 * first.mean(axis=0) * second.mean(axis=0)
+    apart = over_pairs(first, first) + over_pairs(second, second) - 2 * first.mean(axis=0) * second.mean(axis=0)
     return float(apart.mean())
 
 
@@ -113,8 +113,8 @@ def _asked(
                 continue
             at = people.world.shared + people.world.own_part({attribute: value}, who)
             inside = raters[members]
-            said = _said(people, who, at)
-            squares = [(share**2 - 2 * share * inside.mean(axis=0) + _pairs(inside, inside)).mean() for share in said]
+            mean, alike = inside.mean(axis=0), over_pairs(inside, inside)
+            squares = [(share**2 - 2 * share * mean + alike).mean() for share in _said(people, who, at)]
             found["squared_distance", f"{name} asked|{group}"] = float(np.mean(squares))
     return found
 
@@ -134,8 +134,8 @@ def _components(chosen: list[np.ndarray]) -> Truth:
     n, m = lead.shape
     alike = {"cell": 0.0, "item": 0.0, "persona": 0.0, "none": 0.0}
     for other in others:
-        same, item = (lead * other).mean(), _pairs(lead, other).mean()
-        persona = _pairs(lead.T, other.T).mean()
+        same, item = (lead * other).mean(), over_pairs(lead, other).mean()
+        persona = over_pairs(lead.T, other.T).mean()
         every = lead.sum() * other.sum() - n * (n - 1) * m * item - m * (m - 1) * n * persona - n * m * same
         none = every / (n * m * (n - 1) * (m - 1))
         now = {"cell": same, "item": item, "persona": persona, "none": none}
