@@ -121,7 +121,7 @@ def test_each_decision_is_tied_to_the_place_that_carries_it_out(row):
     assert problems(row) == []
 
 
-@pytest.mark.parametrize("topic", ["gold comparison of written answers"])
+@pytest.mark.parametrize("topic", ["people"])
 def test_what_is_stated_and_not_done_is_marked_so(topic):
     """By the list of the paper's open points; whoever does one of them changes its row and this list."""
     rows = register()
