@@ -229,7 +229,7 @@ def test_the_two_critique_templates_differ_in_one_line_and_the_reviser_is_bound(
 
 def test_every_template_is_told_apart_by_its_system_text():
     found = templates.load("data/templates").values()
-    assert len({template.system for template in found}) == len(found) == 22
+    assert len({template.system for template in found}) == len(found) == 23
     for template in found:
         schema = template.response_schema
         assert schema is None or (schema["additionalProperties"] is False and schema["required"])

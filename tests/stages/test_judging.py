@@ -45,7 +45,7 @@ def test_shards_ask_what_one_process_asks_and_nothing_twice(stage, of):
     settings = {
         "seed": 1,
         "validation": {"n_pairs": 10, "n_contests": 5},
-        "pool": {"n_items": 4, **SIZES, "named_groups": []},
+        "pool": {"n_items": 4, **SIZES, "n_given_personas": 3, "named_groups": []},
         "ablation": {"n_personas": 2, "n_questions": 3, "n_shown": 3},
         "feedback": {"template": "paper", "max_retries": 1},
     }

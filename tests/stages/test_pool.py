@@ -117,15 +117,3 @@ def test_what_the_notebook_asks_is_what_was_collected():
     pool = plan_pool(items, personas(5), panel=["m1", "m2"], raters="rater", **SIZES, seed=1)
     give(plan_given(pool, n_personas=3, contestants=["m1", "m2"], seed=1), personas(5), prompts(9), answers, ask=again)
     assert sorted(ask.asked) == sorted(again.asked)
-
-
-def test_shards_ask_together_what_one_asks():
-    settings = {"seed": 1, "pool": {"n_items": 4, **SIZES, "n_given_personas": 3, "named_groups": ["race"]}}
-    tables = {"personas": personas(5), "prompts": prompts(9)}
-    asked = [[], []]
-    for together, of in zip(asked, (1, 2), strict=True):
-        for shard in range(of):
-            ask = Fake()
-            collect_pool(tables, settings, shard=shard, of=of, ask=ask)
-            together += ask.asked
-    assert sorted(asked[0]) == sorted(asked[1]) and any('"nearer"' in key for key in asked[1])
