@@ -2,11 +2,12 @@
 
 `world` holds the numbers (all parameters in `world.yaml`), `issues` and `sentences` the texts (`issues/*.yaml`: what
 can be said on the questions of the shipped prompts; `bank.yaml`: what suits any question), `writing` and `revising`
-make answers of them, `respondents` what a model perceives and how likely it is to choose, `roles` one handler per
-template, `protocol` one request and its reply as the wire has them, `formats` the JSON schemas of replies, `truth`
-what a statistic is worth on average (`populations` whom it is about, `expected` from chances to statistics),
-`studies` and `attempts` whole studies without a text. `app` serves the models, `inside` without a socket, `batches`
-as files too; `faults` misbehaves on demand. Only commands start it; nothing else of the library imports it.
+make answers of them, `nearness` says which of two answers a third sides with, `respondents` what a model perceives
+and how likely it is to choose, `roles` one handler per template, `protocol` one request and its reply as the wire has
+them, `formats` the JSON schemas of replies, `truth` what a statistic is worth on average (`populations` whom it is
+about, `expected` from chances to statistics), `studies` and `attempts` whole studies without a text. `app` serves the
+models, `inside` without a socket, `batches` as files too; `faults` misbehaves on demand. Only commands start it;
+nothing else of the library imports it.
 """
 
 from __future__ import annotations

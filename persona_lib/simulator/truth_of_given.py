@@ -46,8 +46,8 @@ def given_truth(
     for alias, who in run.several("contestants").items():
         texts = write("answer_output_only", who, rng, persona=described, prompt=questions * len(descriptions))
         rows = zip(texts, [*known[0][:N_QUESTIONS]] * shape[0], [*known[1][:N_QUESTIONS]] * shape[0], strict=True)
-        sides = np.array([_sides(*row, run.role("examiner")) for row in rows]).reshape(*shape, 3)
-        a, b, neither = np.moveaxis(sides, -1, 0)
+        chances = np.array([sides(*row, run.role("examiner")) for row in rows]).reshape(*shape, 3)
+        a, b, neither = np.moveaxis(chances, -1, 0)
         found["given_undecided", alias] = float(neither.mean())
         want_a, want_b = (1 - wanted) * (a + b), wanted * (a + b)
         opposite = over_pairs(want_a, want_b).mean()
@@ -64,7 +64,7 @@ def given_truth(
     return found
 
 
-def _sides(answer: str, a: str, b: str, judge: Model) -> np.ndarray:
+def sides(answer: str, a: str, b: str, judge: Model) -> np.ndarray:
     """Chances that an answer is said to be nearer to a, to b and to neither, over both orders."""
     a_first, b_first = (
         dict(zip(VERDICTS, nearer_chances(answer, *order, judge), strict=True)) for order in ((a, b), (b, a))
