@@ -82,10 +82,10 @@ test-system: $(SYSTEM) $(SITE) $(SMOLLM) $(INSPECT)
 	@"$$VENV-inspect/bin/python" -m pytest -q -n0 tests/evals
 
 verify: $(READY)
-	@python -m workflow.expected verify --cores="$$CORES"
+	@python -m workflow.expected verify --run="$$RUN" --cores="$$CORES"
 
 refresh: $(READY)
-	@python -m workflow.expected refresh --cores="$$CORES"
+	@python -m workflow.expected refresh --run="$$RUN" --cores="$$CORES"
 
 lab: $(LAB)
 	@python -m jupyterlab $$([ "$$(id -u)" != 0 ] || echo --allow-root) notebooks/00_overview.ipynb

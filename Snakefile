@@ -14,6 +14,7 @@ RUN = "data/runs/{run}"
 TEMPLATES = sorted(expand("data/templates/{name}.yaml", name=glob_wildcards("data/templates/{name}.yaml").name))
 SIMULATED = is_simulated(config)
 STAGES = ["personas", "prompts", "feedback", "validation", "pool", "ablation", "benchmark", "pass_at_k", "survey"]
+FIRST = 1  # the priority of the longest chain of rules: feedback, validation, benchmark
 ASKED = STAGES if config["personas"]["model_stage"] else STAGES[1:]
 SHARDS = config["shards"] or workflow.cores
 BANK, DICTIONARY, *CENSUS = without_wildcards(
@@ -94,6 +95,7 @@ rule seal:
         ledger=f"{RUN}/sealed/{{stage}}.parquet",
     log:
         f"{RUN}/logs/seal_{{stage}}.log",
+    priority: FIRST
     message:
         "seal {wildcards.stage}"
     script:
@@ -246,6 +248,7 @@ use rule collect_personas as collect_feedback with:
         sealed=f"{RUN}/sealed/feedback-{{shard}}-of-{{of}}.parquet",
     log:
         f"{RUN}/logs/collect_feedback-{{shard}}-of-{{of}}.log",
+    priority: FIRST
     params:
         settings=stage_settings(config, ["feedback"]),
     message:
@@ -265,6 +268,7 @@ use rule executed as feedback with:
         notebook=f"{RUN}/notebooks/05_feedback.ipynb",
     log:
         f"{RUN}/logs/05_feedback.log",
+    priority: FIRST
     params:
         **config["feedback"],
         seed=config["seed"],
@@ -286,6 +290,7 @@ use rule collect_personas as collect_validation with:
         sealed=f"{RUN}/sealed/validation-{{shard}}-of-{{of}}.parquet",
     log:
         f"{RUN}/logs/collect_validation-{{shard}}-of-{{of}}.log",
+    priority: FIRST
     params:
         settings=stage_settings(config, ["validation"]),
     message:
@@ -309,6 +314,7 @@ use rule executed as validation with:
         notebook=f"{RUN}/notebooks/06_validation.ipynb",
     log:
         f"{RUN}/logs/06_validation.log",
+    priority: FIRST
     params:
         **config["validation"],
         seed=config["seed"],
@@ -454,6 +460,7 @@ use rule collect_personas as collect_benchmark with:
         sealed=f"{RUN}/sealed/benchmark-{{shard}}-of-{{of}}.parquet",
     log:
         f"{RUN}/logs/collect_benchmark-{{shard}}-of-{{of}}.log",
+    priority: FIRST
     params:
         settings=stage_settings(config, ["benchmark"]),
     message:

@@ -1,6 +1,6 @@
-"""The console script `persona`: fetch census files, plan, collect answers, seal and check ledgers, simulate.
+"""The console script `persona`: fetch census files, plan, collect, score one model, read surveys of people, simulate.
 
-`make paper` gives the commands collect, seal and truth by itself; the others are for your own use.
+`make paper` gives the commands collect, seal, truth and utilities by itself; the others are for your own use.
 
 Whatever the user can put right ends with one line on stderr and status 1; Ctrl-C ends with status
 130 and can be continued by the same command.

@@ -1,8 +1,9 @@
 """The small results of a finished run, ready to be committed: `python -m workflow.results RUN`.
 
-Into data/results/RUN go the tables of statistics, the claims, the plan and the figures, and no text of a persona, a
-prompt or an answer; into `stamp.yaml` beside them what they were made of: the configuration, and a hash of each part of
-the compendium that could change them. A test of the house fails where a stamp is no longer true.
+Into data/expected/RUN go the tables of statistics, the claims and the plan, into figures/expected/RUN the figures, and
+nowhere a text of a persona, a prompt or an answer; into `stamp.yaml` beside the tables what they were made of: the
+configuration, and a hash of each part of the compendium that could change them. A test fails where a stamp is no longer
+true. Of the demo everything is committed, texts too: see `workflow.expected`.
 """
 
 import argparse
@@ -15,10 +16,10 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import yaml
 
+from persona_lib.site.other_runs import FIGURES, STAMP, TABLES
 from persona_lib.tables.schema import tables
 
-RESULTS = Path("data/results")
-STAMP = "stamp.yaml"
+DEMO = "demo"
 BESIDES = ("claims", "plan", "figures")  # beside the tables of statistics
 MOST_MIB = 8.0
 PARTS = {
@@ -59,30 +60,49 @@ def _content(path: Path) -> bytes:
     return "\0".join("".join(cell["source"]) for cell in cells).encode()
 
 
-def gather(run: str, root: Path = Path()) -> Path:
-    """Copy the small results of a run and stamp them; return their folder.
+def small_results(run: str, root: Path = Path()) -> dict[Path, Path]:
+    """The small results of a finished run: where each is committed (relative path), and where the run has it.
 
     Raises
     ------
     ResultsError
         The run is not finished, or its results are larger than may be committed.
     """
-    made, drawn, target = root / "data/runs" / run, root / "figures/runs" / run, root / RESULTS / run
-    sources = [made / f"{name}.parquet" for name in small_tables()]
-    if missing := [path.name for path in sources if not path.is_file()]:
+    made, drawn = root / "data/runs" / run, root / "figures/runs" / run
+    found = {TABLES / run / f"{name}.parquet": made / f"{name}.parquet" for name in small_tables()}
+    if missing := [path.name for path in found.values() if not path.is_file()]:
         raise ResultsError(f"{made}: {', '.join(missing)} is not there; finish the run: make paper RUN={run}")
-    sources += sorted(drawn.glob("*.png"))
-    if (size := sum(path.stat().st_size for path in sources) / 2**20) > MOST_MIB:
+    found |= {FIGURES / run / path.name: path for path in sorted(drawn.glob("*.png"))}
+    if (size := sum(path.stat().st_size for path in found.values()) / 2**20) > MOST_MIB:
         raise ResultsError(f"{made}: {size:.1f} MiB of results, and at most {MOST_MIB:.0f} may be committed")
-    shutil.rmtree(target, ignore_errors=True)
-    target.mkdir(parents=True)
-    for path in sources:
-        shutil.copyfile(path, target / path.name)
-    configuration = yaml.safe_load((made / "configuration.yaml").read_text("utf-8"))
-    rows = {name: pq.ParquetFile(target / f"{name}.parquet").metadata.num_rows for name in small_tables()}
+    return found
+
+
+def gather(run: str, root: Path = Path(), target: Path = Path()) -> Path:
+    """Copy the small results of a run in `root` to where `target` commits them, and stamp them; return their folder.
+
+    Raises
+    ------
+    ResultsError
+        As `small_results`; or the run is the demo, of which everything is committed.
+    """
+    if run == DEMO:
+        raise ResultsError("of the demo everything is committed: make refresh")
+    found = small_results(run, root)
+    for folder in (TABLES, FIGURES):
+        shutil.rmtree(target / folder / run, ignore_errors=True)
+        (target / folder / run).mkdir(parents=True)
+    for place, source in found.items():
+        shutil.copyfile(source, target / place)
+    configuration = yaml.safe_load((root / "data/runs" / run / "configuration.yaml").read_text("utf-8"))
+    rows = {
+        place.stem: pq.ParquetFile(source).metadata.num_rows
+        for place, source in found.items()
+        if place.suffix == ".parquet"
+    }
     told = {"made_of": stamp(root), "rows": rows, "configuration": configuration}
-    (target / STAMP).write_text(yaml.safe_dump(told, sort_keys=False, allow_unicode=True), "utf-8")
-    return target
+    (target / TABLES / run / STAMP).write_text(yaml.safe_dump(told, sort_keys=False, allow_unicode=True), "utf-8")
+    return target / TABLES / run
 
 
 def stale(folder: Path, root: Path = Path()) -> list[str]:
@@ -99,7 +119,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", help="a finished run, as in data/runs/RUN")
     try:
-        print(f"{gather(parser.parse_args().run)}: ready to be committed")
+        print(f"{gather(parser.parse_args().run)} and its figures: ready to be committed")
     except ResultsError as error:
         sys.exit(str(error))
     return 0

@@ -40,9 +40,7 @@ def add_arguments(ways: argparse._SubParsersAction) -> None:
     history.add_argument("--n-people", type=int, default=50, help="people who are drawn")
     history.add_argument("--n-targets", type=int, default=4, help="answers of each that are asked for")
     history.set_defaults(run=_ask_history)
-    about = (
-        "PRISM's people: how often a model, shown what a person said of himself, tells which answer he scored highest"
-    )
+    about = "PRISM's people: how often a model that sees what they said of themselves tells their best-scored answer"
     judge = add_way(ways, "judge-prism", about, EXAMPLES["judge-prism"])
     judge.add_argument("--survey", required=True, metavar="FILE", help="PRISM's survey.jsonl")
     judge.add_argument("--utterances", required=True, metavar="FILE", help="PRISM's utterances.jsonl")

@@ -89,10 +89,10 @@ def contingency(table: pd.DataFrame, *, first: str, second: str) -> np.ndarray:
     if missing := [column for column in (first, second) if column not in table.columns]:
         raise schema.SchemaError(f"agreement: column {', '.join(missing)} is missing; there are {list(table.columns)}")
     both = table[[first, second]].dropna()
-    categories = sorted(pd.unique(pd.concat([both[first], both[second]])))
-    categories = categories if len(categories) > 1 else [*categories, "another category"]
-    counts = pd.crosstab(both[first], both[second])
-    return counts.reindex(index=categories, columns=categories, fill_value=0).to_numpy(dtype="float64")
+    codes, categories = pd.factorize(pd.concat([both[first], both[second]]), sort=True)
+    counts = np.zeros((max(len(categories), 2),) * 2)
+    np.add.at(counts, (codes[: len(both)], codes[len(both) :]), 1)
+    return counts
 
 
 def cohen_kappa(table: pd.DataFrame, *, first: str, second: str) -> float:

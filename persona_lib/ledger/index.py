@@ -36,6 +36,9 @@ class Index:
         self._base = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         self._do("pragma journal_mode=off")  # nothing is ever taken back
         self._do("create table records (hash blob primary key, file int, byte int, is_marked int) without rowid")
+        self._do(
+            "begin"
+        )  # and nothing is kept: one transaction to the end, so that pages are written when memory is full
 
     def _do(self, command: str, *values: object) -> sqlite3.Cursor:
         try:

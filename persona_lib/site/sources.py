@@ -12,7 +12,7 @@ from typing import Any
 import nbformat
 import pandas as pd
 
-from persona_lib.site import front, links, pages
+from persona_lib.site import front, links, other_runs, pages
 from persona_lib.tables import schema
 from persona_lib.tables.files import read_yaml
 
@@ -150,6 +150,11 @@ def write_sources(results: Results, tables: Mapping[str, pd.DataFrame], folder: 
         configuration=results.configuration,
         simulated=results.is_simulated,
     )
+    shown = results.configuration["run"]
+    for other in other_runs.committed_others(root, shown=shown):
+        body = other_runs.run_page(other, shown=shown, claims=tables["claims"])
+        bodies[f"run_{other.run}"] = f"The run {other.run}", body
+        other_runs.copy_figures(other, folder / "extra")
     for name, (title, body) in bodies.items():
         (folder / f"{name}.html.txt").write_text(body, "utf-8")
         page = pages.render("page.md", title=title, fragment=f"{name}.html.txt")

@@ -67,10 +67,10 @@ def plan_ablation(
     for persona_id, own in said.items():
         if missing := [name for name in names if name not in own]:
             raise SchemaError(f"ablation: the description of {persona_id} has no line for {missing[0]}")
-    short, swapped = [], []
+    short, swapped, everyone = [], [], list(said)
     for name in [*(names if attributes is None else attributes), PLACEBO]:
         rng = generator(seed, "leave_one_out", name)
-        order = [list(said)[i] for i in rng.permutation(len(said))]
+        order = [everyone[i] for i in rng.permutation(len(everyone))]
         for persona_id in sorted(order, key=lambda key: not _applies(said[key].get(name, "any")))[:n_personas]:
             own, letter = said[persona_id], rng.choice(LETTERS)
             others = [other for other in names if other != name]

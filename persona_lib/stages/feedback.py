@@ -163,7 +163,9 @@ def write_created(
 def _baseline(plan: pd.DataFrame, prompts: pd.DataFrame, *, ask: Ask) -> pd.DataFrame:
     if unknown := sorted(set(plan["prompt_id"]) - set(prompts["prompt_id"])):
         raise SchemaError(f"feedback: no prompt {unknown[0]}")
-    asked = prompts[prompts["prompt_id"].isin(plan["prompt_id"])].sort_values("prompt_id").reset_index(drop=True)
+    asked = (
+        prompts[prompts["prompt_id"].isin(plan["prompt_id"].unique())].sort_values("prompt_id").reset_index(drop=True)
+    )
     wanted = steps.requests(asked, endpoint=ask.roles["answerer"], template="answer", prompt=asked["text"])
     return asked[["prompt_id", "text"]].rename(columns={"text": "prompt"}).join(steps.first(wanted, ask=ask))
 

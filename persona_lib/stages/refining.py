@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pandas as pd
 
 from persona_lib.messages.ask import Ask
 from persona_lib.stages import steps
 from persona_lib.tables.revisions import FAULTS, fault
 
-PARTS = r"(?ms)^\W*EVALUATION\b.*^\W*SUGGESTIONS\b.*^\W*DONE\W*\Z"  # how a critique ends
+PARTS = re.compile(r"(?ms)^\W*EVALUATION\b.*^\W*SUGGESTIONS\b.*^\W*DONE\W*\Z")  # how a critique ends
 
 
 def refine(rows: pd.DataFrame, *, max_retries: int, ask: Ask) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -31,16 +33,18 @@ def refine(rows: pd.DataFrame, *, max_retries: int, ask: Ask) -> tuple[pd.DataFr
     critique = _criticise(rows, max_retries=max_retries, ask=ask)
     wanted = _requests(rows, critique, template="revise", ask=ask)
     tries = [steps.following(critique, wanted, ask=ask)]
+    found_faults = [_faults(tries[0], rows)]
     for number in range(1, max_retries + 1):
-        before = tries[-1]
-        faults = _faults(before, rows)
+        before, faults = tries[-1], found_faults[-1]
         broken = faults[faults != ""].index
         if broken.empty:
             break
         slots = {"revision": before.loc[broken, "text"], "fault": faults[broken].map(FAULTS)}
         again = _requests(rows.loc[broken], critique, template="revise_again", ask=ask, **slots)
         tries.append(steps.first(again.assign(sample=number), ask=ask))
-    numbered = [part.assign(number=number, fault=_faults(part, rows)) for number, part in enumerate(tries)]
+        found_faults.append(_faults(tries[-1], rows))
+    both = zip(tries, found_faults, strict=True)
+    numbered = [part.assign(number=number, fault=faults) for number, (part, faults) in enumerate(both)]
     found = pd.concat(numbered).rename_axis("row").reset_index().drop(columns="data")
     found = found.sort_values(["row", "number"], kind="stable").reset_index(drop=True)
     came = found["number"].where(found["status"] == "ok", -1)
@@ -70,15 +74,16 @@ def _criticise(rows: pd.DataFrame, *, max_retries: int, ask: Ask) -> pd.DataFram
 
 
 def _has_parts(critique: pd.DataFrame) -> pd.Series:
-    return critique["text"].astype("str").str.contains(PARTS, regex=True)
+    return pd.Series([PARTS.search(text) is not None for text in critique["text"].tolist()], index=critique.index)
 
 
 def _faults(revision: pd.DataFrame, rows: pd.DataFrame) -> pd.Series:
     """The rule that each revision breaks, a key of `FAULTS`, '' for none."""
-    kept = zip(revision.itertuples(), rows.loc[revision.index].itertuples(), strict=True)
+    kept = rows.loc[revision.index, ["text", "prompt", "description"]]
+    columns = (revision["status"], revision["text"], *(kept[name] for name in kept))
     found = [
-        fault(reply.text, row.text, prompt=row.prompt, description=row.description) if reply.status == "ok" else ""
-        for reply, row in kept
+        fault(text, answer, prompt=prompt, description=described) if status == "ok" else ""
+        for status, text, answer, prompt, described in zip(*(column.tolist() for column in columns), strict=True)
     ]
     return pd.Series(found, index=revision.index, dtype="str")
 

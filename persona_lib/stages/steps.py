@@ -65,8 +65,7 @@ def first(asked: pd.DataFrame, *, ask: Ask) -> pd.DataFrame:
     if asked.empty:
         return pd.DataFrame({key: pd.Series(dtype=object) for key in REPLY}, index=asked.index)
     numbers: dict[tuple, int] = {}  # of distinct requests, in the order of their first row
-    columns = (asked["endpoint"], asked["template"], asked["slots"], asked["sample"])
-    rows = zip(*columns, strict=True)
+    rows = zip(*(asked[name].tolist() for name in ("endpoint", "template", "slots", "sample")), strict=True)
     identity = ((alias, template, *sorted(slots.items()), int(sample)) for alias, template, slots, sample in rows)
     number = [numbers.setdefault(one, len(numbers)) for one in identity]
     distinct = asked.reset_index(drop=True)[~pd.Series(number).duplicated()].reset_index(drop=True)

@@ -54,11 +54,12 @@ def named(text: str, description: str, *, known: str = "") -> list[str]:
     []
     """
     said, before = text.casefold(), known.casefold()
-    return [
+    stands = [
         attribute
-        for attribute, parts in _tell_tales(description)
-        if any(each in said and _stands(each, said) and not _stands(each, before) for each in parts)
+        for attribute, phrase in _tell_tales(description)
+        if phrase in said and _stands(phrase, said) and not _stands(phrase, before)
     ]
+    return list(dict.fromkeys(stands))
 
 
 def _stands(phrase: str, text: str) -> bool:
@@ -66,9 +67,9 @@ def _stands(phrase: str, text: str) -> bool:
 
 
 @lru_cache(maxsize=20_000)
-def _tell_tales(description: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """For each attribute the phrases, in lower case, that would give it away."""
-    found = []
+def _tell_tales(description: str) -> tuple[tuple[str, str], ...]:
+    """Each attribute beside each phrase, in lower case, that would give it away."""
+    found: list[tuple[str, str]] = []
     for attribute, value in values_of(description).items():
         if value in TOLD.values():
             continue
@@ -78,5 +79,5 @@ def _tell_tales(description: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
         else:
             least = 1 if attribute in _TOLD_BY_A_WORD else 2
             telling = [piece for piece in parts if len(piece.split()) >= least and not set(piece.split()) <= _PLAIN]
-        found.append((attribute, tuple(piece for piece in telling if len(piece) > 1)))
+        found += [(attribute, piece) for piece in telling if len(piece) > 1]
     return tuple(found)

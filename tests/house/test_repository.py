@@ -126,6 +126,13 @@ def test_binder_and_devcontainer_install_what_make_lab_does_and_open_the_first_n
     assert container["postCreateCommand"] == "make .venv/.ready-lab"
 
 
+def test_the_readme_names_every_package_and_no_other():
+    places = text("README.md").partition("## Where things are")[2].partition("\n## ")[0]
+    library = places.partition("persona_lib/")[2].partition("\n    docs/")[0].split("\n", 1)[1]
+    named = re.findall(r"(?:^ {6}| {2,})([a-z]+) {2,}", library, flags=re.M)
+    assert sorted(named) == sorted(path.parent.name for path in (ROOT / "persona_lib").glob("*/__init__.py"))
+
+
 def test_contributing_names_commands_and_files_that_are_there():
     said = text("CONTRIBUTING.md")
     targets = set(re.search(r"^\.PHONY: (.*)$", text("Makefile"), flags=re.M)[1].split())

@@ -90,6 +90,8 @@ def test_pages_are_brought_in_as_they_are_and_figures_lie_where_they_are_looked_
 
 
 def test_a_folder_without_notebooks_is_told(tmp_path):
-    results = sources.Results(ROOT / "data/expected/demo", tmp_path, ROOT / "figures/expected/demo", {"mode": "live"})
+    results = sources.Results(
+        ROOT / "data/expected/demo", tmp_path, ROOT / "figures/expected/demo", {"mode": "live", "run": "mine"}
+    )
     with pytest.raises(sources.SiteError, match="no notebook; make paper writes them"):
         sources.write_sources(results, small(), tmp_path / "s", root=ROOT)

@@ -47,9 +47,13 @@ def test_no_table_of_texts_is_among_them():
 
 
 def test_what_is_gathered(checkout):
-    folder = results.gather("toy", checkout)
-    kept = {path.name for path in folder.iterdir()}
-    assert kept == {*(f"{name}.parquet" for name in results.small_tables()), "figure_05.png", "stamp.yaml"}
+    folder = results.gather("toy", checkout, checkout)
+    assert folder == checkout / "data/expected/toy"
+    assert {path.name for path in folder.iterdir()} == {
+        *(f"{name}.parquet" for name in results.small_tables()),
+        "stamp.yaml",
+    }
+    assert [path.name for path in (checkout / "figures/expected/toy").iterdir()] == ["figure_05.png"]
     told = yaml.safe_load((folder / "stamp.yaml").read_text())
     assert told["configuration"] == {"seed": 7} and set(told["rows"].values()) == {2}
     assert results.stale(folder, checkout) == []
@@ -67,13 +71,13 @@ def test_what_is_gathered(checkout):
     ],
 )
 def test_a_change_makes_the_stamp_stale(checkout, changed, part):
-    folder = results.gather("toy", checkout)
+    folder = results.gather("toy", checkout, checkout)
     (checkout / changed).write_text("y")
     assert results.stale(folder, checkout) == [part]
 
 
 def test_of_a_notebook_its_sources_count_and_not_its_outputs(checkout):
-    folder = results.gather("toy", checkout)
+    folder = results.gather("toy", checkout, checkout)
     notebook(checkout, "1 + 1", "3")
     assert results.stale(folder, checkout) == []
     notebook(checkout, "1 + 2", "3")
@@ -83,16 +87,24 @@ def test_of_a_notebook_its_sources_count_and_not_its_outputs(checkout):
 def test_an_unfinished_run_says_what_is_missing(checkout):
     (checkout / "data/runs/toy/claims.parquet").unlink()
     with pytest.raises(results.ResultsError, match=r"claims.parquet is not there; finish the run: make paper RUN=toy"):
-        results.gather("toy", checkout)
+        results.gather("toy", checkout, checkout)
+
+
+def test_of_the_demo_nothing_is_gathered(checkout):
+    with pytest.raises(results.ResultsError, match="everything is committed: make refresh"):
+        results.gather("demo", checkout, checkout)
 
 
 def test_results_that_are_too_large_are_refused(checkout):
     (checkout / "figures/runs/toy/figure_06.png").write_bytes(b"x" * (9 << 20))
     with pytest.raises(results.ResultsError, match=r"9\.0 MiB of results, and at most 8 may be committed"):
-        results.gather("toy", checkout)
+        results.gather("toy", checkout, checkout)
 
 
 def test_results_that_are_committed_are_those_of_this_library():
-    """Fails where a stamp under data/results is stale, which the parts named here are why; none need be there."""
-    faults = {folder.name: results.stale(folder, ROOT) for folder in (ROOT / results.RESULTS).glob("*/")}
-    assert not any(faults.values()), f"made anew by python -m workflow.results RUN: {faults}"
+    """Fails where a stamp under data/expected is stale, which the parts named here are why."""
+    stamped = [path.parent for path in (ROOT / results.TABLES).glob(f"*/{results.STAMP}")]
+    faults = {folder.name: results.stale(folder, ROOT) for folder in stamped}
+    assert not any(faults.values()), f"made anew by make refresh RUN=..., or python -m workflow.results RUN: {faults}"
+    known = {folder.name for folder in (*stamped, *(ROOT / results.FIGURES).glob("*/"), ROOT / results.TABLES / "demo")}
+    assert {folder.name for folder in (ROOT / results.TABLES).glob("*/")} == known  # none without its stamp

@@ -1,0 +1,60 @@
+"""The page on another run: its numbers, and where its verdicts differ. Oracle: tables changed by hand."""
+
+import shutil
+
+import pandas as pd
+import pytest
+import yaml
+from site_rows import DEMO, HOSTILE, ROOT, Read, demo
+
+from persona_lib.site import other_runs
+
+
+@pytest.fixture
+def other(tmp_path):
+    """The demo's results as those of a run `big`, in which one claim fell, one is new, and one text is hostile."""
+    tables = tmp_path / "data/expected/big"
+    tables.mkdir(parents=True)
+    claims = demo()["claims"]
+    claims.loc[0, ["verdict", "claim"]] = "differs", HOSTILE
+    claims.loc[1, "claim_id"] = "c99_new"
+    claims.to_parquet(tables / "claims.parquet")
+    for name in ("plan", "figures"):
+        shutil.copyfile(DEMO / f"{name}.parquet", tables / f"{name}.parquet")
+    shutil.copytree(ROOT / "figures/expected/demo", tmp_path / "figures/expected/big")
+    sizes = {"personas": {"n": 1586}, "prompts": {"n": 3868}, "benchmark": {"n_items": 700}}
+    (tables / "stamp.yaml").write_text(yaml.safe_dump({"configuration": {"mode": "simulate", **sizes}}), "utf-8")
+    return tmp_path
+
+
+def test_runs_with_a_stamp_are_found_without_the_one_that_is_shown(other):
+    assert [found.run for found in other_runs.committed_others(other, shown="demo")] == ["big"]
+    assert other_runs.committed_others(other, shown="big") == []
+    (other / "data/expected/big/stamp.yaml").unlink()
+    assert other_runs.committed_others(other, shown="demo") == []
+
+
+def test_a_verdict_that_moved_is_told_and_no_other(other):
+    [big] = other_runs.committed_others(other, shown="demo")
+    moved = other_runs.moved_verdicts(demo()["claims"], big.table("claims"))
+    before = demo()["claims"].iloc[0]
+    assert moved["claim_id"].tolist() == [before["claim_id"]]
+    assert moved.loc[0, ["verdict_shown", "verdict_other"]].tolist() == [before["verdict"], "differs"]
+
+
+def test_the_page_tells_sizes_and_escapes(other, tmp_path):
+    [big] = other_runs.committed_others(other, shown="demo")
+    html = other_runs.run_page(big, shown="demo", claims=demo()["claims"])
+    page = Read(html)
+    calls = pd.read_parquet(DEMO / "plan.parquet")["calls_expected"].sum()
+    assert "1,586 personas, 3,868 prompts, 700 items of the benchmark" in page.text and f"{calls:,}" in page.text
+    assert "Simulated respondents" in page.text and "script" not in page.tags
+    other_runs.copy_figures(big, tmp_path / "extra")
+    pictures = [value for name, value in page.attributes if name == "src"]
+    assert pictures and all((tmp_path / "extra" / picture).is_file() for picture in pictures)
+
+
+def test_no_difference_is_said_so(other):
+    [big] = other_runs.committed_others(other, shown="demo")
+    html = other_runs.run_page(big, shown="demo", claims=big.table("claims"))
+    assert "the two runs come to the same verdict on every claim" in html
