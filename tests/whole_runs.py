@@ -74,7 +74,14 @@ def _constant(text: str) -> str:
         said = json.loads(text)
     except json.JSONDecodeError:
         return text
-    always = {"choice": "A", "needs_revision": False, "share_a": 100, "is_equivalent": True, "conveyed": []}
+    always = {
+        "choice": "A",
+        "nearer": "A",
+        "needs_revision": False,
+        "share_a": 100,
+        "is_equivalent": True,
+        "conveyed": [],
+    }
     return json.dumps(said | {key: value for key, value in always.items() if key in said})
 
 
@@ -111,8 +118,9 @@ def run_all(folder: Path, unusable: Mapping[str, str]) -> dict[str, str]:
 
 
 def _config(address: str) -> dict:
-    """The sizes of config/smollm.yaml; each role is played by a model of its name that nothing stops."""
+    """The sizes of config/smollm.yaml, and some written answers; each role is played by a model of its name."""
     config = yaml.safe_load((ROOT / "config/smollm.yaml").read_text("utf-8"))
+    config["pool"]["n_given_personas"] = 2
     plain = {"base_url": address, "key_variable": None, "concurrency": 8, "timeout_s": 20, "retries": 0}
     plain |= {"parameters": {"max_tokens": 512}, "price": "own_machine", "least_usable": 0, "most_not_taken": 1}
     everybody = ("writer", "filter", "classifier", *ROLES)
