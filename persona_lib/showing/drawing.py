@@ -186,7 +186,7 @@ def save(figure: Figure, path: str | os.PathLike) -> Path:
     """
     sheet = figure if isinstance(figure, Sheet) else Sheet()
     drawn = BytesIO()
-    figure.savefig(drawn, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None}, facecolor="white")
+    figure.savefig(drawn, format="png", dpi=DOTS_PER_INCH, facecolor="white", pil_kwargs={"compress_level": 0})
     image = _fewer_shades(np.asarray(Image.open(drawn).convert("RGB")))
     about = PngInfo()
     about.add_text("Title", figure.texts[0].get_text().encode("latin-1", "replace"))
@@ -213,12 +213,16 @@ def shown(path: str | os.PathLike) -> Picture:
 def _fewer_shades(pixels: np.ndarray) -> Image.Image:
     """The picture with each channel rounded to steps of 4, or 8, of 255, whichever first leaves 256 colours."""
     for step in (4, 8):
-        rounded = np.minimum((pixels.astype(np.uint32) + step // 2) // step * step, 255)
-        packed = rounded[..., 0] << 16 | rounded[..., 1] << 8 | rounded[..., 2]
-        shades, index = np.unique(packed, return_inverse=True)
+        n_levels = 256 // step + 1
+        red, green, blue = np.moveaxis((pixels.astype(np.uint32) + step // 2) // step, -1, 0)
+        packed = (red * n_levels + green) * n_levels + blue
+        shades = np.flatnonzero(np.bincount(packed.ravel(), minlength=n_levels**3))
         if len(shades) <= 256:
-            image = Image.fromarray(index.reshape(packed.shape).astype(np.uint8), mode="P")
-            image.putpalette([channel for shade in shades for channel in int(shade).to_bytes(3, "big")])
+            number = np.zeros(n_levels**3, np.uint8)
+            number[shades] = np.arange(len(shades))
+            image = Image.fromarray(number[packed], mode="P")
+            channels = np.stack(np.unravel_index(shades, (n_levels,) * 3), axis=-1) * step
+            image.putpalette(np.minimum(channels, 255).ravel().tolist())
             return image
     return Image.fromarray(pixels)
 
