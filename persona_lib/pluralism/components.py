@@ -17,7 +17,9 @@ import numpy as np
 from persona_lib.estimating.matrix import in_common
 from persona_lib.pluralism.grids import Panel, Statistic, jackknifed
 
-COMPONENTS = ("persona", "prompt", "persona_prompt", "judge", "run")
+# Each with the scale on which its interval is symmetric. The questions' part of few questions is skewed: an interval
+# symmetric in the part itself ends below the truth in 8 % of studies, in its log odds in 2 % (benchmarks/README.md).
+COMPONENTS = {"persona": "plain", "prompt": "logit", "persona_prompt": "plain", "judge": "plain", "run": "plain"}
 
 
 def alike(cells: np.ndarray, first: np.ndarray, second: np.ndarray) -> dict[str, np.ndarray]:
@@ -63,7 +65,10 @@ def component(lead: np.ndarray, others: list[np.ndarray], again: np.ndarray, nam
 
 
 def component_statistics(panel: Panel) -> list[dict]:
-    """variance_share of the `COMPONENTS` for the lead model; no row with one model alone, or without raters' cells."""
+    """variance_share of the `COMPONENTS` for the lead model; no row with one model alone, or without raters' cells.
+
+    The part of the prompts has no interval where its estimate is below 0.
+    """
     others = [grid for model, grid in panel.models.items() if model != panel.lead]
     if not others or not len(panel.weights):
         return []
@@ -71,8 +76,8 @@ def component_statistics(panel: Panel) -> list[dict]:
     known = ~np.isnan(np.array([lead, panel.again, *others])).any(axis=0)
     what = "part of the variance of the lead model's choices"
     return [
-        jackknifed(component(lead, others, panel.again, name), known, scale="plain", what=what, within=(-1, 1)).row(
+        jackknifed(component(lead, others, panel.again, name), known, scale=scale, what=what, within=(-1, 1)).row(
             "variance_share", name
         )
-        for name in COMPONENTS
+        for name, scale in COMPONENTS.items()
     ]

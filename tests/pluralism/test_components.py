@@ -3,12 +3,14 @@
 import itertools
 
 import numpy as np
+import pandas as pd
 import pytest
 from panel_rows import drawn, persona_table
 from pool_rows import items_of, judged
+from scipy.special import logit
 
 from persona_lib.pluralism import components
-from persona_lib.pluralism.grids import panel
+from persona_lib.pluralism.grids import Panel, panel
 
 
 def test_components_of_variance_sum_to_one_and_find_what_was_put_in():
@@ -49,3 +51,15 @@ def test_one_model_alone_or_no_rater_tells_no_components(who, n_rows):
     grid, items, people = drawn()[0].astype(int), items_of(6), persona_table(8)
     shared = panel(judged(dict.fromkeys(who, grid), items), items, people, people.assign(weight=1.0))
     assert len(components.component_statistics(shared)) == n_rows
+
+
+def test_the_prompts_part_has_an_interval_that_is_symmetric_in_the_log_odds():
+    """The others' are symmetric in the part itself."""
+    rng = np.random.default_rng(3)
+    liked = rng.random((1, 6)) < 0.5
+    one, other, again = (np.where(rng.random((12, 6)) < 0.2, ~liked, liked).astype(float) for _ in range(3))
+    shared = Panel("one", {"one": one, "other": other}, again, one, one, list("abcdef"), np.ones(12), {})
+    rows = pd.DataFrame(components.component_statistics(shared)).set_index("group")[["low", "estimate", "high"]]
+    low, middle, high = logit(rows.loc["prompt"].astype(float))
+    assert (low + high) / 2 == pytest.approx(middle)
+    assert rows.loc["run", ["low", "high"]].mean() == pytest.approx(rows.loc["run", "estimate"])
