@@ -62,4 +62,4 @@ def test_the_prompts_part_has_an_interval_that_is_symmetric_in_the_log_odds():
     rows = pd.DataFrame(components.component_statistics(shared)).set_index("group")[["low", "estimate", "high"]]
     low, middle, high = logit(rows.loc["prompt"].astype(float))
     assert (low + high) / 2 == pytest.approx(middle)
-    assert rows.loc["run", ["low", "high"]].mean() == pytest.approx(rows.loc["run", "estimate"])
+    assert rows.loc["persona", ["low", "high"]].mean() == pytest.approx(rows.loc["persona", "estimate"])
