@@ -58,3 +58,14 @@ def test_no_difference_is_said_so(other):
     [big] = other_runs.committed_others(other, shown="demo")
     html = other_runs.run_page(big, shown="demo", claims=big.table("claims"))
     assert "the two runs come to the same verdict on every claim" in html
+
+
+def test_sizes_that_the_shown_run_sets_smaller_are_counted_and_not_listed(other):
+    [big] = other_runs.committed_others(other, shown="demo")
+    claims = big.table("claims")
+    sizes = claims["verdict"] == "not at this scale"
+    claims.assign(verdict=claims["verdict"].mask(sizes, "holds")).to_parquet(big.tables / "claims.parquet")
+    page = other_runs.run_page(big, shown="demo", claims=demo()["claims"])
+    first = page.partition("All claims")[0]
+    assert f"{sizes.sum()} claims are sizes that the run demo sets smaller" in first
+    assert first.count("<tr>") == 1 + 1  # the head, and the claim that fell
