@@ -63,7 +63,7 @@ def test_no_difference_is_said_so(other):
 def test_sizes_that_the_shown_run_sets_smaller_are_counted_and_not_listed(other):
     [big] = other_runs.committed_others(other, shown="demo")
     claims = big.table("claims")
-    sizes = claims["verdict"] == "not at this scale"
+    sizes = claims["verdict"].eq("not at this scale") & claims["claim_id"].ne("c99_new")
     claims.assign(verdict=claims["verdict"].mask(sizes, "holds")).to_parquet(big.tables / "claims.parquet")
     page = other_runs.run_page(big, shown="demo", claims=demo()["claims"])
     first = page.partition("All claims")[0]
