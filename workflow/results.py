@@ -9,6 +9,7 @@ true. Of the demo everything is committed, texts too: see `workflow.expected`.
 import argparse
 import hashlib
 import json
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -43,7 +44,10 @@ def small_tables() -> list[str]:
 
 
 def stamp(root: Path = Path()) -> dict[str, str]:
-    """The hash of each part of a checkout that could change a result; of notebooks the sources of their cells alone."""
+    """The hash of each part of a checkout that could change a result.
+
+    Of notebooks the sources of their cells count, of programs all but whole lines of comment.
+    """
     found = {}
     for part, (folder, *patterns) in PARTS.items():
         digest = hashlib.sha256()
@@ -54,6 +58,8 @@ def stamp(root: Path = Path()) -> dict[str, str]:
 
 
 def _content(path: Path) -> bytes:
+    if path.suffix == ".py":
+        return re.sub(rb"(?m)^[ \t]*#.*\n", b"", path.read_bytes())
     if path.suffix != ".ipynb":
         return path.read_bytes()
     cells = json.loads(path.read_text("utf-8"))["cells"]

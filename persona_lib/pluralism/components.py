@@ -18,7 +18,7 @@ from persona_lib.estimating.matrix import in_common
 from persona_lib.pluralism.grids import Panel, Statistic, jackknifed
 
 # Each with the scale on which its interval is symmetric. The questions' part of few questions is skewed: an interval
-# symmetric in the part itself ends below the truth in 8 % of studies, in its log odds in 2 % (benchmarks/README.md).
+# symmetric in the part itself ends too low in 8 % of studies, one in its log odds in 2 % (benchmarks/README.md).
 COMPONENTS = {"persona": "plain", "prompt": "logit", "persona_prompt": "plain", "judge": "plain", "run": "plain"}
 
 

@@ -84,6 +84,16 @@ def test_of_a_notebook_its_sources_count_and_not_its_outputs(checkout):
     assert results.stale(folder, checkout) == ["notebooks"]
 
 
+def test_of_a_program_all_counts_but_lines_of_comment(checkout):
+    program = checkout / "persona_lib/a.py"
+    program.write_text("x = 1  # one\n")
+    folder = results.gather("toy", checkout, checkout)
+    program.write_text("# of the number\nx = 1  # one\n")
+    assert results.stale(folder, checkout) == []
+    program.write_text("x = 2  # one\n")
+    assert results.stale(folder, checkout) == ["library"]
+
+
 def test_an_unfinished_run_says_what_is_missing(checkout):
     (checkout / "data/runs/toy/claims.parquet").unlink()
     with pytest.raises(results.ResultsError, match=r"claims.parquet is not there; finish the run: make paper RUN=toy"):
