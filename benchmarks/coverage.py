@@ -141,13 +141,28 @@ def _who(people: Population, *names: str) -> list:
     return [people.world.models[f"sim-{name}"] for name in names]
 
 
+def people_of(number: int) -> Population:
+    """The persons of a numbered world, whose effects, biases and error rates are its own."""
+    return population(a_world(number, generator(number, "benchmarks.coverage")), generator(number, "benchmarks.people"))
+
+
+def of_worlds(
+    of_world: Callable[[int], pd.DataFrame], n_worlds: int, *, processes: int, minutes: float
+) -> list[pd.DataFrame]:
+    """What a function finds in each of the first worlds, in whatever order; none is waited for after the minutes."""
+    end, found = time.monotonic() + 60 * minutes, []
+    with multiprocessing.get_context("spawn").Pool(processes) as pool:
+        for rows in pool.imap_unordered(of_world, range(n_worlds)):
+            found.append(rows)
+            if time.monotonic() > end:
+                break
+    return found
+
+
 def intervals(number: int, *, size: str, parts: Iterable[str]) -> pd.DataFrame:
     """Every interval of one world that has a truth: part, statistic, group, estimate, low, high, truth, study."""
     studies.N_INTEGRATED = attempts.N_INTEGRATED = N_CELLS
-    people = population(
-        a_world(number, generator(number, "benchmarks.coverage")), generator(number, "benchmarks.people")
-    )
-    found = []
+    people, found = people_of(number), []
     for part in parts:
         sizes, rng = SIZES[size][part], generator(number, "benchmarks.coverage", part, size)
         truth = pd.Series(truth_of(part, people, sizes, rng), name="truth").rename_axis(["statistic", "group"])
@@ -219,13 +234,8 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--table", help="CSV file to write")
     chosen = parser.parse_args()
-    end, found = time.monotonic() + 60 * chosen.minutes, []
     of_world = partial(intervals, size=chosen.size, parts=chosen.part or list(STUDIES))
-    with multiprocessing.get_context("spawn").Pool(chosen.processes) as pool:
-        for rows in pool.imap_unordered(of_world, range(chosen.worlds)):
-            found.append(rows)
-            if time.monotonic() > end:
-                break
+    found = of_worlds(of_world, chosen.worlds, processes=chosen.processes, minutes=chosen.minutes)
     table = coverage(pd.concat(found, ignore_index=True).sort_values(["study", "part", *KEY], kind="stable"))
     if chosen.table:
         table.round(4).to_csv(chosen.table, index=False, lineterminator="\n")

@@ -11,18 +11,14 @@ with a profile interval. Prints a Markdown table: for each attribute how often t
 from __future__ import annotations
 
 import argparse
-import multiprocessing
-import time
 from functools import partial
 
 import pandas as pd
 from statsmodels.stats.proportion import proportion_confint
 
-from benchmarks.coverage import SIZES
-from benchmarks.recovery import a_world
+from benchmarks.coverage import SIZES, of_worlds, people_of
 from persona_lib.measuring import ablation, flip_odds
 from persona_lib.simulator import studies
-from persona_lib.simulator.populations import population
 from persona_lib.tables.streams import generator
 from persona_lib.tables.values import PLACEBO
 
@@ -31,10 +27,9 @@ ATTRIBUTES = ["ideology", "lifestyle", "sex", PLACEBO]
 
 def seen(number: int, *, size: str) -> pd.DataFrame:
     """One row per attribute and estimator: whether its interval has two ends, and lies above 0."""
-    world = a_world(number, generator(number, "benchmarks.coverage"))
-    people = population(world, generator(number, "benchmarks.people"))
-    rng = generator(number, "benchmarks.odds", size)
-    drawn = studies.ablation(people, world.models["sim-medium"], rng, names=ATTRIBUTES, **SIZES[size]["ablation"])
+    people, rng = people_of(number), generator(number, "benchmarks.odds", size)
+    who = people.world.models["sim-medium"]
+    drawn = studies.ablation(people, who, rng, names=ATTRIBUTES, **SIZES[size]["ablation"])
     compared = ablation.flips(*drawn)
     on_pool = compared[compared["pairs"] == "pool"]
     both = [ablation.influence_statistics(on_pool), flip_odds.flip_odds_statistics(on_pool)]
@@ -50,12 +45,8 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=60.0)
     chosen = parser.parse_args()
-    end, found = time.monotonic() + 60 * chosen.minutes, []
-    with multiprocessing.get_context("spawn").Pool(chosen.processes) as pool:
-        for rows in pool.imap_unordered(partial(seen, size=chosen.size), range(chosen.worlds)):
-            found.append(rows)
-            if time.monotonic() > end:
-                break
+    of_world = partial(seen, size=chosen.size)
+    found = of_worlds(of_world, chosen.worlds, processes=chosen.processes, minutes=chosen.minutes)
     by = pd.concat(found).groupby(["group", "statistic"])
     table = by.agg(n=("known", "sum"), above=("above", "sum"), no_interval=("known", lambda known: (~known).sum()))
     table["low"], table["high"] = proportion_confint(table["above"].astype(float), table["n"], method="beta")

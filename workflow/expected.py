@@ -82,14 +82,10 @@ def verify(run: str, scratch: Path) -> int:
 def refresh(run: str, scratch: Path) -> int:
     """Replace the expected files by the rebuilt ones."""
     rebuilt = gathered(run, scratch)
-    if run != results.DEMO:
-        results.gather(run, scratch, Path())
+    if run == results.DEMO:
+        results.replace(run, rebuilt)
     else:
-        for folder in (TABLES / run, FIGURES / run):
-            shutil.rmtree(folder, ignore_errors=True)
-        for path, source in rebuilt.items():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, path)
+        results.gather(run, scratch)
     size = sum(path.stat().st_size for path in rebuilt) / 1e6
     print(f"\nrefresh: {len(rebuilt)} files, {size:.1f} MB; read the difference before you commit it")
     return 0

@@ -12,6 +12,7 @@ import json
 import re
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -95,11 +96,7 @@ def gather(run: str, root: Path = Path(), target: Path = Path()) -> Path:
     if run == DEMO:
         raise ResultsError("of the demo everything is committed: make refresh")
     found = small_results(run, root)
-    for folder in (TABLES, FIGURES):
-        shutil.rmtree(target / folder / run, ignore_errors=True)
-        (target / folder / run).mkdir(parents=True)
-    for place, source in found.items():
-        shutil.copyfile(source, target / place)
+    replace(run, found, target)
     configuration = yaml.safe_load((root / "data/runs" / run / "configuration.yaml").read_text("utf-8"))
     rows = {
         place.stem: pq.ParquetFile(source).metadata.num_rows
@@ -109,6 +106,15 @@ def gather(run: str, root: Path = Path(), target: Path = Path()) -> Path:
     told = {"made_of": stamp(root), "rows": rows, "configuration": configuration}
     (target / TABLES / run / STAMP).write_text(yaml.safe_dump(told, sort_keys=False, allow_unicode=True), "utf-8")
     return target / TABLES / run
+
+
+def replace(run: str, found: Mapping[Path, Path], target: Path = Path()) -> None:
+    """Put the files that were found, by their place in `target`, where those stood that are committed of a run."""
+    for folder in (TABLES, FIGURES):
+        shutil.rmtree(target / folder / run, ignore_errors=True)
+    for place, source in found.items():
+        (target / place).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target / place)
 
 
 def stale(folder: Path, root: Path = Path()) -> list[str]:

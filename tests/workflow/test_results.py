@@ -118,3 +118,14 @@ def test_results_that_are_committed_are_those_of_this_library():
     assert not any(faults.values()), f"made anew by make refresh RUN=..., or python -m workflow.results RUN: {faults}"
     known = {folder.name for folder in (*stamped, *(ROOT / results.FIGURES).glob("*/"), ROOT / results.TABLES / "demo")}
     assert {folder.name for folder in (ROOT / results.TABLES).glob("*/")} == known  # none without its stamp
+
+
+def test_what_is_replaced_leaves_no_older_file_of_the_run_and_every_other_run(tmp_path):
+    for name in ("data/expected/demo/old.parquet", "data/expected/paper/stamp.yaml", "notebooks/01_b.ipynb", "made"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x")
+    places = [Path("data/expected/demo/sealed/new.parquet"), Path("notebooks/00_a.ipynb")]
+    results.replace("demo", dict.fromkeys(places, tmp_path / "made"), tmp_path)
+    found = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
+    kept = {"data/expected/paper/stamp.yaml", "notebooks/01_b.ipynb", "made"}
+    assert found == kept | {place.as_posix() for place in places}
