@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chi2, chisquare
-from sklearn.metrics import cohen_kappa_score
+from sklearn.metrics import cohen_kappa_score, confusion_matrix
 from statsmodels.stats.inter_rater import cohens_kappa, fleiss_kappa
 
 from persona_lib.estimating import coefficients
@@ -160,3 +160,20 @@ def test_kappa_interval_holds_the_kappas_that_scipys_chisquare_does_not_reject(b
     assert ((statistic <= chi2.ppf(0.95, 1)) == ((low <= grid) & (grid <= high)))[clear].all()
     assert low - 1e-9 <= 1 - differ / (2 * n * q) <= high + 1e-9, "Scott's pi"
     assert coefficients.kappa_interval(np.array([[neither, other], [one, both]])) == pytest.approx((low, high))
+
+
+@pytest.mark.parametrize("labels", [(["a", "b", "c"], ["b", "c"]), ([0.0, 1.0], [0.0, 1.0]), ([2, 10, 3], [10, 2])])
+def test_labels_are_counted_as_scikit_learn_counts_them(labels):
+    """Rows are the first's labels, columns the second's; a row without both counts nowhere."""
+    rng = np.random.default_rng(6)
+    ann, bob = (rng.choice(np.array(each, dtype=object), 40) for each in labels)
+    wanted = confusion_matrix(ann[2:].tolist(), bob[2:].tolist())
+    assert (wanted != wanted.T).any()
+    ann[0], bob[1] = None, None
+    found = coefficients.contingency(pd.DataFrame({"ann": ann, "bob": bob}), first="ann", second="bob")
+    assert found.tolist() == wanted.tolist()
+
+
+def test_one_label_has_an_empty_row_and_column_beside_it():
+    found = coefficients.contingency(pd.DataFrame({"ann": ["x", "x"], "bob": ["x", "x"]}), first="ann", second="bob")
+    assert found.tolist() == [[2, 0], [0, 0]]
