@@ -280,3 +280,12 @@ def test_only_half_written_files_of_the_run_that_is_locked_are_removed(tmp_path,
         (tmp_path / "data/runs" / run / ".a.parquet.1.half").touch()
     paper._clear_remains("mine", {})
     assert [path.parent.name for path in tmp_path.rglob("*.half")] == ["yours"]
+
+
+def test_the_size_of_a_run_is_told_by_its_calls(monkeypatch):
+    """By definition: 0 for the demo, 1 for the paper; with half of the paper's pairs in between."""
+    monkeypatch.chdir(ROOT)
+    sizes = {name: paper._size(paper._merged(Path("config", f"{name}.yaml"), {})) for name in ("demo", "paper")}
+    assert sizes == {"demo": 0, "paper": 1}
+    half = {"feedback": {"n_train_pairs": 50, "n_heldout_pairs": 25, "n_heldout_prompts": 25}}
+    assert 0.5 < paper._size(paper._merged(Path("config/paper.yaml"), half)) < 0.9

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import nbformat
 
-from persona_lib.site.other_runs import FIGURES, TABLES
+from persona_lib.site.results import FIGURES, TABLES
 from workflow import results
 from workflow.compare import DIFFERENT, IDENTICAL, Verdict, compare_file, worst
 from workflow.notebook import committed

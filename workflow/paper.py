@@ -42,6 +42,7 @@ from workflow.start_snakemake import PARENT  # noqa: E402
 from workflow.surroundings import pinned  # noqa: E402
 
 LOCK = Path("data/runs/.lock")
+DEMO = Path("config/demo.yaml")  # what the others change
 SNAKEMAKE = [sys.executable, "-m", "workflow.start_snakemake"]
 
 
@@ -82,7 +83,9 @@ def main() -> int:
         environment = pinned(Path())
         _clear_remains(config["run"], environment)
         command = [*SNAKEMAKE, "--workflow-profile", "profiles/default", "--cores", str(args.cores)]
-        command += ["--logger", steps.NAME, f"--logger-{steps.NAME}-logs", str(logs)]
+        told = {"logs": logs, "size": _size(config), "shards": config["shards"] or args.cores}
+        command += ["--logger", steps.NAME]
+        command += [part for key, value in told.items() for part in (f"--logger-{steps.NAME}-{key}", str(value))]
         command += ["--configfile", str(config_file), _written(changes)]
         command += ["--until", *args.until.split()] if args.until else []
         with _model_server(config, cores=args.cores):
@@ -204,9 +207,18 @@ def _clear_remains(run: str, environment: dict[str, str]) -> None:
 def _merged(config_file: Path, changes: dict) -> dict:
     """The configuration of a run as the Snakefile will see it, judged."""
     try:
-        return read_configuration(["config/demo.yaml", config_file], changes)
+        return read_configuration([DEMO, config_file], changes)
     except UsageError as error:
         sys.exit(str(error))
+
+
+def _size(config: dict) -> float:
+    """Where the calls of a run lie between those of RUN=demo, 0, and RUN=paper, 1."""
+    small, large, here = (
+        plan.planned_calls(settings)["calls_expected"].sum()
+        for settings in (_merged(DEMO, {}), _merged(DEMO.with_stem("paper"), {}), config)
+    )
+    return float((here - small) / (large - small))
 
 
 def _tell_price(config: dict, config_file: Path, *, confirmed: bool) -> None:

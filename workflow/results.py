@@ -18,7 +18,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import yaml
 
-from persona_lib.site.other_runs import FIGURES, STAMP, TABLES
+from persona_lib.site.results import FIGURES, STAMP, TABLES
 from persona_lib.tables.schema import tables
 
 DEMO = "demo"

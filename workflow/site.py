@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TextIO
 
 from persona_lib.site import browser, sources
+from persona_lib.site.results import Results, SiteError, found_results
 from persona_lib.tables.schema import SchemaError
 
 EXTENSIONS = ["myst_nb", "workflow.mathml"]
@@ -41,7 +42,7 @@ def settings() -> dict[str, object]:
     }
 
 
-def build(results: sources.Results, target: Path, *, root: Path, warnings: TextIO) -> None:
+def build(results: Results, target: Path, *, root: Path, warnings: TextIO) -> None:
     """Build the site into `target`, which is replaced as a whole; what Sphinx warns of goes to `warnings`.
 
     Raises
@@ -77,10 +78,10 @@ def main() -> int:
     args = parser.parse_args()
     root, target = Path(), Path("data/runs", args.run, "site")
     try:
-        results = sources.found_results(args.run, root=root)
+        results = found_results(args.run, root=root)
         print(f"site: from {results.tables}, {results.notebooks} and {results.figures}", flush=True)
         build(results, target, root=root, warnings=sys.stderr)
-    except (sources.SiteError, SchemaError, FileNotFoundError) as error:
+    except (SiteError, SchemaError, FileNotFoundError) as error:
         sys.exit(f"site: {error}")
     except ImportError as error:
         sys.exit(f"site: {error}; make site installs it")

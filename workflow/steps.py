@@ -22,15 +22,18 @@ from snakemake_interface_logger_plugins.settings import LogHandlerSettingsBase
 NAME = "steps"  # of the plugin, as in `--logger steps`
 SAID = "snakemake.log"  # in the run's folder of logs: what Snakemake itself says
 MEASURED = "seconds.csv"  # there: what the steps of this run have taken
-USUAL = Path(__file__).with_name(MEASURED)  # what they take in a demo run; only the ratios count
+USUAL = Path(__file__).with_name(MEASURED)  # what they take in RUN=demo and RUN=paper; only the ratios count
+USUAL_SHARDS = 2  # in which those collected
 CLEAR = "\r\x1b[K"  # takes a progress bar off the line of a terminal
 
 
 @dataclass
 class LogHandlerSettings(LogHandlerSettingsBase):
-    """What Snakemake's command line says of the plugin: `--logger-steps-logs`."""
+    """What Snakemake's command line says of the plugin: `--logger-steps-logs` and so on."""
 
     logs: Path = field(default=Path(), metadata={"help": "the run's folder of logs"})
+    size: float = field(default=0.0, metadata={"help": "of the run in calls: 0 like RUN=demo, 1 like RUN=paper"})
+    shards: int = field(default=USUAL_SHARDS, metadata={"help": "in how many a stage is collected"})
 
 
 class LogHandler(LogHandlerBase):
@@ -44,7 +47,8 @@ class LogHandler(LogHandlerBase):
         self._logs = Path(getattr(self.settings, "logs", None) or ".")
         self._file = (self._logs / SAID).open("w", encoding="utf-8")
         self.setFormatter(DefaultFormatter(self.common_settings.quiet, self.common_settings.show_failed_logs))
-        self._usual = seconds(USUAL) | seconds(self._logs / MEASURED)
+        size, shards = getattr(self.settings, "size", 0.0), getattr(self.settings, "shards", USUAL_SHARDS)
+        self._usual = usual_seconds(size, shards) | seconds(self._logs / MEASURED)
         self._measured: dict[str, list[float]] = {}
         self._planned: Counter[str] = Counter()
         self._running: dict[int, tuple[str, str, float]] = {}  # job: rule, what the reader is told, since
@@ -113,6 +117,21 @@ def seconds(path: Path) -> dict[str, float]:
         return {}
     with path.open(encoding="utf-8", newline="") as file:
         return {row["rule"]: float(row["seconds"]) for row in csv.DictReader(file)}
+
+
+def usual_seconds(size: float, shards: int) -> dict[str, float]:
+    """What a step of each rule is expected to take, in seconds, for a run of any size.
+
+    Parameters
+    ----------
+    size : where the calls of the run lie between those of RUN=demo, 0, and of RUN=paper, 1; each rule's seconds lie
+        there, too, and never below a tenth of the demo's
+    shards : in how many each stage is collected
+    """
+    with USUAL.open(encoding="utf-8", newline="") as file:
+        ends = {row["rule"]: (float(row["demo"]), float(row["paper"])) for row in csv.DictReader(file)}
+    found = {rule: max(demo + size * (paper - demo), demo / 10) for rule, (demo, paper) in ends.items()}
+    return {rule: s * (USUAL_SHARDS / shards if rule.startswith("collect_") else 1) for rule, s in found.items()}
 
 
 def left_s(

@@ -209,7 +209,9 @@ def _kappa_rows(compared: pd.DataFrame) -> list[dict]:
             group, n = f"{row['attribute']}|{row['persona_id']}", row[f"n{suffix}"]
             rows.append(_plain(f"persona_kappa{suffix}", group, row[f"kappa{suffix}"], n, 0, what))
         for attribute, part in _groups(each).items():
-            mean = resample.clustered_mean(part, value=f"kappa{suffix}", clusters=["persona_id"], within=(-1, 1))
+            mean = resample.clustered_mean(
+                part, value=f"kappa{suffix}", clusters=["persona_id"], within=(-1, 1), is_skewed=True
+            )
             rows.append(mean.row(f"mean_kappa{suffix}", attribute))
     return rows
 

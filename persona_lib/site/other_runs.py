@@ -3,54 +3,19 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from markupsafe import Markup
 
 from persona_lib.showing.claims import claims_in_words
 from persona_lib.site import front, pages
-from persona_lib.tables import schema
-from persona_lib.tables.files import read_yaml
+from persona_lib.site.results import Results
 
-STAMP = "stamp.yaml"  # what the committed small results of a run were made of
-TABLES, FIGURES = Path("data/expected"), Path("figures/expected")
 SIZES = {"personas": ("personas", "n"), "prompts": ("prompts", "n"), "items of the benchmark": ("benchmark", "n_items")}
 
 
-@dataclass(frozen=True)
-class SmallResults:
-    """Tables of statistics, claims and figures of a run, and its configuration; no texts."""
-
-    run: str
-    tables: Path
-    figures: Path
-    configuration: Mapping[str, Any]
-
-    def table(self, name: str) -> pd.DataFrame:
-        """One of its tables, checked."""
-        return schema.read(self.tables / f"{name}.parquet", name)
-
-
-def committed_others(root: Path, *, shown: str) -> list[SmallResults]:
-    """The runs whose small results are committed, by name, without the one that is shown.
-
-    Parameters
-    ----------
-    root : the folder of the compendium
-    shown : the name of the run that the site shows
-    """
-    folders = [path.parent for path in sorted((root / TABLES).glob(f"*/{STAMP}")) if path.parent.name != shown]
-    return [
-        SmallResults(each.name, each, root / FIGURES / each.name, read_yaml(each / STAMP)["configuration"])
-        for each in folders
-    ]
-
-
-def run_page(other: SmallResults, *, shown: str, claims: pd.DataFrame) -> str:
+def run_page(other: Results, *, shown: str, claims: pd.DataFrame) -> str:
     """The claims and figures of another run, first of all where its verdicts are not those of the run that is shown.
 
     Parameters
@@ -59,7 +24,6 @@ def run_page(other: SmallResults, *, shown: str, claims: pd.DataFrame) -> str:
     shown, claims : the run that the site shows, and its table of claims
     """
     theirs = other.table("claims")
-    simulated = other.configuration["mode"] == "simulate"
     figures = front.figure_rows(other.table("figures"), other.figures)
     for figure in figures:
         figure["src"] = f"{other.run}/{figure['src']}"
@@ -68,11 +32,11 @@ def run_page(other: SmallResults, *, shown: str, claims: pd.DataFrame) -> str:
         "other_run.html",
         run=other.run,
         shown=shown,
-        simulated=simulated,
+        simulated=other.is_simulated,
         sizes=[(name, other.configuration[block][key]) for name, (block, key) in SIZES.items()],
         calls=int(other.table("plan")["calls_expected"].sum()),
         moved=moved_verdicts(claims, theirs).to_dict("records"),
-        claims=Markup(pages.claims_page(theirs, simulated=simulated)),
+        claims=Markup(pages.claims_page(theirs, simulated=other.is_simulated)),
         figures=Markup(front.figures_page(figures)),
     )
 
@@ -96,6 +60,6 @@ def moved_verdicts(shown: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
     return merged[merged["verdict_shown"] != merged["verdict_other"]].reset_index(drop=True)
 
 
-def copy_figures(other: SmallResults, folder: Path) -> None:
+def copy_figures(other: Results, folder: Path) -> None:
     """Put its figures where its page looks for them."""
     shutil.copytree(other.figures, folder / other.run / "figures", dirs_exist_ok=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,62 +12,11 @@ import nbformat
 import pandas as pd
 
 from persona_lib.site import front, links, other_runs, pages
-from persona_lib.tables import schema
-from persona_lib.tables.files import read_yaml
+from persona_lib.site.results import Results, SiteError, committed_others
 
 TABLES = ("personas", "prompts", "pairs", "answers", "judgements", "figures", "claims")
 FIRST_FIGURES = ("1", "5")  # on the first page
 TEXTS = {"README.md": "readme", "CHANGELOG.md": "changelog", "CONTRIBUTING.md": "contributing"}
-SIMULATE = "simulate"
-
-
-class SiteError(ValueError):
-    """What the site is to show is not there or cannot be read; names it and says what to do."""
-
-
-@dataclass(frozen=True)
-class Results:
-    """One run's results: where its tables, executed notebooks and figures lie, and its configuration."""
-
-    tables: Path
-    notebooks: Path
-    figures: Path
-    configuration: Mapping[str, Any]
-
-    @property
-    def is_simulated(self) -> bool:
-        """Whether the answers came from the simulator."""
-        return self.configuration["mode"] == SIMULATE
-
-
-def found_results(run: str, *, root: Path) -> Results:
-    """The results of a run: of its folder, or, for the demo that was not run here, those that are committed.
-
-    Parameters
-    ----------
-    run : its name
-    root : the folder of the compendium
-
-    Raises
-    ------
-    SiteError
-        The run has not come to its claims, or its configuration is not there.
-    """
-    folder = root / "data/runs" / run
-    if (folder / "claims.parquet").is_file():
-        return Results(
-            folder, folder / "notebooks", root / "figures/runs" / run, _settings(folder / "configuration.yaml")
-        )
-    if run == "demo":
-        places = root / "data/expected/demo", root / "notebooks", root / "figures/expected/demo"
-        return Results(*places, _settings(root / "config/demo.yaml"))
-    raise SiteError(f"{folder / 'claims.parquet'}: no such file; the run has not ended: make paper RUN={run}")
-
-
-def _settings(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        raise SiteError(f"{path}: no such file; make paper writes it")
-    return read_yaml(path)
 
 
 def read_tables(results: Results) -> dict[str, pd.DataFrame]:
@@ -79,7 +27,7 @@ def read_tables(results: Results) -> dict[str, pd.DataFrame]:
     SchemaError
         A table is missing or not as declared.
     """
-    return {name: schema.read(results.tables / f"{name}.parquet", name) for name in TABLES}
+    return {name: results.table(name) for name in TABLES}
 
 
 def read_leaderboard(folder: Path) -> list[dict[str, Any]]:
@@ -121,7 +69,7 @@ def write_sources(results: Results, tables: Mapping[str, pd.DataFrame], folder: 
     """
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "notebooks").mkdir(parents=True)
-    notebooks = sorted(results.notebooks.glob("[0-9][0-9]_*.ipynb"))
+    notebooks = sorted(results.notebooks.glob("[0-9][0-9]_*.ipynb")) if results.notebooks else []
     if not notebooks:
         raise SiteError(f"{results.notebooks}: no notebook; make paper writes them")
     texts = [*(root / name for name in TEXTS), *sorted((root / "docs").glob("*.md"))]
@@ -130,9 +78,10 @@ def write_sources(results: Results, tables: Mapping[str, pd.DataFrame], folder: 
     known = {f"notebooks/{path.name}" for path in notebooks}
     for path in notebooks:
         _write_notebook(path, folder / "notebooks" / path.name, known)
+    words = {path: path.read_text("utf-8") for path in names}
+    known |= _pictures(root, folder, " ".join(words.values()))
     for path, name in names.items():
-        place = path.relative_to(root).as_posix()
-        text = links.within(path.read_text("utf-8"), place=place, pages={*known, *_pictures(root, folder)}, moved=".")
+        text = links.within(words[path], place=path.relative_to(root).as_posix(), pages=known, moved=".")
         (folder / f"{name}.md").write_text(text, "utf-8")
     shutil.copytree(results.figures, folder / "extra/figures", dirs_exist_ok=True)
     shutil.copytree(pages.PACKAGE / "static", folder / "static")
@@ -150,10 +99,9 @@ def write_sources(results: Results, tables: Mapping[str, pd.DataFrame], folder: 
         configuration=results.configuration,
         simulated=results.is_simulated,
     )
-    shown = results.configuration["run"]
-    for other in other_runs.committed_others(root, shown=shown):
-        body = other_runs.run_page(other, shown=shown, claims=tables["claims"])
-        bodies[f"run_{other.run}"] = f"The run {other.run}", body
+    for other in committed_others(root, shown=results.run):
+        body = other_runs.run_page(other, shown=results.run, claims=tables["claims"])
+        bodies[f"run_{other.run}"] = f"Run {other.run}", body
         other_runs.copy_figures(other, folder / "extra")
     for name, (title, body) in bodies.items():
         (folder / f"{name}.html.txt").write_text(body, "utf-8")
@@ -186,9 +134,10 @@ def _write_notebook(path: Path, copy: Path, known: set[str]) -> None:
     nbformat.write(notebook, copy)
 
 
-def _pictures(root: Path, folder: Path) -> set[str]:
-    """The committed pictures, which the repository's texts show, copied beside them."""
-    found = {path.relative_to(root).as_posix() for path in (root / "figures/expected").rglob("*.png")}
+def _pictures(root: Path, folder: Path, texts: str) -> set[str]:
+    """The committed pictures that the repository's texts show, copied beside them."""
+    committed = {path.relative_to(root).as_posix() for path in (root / "figures/expected").rglob("*.png")}
+    found = {name for name in committed if name in texts}
     for name in found:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(root / name, folder / name)

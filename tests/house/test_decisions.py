@@ -121,14 +121,6 @@ def test_each_decision_is_tied_to_the_place_that_carries_it_out(row):
     assert problems(row) == []
 
 
-@pytest.mark.parametrize("topic", ["people"])
-def test_what_is_stated_and_not_done_is_marked_so(topic):
-    """By the list of the paper's open points; whoever does one of them changes its row and this list."""
-    rows = register()
-    rows = rows[rows["topic"].str.casefold().str.contains(topic, regex=False)]
-    assert NOT_YET in set(rows["status"])
-
-
 def test_claims_refer_to_decisions_that_are_there():
     notes = " ".join(pd.read_csv(ROOT / "data/reference/claims.csv", keep_default_na=False)["note"])
     referred = {

@@ -6,11 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.special import expit
+from scipy.stats import skew
 from scipy.stats import t as student
 from sklearn.metrics import cohen_kappa_score
 from statsmodels.stats.multitest import multipletests
 
 from persona_lib.estimating.coefficients import kappa_interval
+from persona_lib.estimating.resample import unskewed
 from persona_lib.measuring import ablation
 from persona_lib.tables import schema
 
@@ -119,11 +121,9 @@ def test_each_persona_has_a_kappa_over_its_questions_and_their_mean_leaves_out_t
     assert mean["estimate"] == pytest.approx(np.mean(expected)) and len(expected) > 4
     assert (mean["n"], mean["n_excluded"]) == (len(expected), len(PERSONAS) - len(expected))
     error = np.std(expected, ddof=1) / np.sqrt(len(expected))
-    half = student.ppf(0.975, len(expected) - 1) * error
-    assert (mean["low"], mean["high"]) == (
-        pytest.approx(np.mean(expected) - half),
-        pytest.approx(np.mean(expected) + half),
-    )
+    lean = skew(expected, bias=False) / np.sqrt(len(expected))
+    ends = (unskewed(side * student.ppf(0.975, len(expected) - 1), lean) for side in (1, -1))
+    assert [mean["low"], mean["high"]] == pytest.approx([np.mean(expected) - error * end for end in ends])
 
 
 def beside_whole(**choices):

@@ -8,6 +8,7 @@ import yaml
 from site_rows import DEMO, HOSTILE, ROOT, Read, demo
 
 from persona_lib.site import other_runs
+from persona_lib.site.results import committed_others
 
 
 @pytest.fixture
@@ -23,19 +24,14 @@ def other(tmp_path):
         shutil.copyfile(DEMO / f"{name}.parquet", tables / f"{name}.parquet")
     shutil.copytree(ROOT / "figures/expected/demo", tmp_path / "figures/expected/big")
     sizes = {"personas": {"n": 1586}, "prompts": {"n": 3868}, "benchmark": {"n_items": 700}}
-    (tables / "stamp.yaml").write_text(yaml.safe_dump({"configuration": {"mode": "simulate", **sizes}}), "utf-8")
+    (tables / "stamp.yaml").write_text(
+        yaml.safe_dump({"configuration": {"run": "big", "mode": "simulate", **sizes}}), "utf-8"
+    )
     return tmp_path
 
 
-def test_runs_with_a_stamp_are_found_without_the_one_that_is_shown(other):
-    assert [found.run for found in other_runs.committed_others(other, shown="demo")] == ["big"]
-    assert other_runs.committed_others(other, shown="big") == []
-    (other / "data/expected/big/stamp.yaml").unlink()
-    assert other_runs.committed_others(other, shown="demo") == []
-
-
 def test_a_verdict_that_moved_is_told_and_no_other(other):
-    [big] = other_runs.committed_others(other, shown="demo")
+    [big] = committed_others(other, shown="demo")
     moved = other_runs.moved_verdicts(demo()["claims"], big.table("claims"))
     before = demo()["claims"].iloc[0]
     assert moved["claim_id"].tolist() == [before["claim_id"]]
@@ -43,7 +39,7 @@ def test_a_verdict_that_moved_is_told_and_no_other(other):
 
 
 def test_the_page_tells_sizes_and_escapes(other, tmp_path):
-    [big] = other_runs.committed_others(other, shown="demo")
+    [big] = committed_others(other, shown="demo")
     html = other_runs.run_page(big, shown="demo", claims=demo()["claims"])
     page = Read(html)
     calls = pd.read_parquet(DEMO / "plan.parquet")["calls_expected"].sum()
@@ -55,13 +51,13 @@ def test_the_page_tells_sizes_and_escapes(other, tmp_path):
 
 
 def test_no_difference_is_said_so(other):
-    [big] = other_runs.committed_others(other, shown="demo")
+    [big] = committed_others(other, shown="demo")
     html = other_runs.run_page(big, shown="demo", claims=big.table("claims"))
     assert "the two runs come to the same verdict on every claim" in html
 
 
 def test_sizes_that_the_shown_run_sets_smaller_are_counted_and_not_listed(other):
-    [big] = other_runs.committed_others(other, shown="demo")
+    [big] = committed_others(other, shown="demo")
     claims = big.table("claims")
     sizes = claims["verdict"].eq("not at this scale") & claims["claim_id"].ne("c99_new")
     claims.assign(verdict=claims["verdict"].mask(sizes, "holds")).to_parquet(big.tables / "claims.parquet")

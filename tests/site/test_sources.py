@@ -1,37 +1,14 @@
 """The sources of the site: which results, which files, and what is said where something is missing."""
 
 import json
+import re
 
 import nbformat
 import pytest
-import yaml
 from site_rows import ROOT, demo, small
 
 from persona_lib.site import sources
-
-
-def test_the_demo_that_was_not_run_here_is_shown_as_committed(tmp_path):
-    (tmp_path / "config").mkdir()
-    (tmp_path / "config/demo.yaml").write_text("mode: simulate\n", "utf-8")
-    results = sources.found_results("demo", root=tmp_path)
-    assert results.tables == tmp_path / "data/expected/demo" and results.notebooks == tmp_path / "notebooks"
-    assert results.is_simulated
-
-
-def test_a_run_that_has_ended_is_shown_from_its_folder(tmp_path):
-    folder = tmp_path / "data/runs/mine"
-    folder.mkdir(parents=True)
-    (folder / "claims.parquet").touch()
-    with pytest.raises(sources.SiteError, match="configuration.yaml: no such file; make paper writes it"):
-        sources.found_results("mine", root=tmp_path)
-    (folder / "configuration.yaml").write_text(yaml.safe_dump({"mode": "live"}), "utf-8")
-    results = sources.found_results("mine", root=tmp_path)
-    assert results.tables == folder and results.figures == tmp_path / "figures/runs/mine" and not results.is_simulated
-
-
-def test_a_run_that_has_not_ended_says_what_to_do(tmp_path):
-    with pytest.raises(sources.SiteError, match="mine/claims.parquet: no such file; .*make paper RUN=mine"):
-        sources.found_results("mine", root=tmp_path)
+from persona_lib.site.results import Results, SiteError, found_results
 
 
 def test_a_leaderboard_is_read_file_by_file(tmp_path):
@@ -44,14 +21,14 @@ def test_a_leaderboard_is_read_file_by_file(tmp_path):
 @pytest.mark.parametrize(("text", "said"), [("{", "not JSON"), ("[1]", "something else than rows")])
 def test_a_broken_file_of_the_leaderboard_is_named(tmp_path, text, said):
     (tmp_path / "a.json").write_text(text, "utf-8")
-    with pytest.raises(sources.SiteError, match=f"a.json: (holds )?{said}"):
+    with pytest.raises(SiteError, match=f"a.json: (holds )?{said}"):
         sources.read_leaderboard(tmp_path)
 
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
     folder = tmp_path_factory.mktemp("site") / "source"
-    sources.write_sources(sources.found_results("demo", root=ROOT), small(), folder, root=ROOT)
+    sources.write_sources(found_results("demo", root=ROOT), small(), folder, root=ROOT)
     return folder
 
 
@@ -66,7 +43,7 @@ def test_every_page_is_in_the_contents_and_there(written):
 
 def test_notebooks_keep_what_they_showed(written):
     for path in (written / "notebooks").glob("*.ipynb"):
-        before = nbformat.read(sources.found_results("demo", root=ROOT).notebooks / path.name, as_version=4)
+        before = nbformat.read(found_results("demo", root=ROOT).notebooks / path.name, as_version=4)
         after = nbformat.read(path, as_version=4)
         assert [c.get("outputs") for c in after.cells] == [c.get("outputs") for c in before.cells]
 
@@ -90,8 +67,13 @@ def test_pages_are_brought_in_as_they_are_and_figures_lie_where_they_are_looked_
 
 
 def test_a_folder_without_notebooks_is_told(tmp_path):
-    results = sources.Results(
-        ROOT / "data/expected/demo", tmp_path, ROOT / "figures/expected/demo", {"mode": "live", "run": "mine"}
-    )
-    with pytest.raises(sources.SiteError, match="no notebook; make paper writes them"):
+    settings = {"mode": "live", "run": "mine"}
+    results = Results(ROOT / "data/expected/demo", ROOT / "figures/expected/demo", settings, tmp_path)
+    with pytest.raises(SiteError, match="no notebook; make paper writes them"):
         sources.write_sources(results, small(), tmp_path / "s", root=ROOT)
+
+
+def test_the_pictures_that_the_texts_show_are_there_and_no_others(written):
+    texts = " ".join((ROOT / name).read_text("utf-8") for name in sources.TEXTS)
+    shown = {path.relative_to(written).as_posix() for path in (written / "figures").rglob("*.png")}
+    assert shown == set(re.findall(r"\((figures/expected/[^)\s]+\.png)\)", texts)) and shown

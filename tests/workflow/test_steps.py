@@ -192,4 +192,28 @@ class TestTimeLeft:
     def test_every_rule_of_the_snakefile_that_is_expected_exists(self):
         from programs import snakefile_rules
 
-        assert set(steps.seconds(steps.USUAL)) <= set(snakefile_rules())
+        assert set(steps.usual_seconds(0, 2)) <= set(snakefile_rules())
+
+    def test_what_is_usual_lies_between_the_demo_and_the_paper(self, tmp_path, monkeypatch):
+        """By hand: half way from 10 to 110 is 60; as many steps in twice the shards take half; never below a tenth."""
+        monkeypatch.setattr(steps, "USUAL", tmp_path / "usual.csv")
+        steps.USUAL.write_text("rule,demo,paper\ncollect_pool,10,110\npool,10,110\n")
+        assert steps.usual_seconds(0, 2) == {"collect_pool": 10, "pool": 10}
+        assert steps.usual_seconds(0.5, 4) == {"collect_pool": 30, "pool": 60}
+        assert steps.usual_seconds(-1, 2) == {"collect_pool": 1, "pool": 1}
+
+    def test_a_larger_run_expects_more_of_its_long_steps(self, handler, clock, capsys, tmp_path, monkeypatch):
+        """By hand: of usual 10 and 40 s at the size 1 the first took 20, so 80 are left; at the size 0 it is 20."""
+        monkeypatch.setattr(steps, "USUAL", tmp_path / "usual.csv")
+        steps.USUAL.write_text("rule,demo,paper\ncensus,10,10\nfeedback,10,40\n")
+        for size in (0.0, 1.0):
+            clock.now = 100.0
+            settings = steps.LogHandlerSettings(logs=tmp_path, size=size)
+            common = types.SimpleNamespace(quiet=None, show_failed_logs=False, dryrun=False)
+            shown = steps.LogHandler(common, settings)
+            planned(shown, census=1, feedback=1)
+            begin(shown, 1, "census", "01 census")
+            clock.now += 20
+            end(shown, 1)
+        lefts = [line.split()[-2] for line in capsys.readouterr().out.splitlines()]
+        assert lefts == ["0:20", "1:20"]
