@@ -21,7 +21,7 @@ from persona_lib.simulator.forms import parse_description
 from persona_lib.simulator.populations import Population
 from persona_lib.simulator.runs import placed, write
 from persona_lib.simulator.truth_of_given import sides
-from persona_lib.simulator.truth_of_panels import chances_of_b, over_pairs
+from persona_lib.simulator.truth_of_panels import chances_of_b, gold_shares
 from persona_lib.simulator.world import load
 
 ROOT = Path(__file__).parents[1]
@@ -52,13 +52,9 @@ def population(name: str, rng: np.random.Generator) -> Chances:
 def truths(of: Chances) -> dict[str, float]:
     """Over all pairs of different personas of the population."""
     wanted = majority([of[f"rater {i}"] for i in range(3)])
-    want_a, want_b = (1 - wanted) * (of["a"] + of["b"]), wanted * (of["a"] + of["b"])
-    pairs = over_pairs(want_a, want_b).mean()
-    right = over_pairs((1 - wanted) * of["a"], wanted * of["b"]).mean() / pairs
-    wrong = over_pairs((1 - wanted) * of["b"], wanted * of["a"]).mean() / pairs
-    picked = over_pairs(want_a * (1 - of["picked"]), want_b * of["picked"]).mean() / pairs
-    found = {"both_right": right, "same_answer": 1 - right - wrong, "both_wrong": wrong, "difference": right - picked}
-    return {name: float(value) for name, value in found.items()}
+    found, some = gold_shares(of["a"], of["b"], wanted), of["a"] + of["b"]
+    by_picking = gold_shares(some * (1 - of["picked"]), some * of["picked"], wanted)
+    return found | {"difference": found["both_right"] - by_picking["both_right"]}
 
 
 def study(of: Chances, rng: np.random.Generator) -> dict[str, tuple[float, float, float]]:

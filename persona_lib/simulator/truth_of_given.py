@@ -9,7 +9,7 @@ import numpy as np
 from persona_lib.simulator.expected import Truth, majority
 from persona_lib.simulator.nearness import VERDICTS, nearer_chances
 from persona_lib.simulator.runs import Persons, Run, write
-from persona_lib.simulator.truth_of_panels import chances_of_b, over_pairs
+from persona_lib.simulator.truth_of_panels import chances_of_b, gold_shares
 from persona_lib.simulator.world import Model
 
 N_PERSONS, N_QUESTIONS = 20, 15  # of a batch: each contestant writes an answer for every person to every question
@@ -49,18 +49,12 @@ def given_truth(
         chances = np.array([sides(*row, run.role("examiner")) for row in rows]).reshape(*shape, 3)
         a, b, neither = np.moveaxis(chances, -1, 0)
         found["given_undecided", alias] = float(neither.mean())
-        want_a, want_b = (1 - wanted) * (a + b), wanted * (a + b)
-        opposite = over_pairs(want_a, want_b).mean()
-        if opposite == 0:
-            continue
-        right = over_pairs((1 - wanted) * a, wanted * b).mean() / opposite
-        wrong = over_pairs((1 - wanted) * b, wanted * a).mean() / opposite
-        outcomes = {"both_right": right, "both_wrong": wrong, "same_answer": 1 - right - wrong}
-        found |= {("gold_given", f"{alias}|{outcome}"): float(share) for outcome, share in outcomes.items()}
-        if alias in run.settings["roles"]["panel"]:
+        outcomes = gold_shares(a, b, wanted)
+        found |= {("gold_given", f"{alias}|{outcome}"): share for outcome, share in outcomes.items()}
+        if outcomes and alias in run.settings["roles"]["panel"]:
             picked = chances_of_b(people, who, swapped, rng)
-            both = over_pairs(want_a * (1 - picked), want_b * picked).mean() / opposite
-            found["gold_difference", alias] = float(right - both)
+            by_picking = gold_shares((a + b) * (1 - picked), (a + b) * picked, wanted)
+            found["gold_difference", alias] = outcomes["both_right"] - by_picking["both_right"]
     return found
 
 

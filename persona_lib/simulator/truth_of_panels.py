@@ -53,10 +53,7 @@ def panel_truth(
             found["squared_distance", f"{name}|{group}"] = over_pairs(apart, apart).mean()
         agree = over_pairs(x, wanted) + over_pairs(1 - x, 1 - wanted)
         found["steerability", name] = (x * wanted + (1 - x) * (1 - wanted)).mean() - agree.mean()
-        opposite = over_pairs(1 - wanted, wanted).mean()
-        right = over_pairs((1 - wanted) * (1 - x), wanted * x).mean() / opposite
-        wrong = over_pairs((1 - wanted) * x, wanted * (1 - x)).mean() / opposite
-        gold = {"both_right": right, "both_wrong": wrong, "same_answer": 1 - right - wrong}
+        gold = gold_shares(1 - x, x, wanted)
         found |= {("gold_comparison", f"{name}|{outcome}"): share for outcome, share in gold.items()}
         found["flattening", f"{name}|all"] = _differ(wanted) - _differ(x)
         if len(sexes) == 2:
@@ -87,6 +84,32 @@ def over_pairs(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """
     n = len(first)
     return (first.sum(axis=0) * second.sum(axis=0) - (first * second).sum(axis=0)) / (n * (n - 1))
+
+
+def gold_shares(a: np.ndarray, b: np.ndarray, wanted: np.ndarray) -> dict[str, float]:
+    """Of all pairs of persons who want opposite answers to an item, the shares of who gets what.
+
+    A pair counts by the chance that both of its persons get one of the two answers. Empty where no pair counts.
+
+    Parameters
+    ----------
+    a, b : chance that a person gets answer a, and b, persons x items; what they leave is neither
+    wanted : chance that it wants b
+
+    Examples
+    --------
+    One person wants a and gets it; the other wants b and gets either.
+
+    >>> gold_shares(np.array([[1.0], [0.5]]), np.array([[0.0], [0.5]]), np.array([[0.0], [1.0]]))
+    {'both_right': 0.5, 'same_answer': 0.5, 'both_wrong': 0.0}
+    """
+    some = a + b
+    opposite = over_pairs((1 - wanted) * some, wanted * some).mean()
+    if opposite == 0:
+        return {}
+    right = float(over_pairs((1 - wanted) * a, wanted * b).mean() / opposite)
+    wrong = float(over_pairs((1 - wanted) * b, wanted * a).mean() / opposite)
+    return {"both_right": right, "same_answer": 1 - right - wrong, "both_wrong": wrong}
 
 
 def _differ(chances: np.ndarray) -> float:
