@@ -1,4 +1,4 @@
-"""Cards: one persona, every line beside where it comes from; and one pair, its two answers side by side."""
+"""Texts as HTML: a persona, each line beside where it comes from; a pair, its answers side by side; tables of prose."""
 
 from __future__ import annotations
 
@@ -76,9 +76,31 @@ def card_html(table: pd.DataFrame, *, title: str) -> str:
     return f"<p><b>{escape(title)}</b></p>\n{rows}"
 
 
+PROSE = "vertical-align:top;text-align:left;white-space:pre-line"
+
+
+def prose_html(table: pd.DataFrame) -> str:
+    """A table of sentences and lists as HTML: whole cells, to the left, lines as they are. All of it is text.
+
+    Examples
+    --------
+    >>> shown = prose_html(pd.DataFrame({"why": ["one <b>", "two"]}, index=["01", "02"]))
+    >>> shown.count("<tr>"), "one &lt;b&gt;" in shown
+    (3, True)
+    """
+    rows = [
+        "<tr>" + "".join(f'<{tag} style="{PROSE}">{escape(str(text))}</{tag}>' for tag, text in cells) + "</tr>"
+        for cells in (
+            [("th", table.index.name or ""), *(("th", column) for column in table)],
+            *([("th", key), *(("td", text) for text in row)] for key, *row in table.itertuples()),
+        )
+    ]
+    return "<table>\n" + "\n".join(rows) + "\n</table>"
+
+
 GONE = "background:rgba(213,94,0,.18);text-decoration:line-through"
 NEW = "background:rgba(0,114,178,.2);text-decoration:underline;font-weight:600"
-SIDE = "vertical-align:top;text-align:left;white-space:pre-line;width:50%;padding:.5em"
+SIDE = f"{PROSE};width:50%;padding:.5em"
 
 
 def pair_html(*, title: str, rejected: str, chosen: str) -> str:

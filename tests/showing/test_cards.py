@@ -3,7 +3,9 @@
 import re
 from html.parser import HTMLParser
 
+import pandas as pd
 import pytest
+from bs4 import BeautifulSoup
 from hostile import NASTY
 
 from persona_lib.showing import cards
@@ -65,3 +67,12 @@ class TestPair:
     def test_nothing_in_a_text_is_read_as_markup(self):
         shown = cards.pair_html(title=NASTY, rejected=NASTY, chosen=f"<script>alert(1)</script> {NASTY}")
         assert set(re.findall(r"</?([a-zA-Z]+)", shown)) == {"p", "b", "table", "tr", "th", "td", "ins"}
+
+
+def test_a_table_of_prose_keeps_whole_cells_and_their_lines():
+    """Oracle: Beautiful Soup."""
+    long = "word " * 200 + "end"
+    table = pd.DataFrame({"why": [long, "one\ntwo"], "n": [3, 4]}, index=pd.Index(["01", "<i>02</i>"], name="id"))
+    rows = BeautifulSoup(cards.prose_html(table), "html.parser").find_all("tr")
+    read = [[cell.get_text() for cell in row.find_all(["th", "td"])] for row in rows]
+    assert read == [["id", "why", "n"], ["01", long, "3"], ["<i>02</i>", "one\ntwo", "4"]]
