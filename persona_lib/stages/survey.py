@@ -98,7 +98,7 @@ def answer(plan: pd.DataFrame, personas: pd.DataFrame, *, ask: Ask) -> pd.DataFr
         for a, r in zip(plan["answers"], plan["is_reversed"], strict=True)
     ]
     slots = {
-        "persona": plan["persona_shown_id"].map(described),
+        "persona": pd.Series([described[name] for name in plan["persona_shown_id"]], index=plan.index, dtype=object),
         "people": plan["people"].map(GROUPS).fillna(""),
         "prompt": plan["question"],
         "options": pd.Series(["\n".join(lines) for lines in options], index=plan.index, dtype=object),
@@ -114,18 +114,23 @@ def answer(plan: pd.DataFrame, personas: pd.DataFrame, *, ask: Ask) -> pd.DataFr
         parts.append(steps.first(asked, ask=ask))
     replies = pd.concat(parts).reindex(plan.index)
     kinds = {alias: kind(one) for alias, one in ask.endpoints.items()}
-    rows = []
-    for row, shown, reply in zip(plan.itertuples(), options, replies.itertuples(), strict=True):
-        known = row.answers.split(SPLIT)
-        given = _shares(reply.data, shown, known) if reply.status == "ok" else {}
-        status = "unparsed" if reply.status == "ok" and not given else reply.status
-        key = {name: getattr(row, name) for name in KEYS} | {
-            "is_reversed": row.is_reversed,
-            "rater_kind": kinds[row.endpoint],
-        }
-        key |= {"n_answers": len(known), "status": status, "request_hash": reply.request_hash}
-        rows += [{**key, "answer": number, "share": share} for number, share in (given or {NONE: np.nan}).items()]
-    return pd.DataFrame(rows, columns=list(declared()["survey_answers"].columns))
+    given = [
+        _shares(data, shown, answers.split(SPLIT)) if status == "ok" else {}
+        for data, status, shown, answers in zip(
+            replies["data"], replies["status"], options, plan["answers"], strict=True
+        )
+    ]
+    is_empty = np.array([not each for each in given], dtype=bool)
+    rows = plan[[*KEYS, "is_reversed"]].assign(
+        rater_kind=plan["endpoint"].map(kinds),
+        n_answers=[len(lines) for lines in options],
+        status=replies["status"].mask(replies["status"].eq("ok") & is_empty, "unparsed"),
+        request_hash=replies["request_hash"],
+        answer=[list(each or {NONE: np.nan}) for each in given],
+        share=[list((each or {NONE: np.nan}).values()) for each in given],
+    )
+    rows = rows.explode(["answer", "share"], ignore_index=True).astype({"answer": "int64", "share": "float64"})
+    return rows[list(declared()["survey_answers"].columns)]
 
 
 def _shares(data: dict, shown: list[str], known: list[str]) -> dict[int, float]:
