@@ -12,9 +12,11 @@ import pandas as pd
 import pytest
 import yaml
 from matplotlib.image import imsave
+from snakemake import cli
 from snakemake.exceptions import WorkflowError
+from snakemake_interface_logger_plugins.registry import LoggerPluginRegistry
 
-from workflow import compare, paper, run_notebook
+from workflow import compare, paper, run_notebook, steps
 from workflow.library import library_files
 from workflow.notebook import committed, normalised, parameter_names
 from workflow.settings import is_simulated, stage_settings, validated
@@ -289,3 +291,10 @@ def test_the_size_of_a_run_is_told_by_its_calls(monkeypatch):
     assert sizes == {"demo": 0, "paper": 1}
     half = {"feedback": {"n_train_pairs": 50, "n_heldout_pairs": 25, "n_heldout_prompts": 25}}
     assert 0.5 < paper._size(paper._merged(Path("config/paper.yaml"), half)) < 0.9
+
+
+def test_snakemake_understands_what_the_log_is_told():
+    """A run of a few calls fewer than the demo's has a size such as -4e-06. Oracle: Snakemake's own parser."""
+    LoggerPluginRegistry().register_plugin(steps.NAME, steps)
+    _, args = cli.parse_args(["all", *paper._logger(logs="some logs", size=-4e-06, shards=3)])
+    assert (args.logger_steps_logs, args.logger_steps_size, args.logger_steps_shards) == (Path("some logs"), -4e-06, 3)

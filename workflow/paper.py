@@ -83,9 +83,7 @@ def main() -> int:
         environment = pinned(Path())
         _clear_remains(config["run"], environment)
         command = [*SNAKEMAKE, "--workflow-profile", "profiles/default", "--cores", str(args.cores)]
-        told = {"logs": logs, "size": _size(config), "shards": config["shards"] or args.cores}
-        command += ["--logger", steps.NAME]
-        command += [part for key, value in told.items() for part in (f"--logger-{steps.NAME}-{key}", str(value))]
+        command += _logger(logs=logs, size=_size(config), shards=config["shards"] or args.cores)
         command += ["--configfile", str(config_file), _written(changes)]
         command += ["--until", *args.until.split()] if args.until else []
         with _model_server(config, cores=args.cores):
@@ -210,6 +208,11 @@ def _merged(config_file: Path, changes: dict) -> dict:
         return read_configuration([DEMO, config_file], changes)
     except UsageError as error:
         sys.exit(str(error))
+
+
+def _logger(**told: object) -> list[str]:
+    """The arguments by which Snakemake hands its events to `workflow.steps`; a number below 0 looks like an option."""
+    return ["--logger", steps.NAME, *(f"--logger-{steps.NAME}-{key}={value}" for key, value in told.items())]
 
 
 def _size(config: dict) -> float:
