@@ -6,6 +6,7 @@ flattens, one that overdoes what it sees exaggerates; the share said of all is t
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -17,7 +18,7 @@ from persona_lib.pluralism.grids import panel
 from persona_lib.pluralism.majority import of_panel
 from persona_lib.simulator import studies
 from persona_lib.simulator.populations import Population, by_content, population
-from persona_lib.simulator.truth_of_panels import panel_truth
+from persona_lib.simulator.truth_of_panels import gold_shares, panel_truth
 from persona_lib.simulator.world import World, load
 
 
@@ -95,3 +96,25 @@ def test_the_table_of_coverage_by_hand():
     assert found.loc["few", ["n", "above", "below"]].tolist() == pytest.approx([10, 0.7, 0])
     assert found.loc["few", "no_interval"] == pytest.approx(1 / 11)
     assert "| kappa | 2 | 2010 | 0.620 | 0.300 to 0.940 | 1 |" in list(told(found.reset_index()))[-1]
+
+
+def test_gold_shares_count_pairs_of_whom_both_get_an_answer():
+    """Oracle: every pair of persons and every outcome, in plain loops; a tenth to a half of the answers is neither."""
+    rng = np.random.default_rng(4)
+    a, b, neither = np.moveaxis(rng.dirichlet([2, 2, 1], size=(4, 3)), -1, 0)
+    wanted = rng.random((4, 3))
+    seen = dict.fromkeys(("both_right", "same_answer", "both_wrong"), 0.0)
+    for item in range(3):
+        for i, j in itertools.permutations(range(4), 2):
+            chance = (1 - wanted[i, item]) * wanted[j, item]  # i wants a, j wants b
+            seen["both_right"] += chance * a[i, item] * b[j, item]
+            seen["both_wrong"] += chance * b[i, item] * a[j, item]
+            seen["same_answer"] += chance * (a[i, item] * a[j, item] + b[i, item] * b[j, item])
+    whole = sum(seen.values())
+    found = gold_shares(a, b, wanted)
+    assert found == pytest.approx({name: share / whole for name, share in seen.items()})
+    assert neither.min() > 0
+
+
+def test_no_gold_shares_where_nobody_wants_the_opposite():
+    assert gold_shares(np.ones((3, 1)), np.zeros((3, 1)), np.ones((3, 1))) == {}
