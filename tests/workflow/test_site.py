@@ -14,6 +14,7 @@ import pytest
 from site_rows import HOSTILE, ROOT, demo, many, small
 
 from persona_lib.site import browser, sources
+from persona_lib.site.results import found_results
 from workflow import site
 
 pytestmark = pytest.mark.system
@@ -46,7 +47,7 @@ def built(tmp_path_factory):
     patch, warnings = pytest.MonkeyPatch(), io.StringIO()
     patch.setattr(sources, "read_tables", lambda results: small(3))
     target = tmp_path_factory.mktemp("built") / "site"
-    site.build(sources.found_results("demo", root=ROOT), target, root=ROOT, warnings=warnings)
+    site.build(found_results("demo", root=ROOT), target, root=ROOT, warnings=warnings)
     patch.undo()
     return target, warnings.getvalue()
 
