@@ -23,7 +23,7 @@ NAME = "steps"  # of the plugin, as in `--logger steps`
 SAID = "snakemake.log"  # in the run's folder of logs: what Snakemake itself says
 MEASURED = "seconds.csv"  # there: what the steps of this run have taken
 USUAL = Path(__file__).with_name(MEASURED)  # what they take in RUN=demo and RUN=paper; only the ratios count
-USUAL_SHARDS = 2  # in which those collected
+USUAL_SHARDS = 2  # in so many those runs collected each stage
 CLEAR = "\r\x1b[K"  # takes a progress bar off the line of a terminal
 
 
@@ -44,11 +44,11 @@ class LogHandler(LogHandlerBase):
     is_interrupted = False  # set by Ctrl-C: what its steps die of is no news
 
     def __post_init__(self) -> None:
-        self._logs = Path(getattr(self.settings, "logs", None) or ".")
+        told = self.settings if isinstance(self.settings, LogHandlerSettings) else LogHandlerSettings()
+        self._logs = Path(told.logs)
         self._file = (self._logs / SAID).open("w", encoding="utf-8")
         self.setFormatter(DefaultFormatter(self.common_settings.quiet, self.common_settings.show_failed_logs))
-        size, shards = getattr(self.settings, "size", 0.0), getattr(self.settings, "shards", USUAL_SHARDS)
-        self._usual = usual_seconds(size, shards) | seconds(self._logs / MEASURED)
+        self._usual = usual_seconds(told.size, told.shards) | seconds(self._logs / MEASURED)
         self._measured: dict[str, list[float]] = {}
         self._planned: Counter[str] = Counter()
         self._running: dict[int, tuple[str, str, float]] = {}  # job: rule, what the reader is told, since
